@@ -1,0 +1,423 @@
+//! What is worth saying about a lab: a [`Finding`] of a [`Rule`], and all of them in a [`Report`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::name::{ProjectName, ServiceId};
+use crate::span::Span;
+
+/// A principle of the pattern: every rule serves one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Principle {
+    /// What is written can be read: the files mean what their author thinks they mean.
+    Valid,
+    /// Access is gated by the tailnet first.
+    TailnetFirst,
+    /// No public port without a reason and a mitigation.
+    NoPublicPort,
+    /// No public DNS names for private services.
+    NoPublicDns,
+    /// One Compose file for each service.
+    OneFilePerService,
+    /// Configuration is under version control.
+    VersionedConfiguration,
+    /// Data lives in named volumes.
+    NamedVolumes,
+    /// Three copies, two media, one offsite.
+    ThreeTwoOne,
+    /// A monitoring baseline covers every service.
+    MonitoringBaseline,
+    /// Updates by hand in production, automatic in sandboxes.
+    ManualUpdates,
+    /// The shareable pattern is kept apart from the private instance.
+    PatternApart,
+    /// Identity fits the audience: each person reaches what they may, with least privilege.
+    IdentityFitsAudience,
+}
+
+impl Principle {
+    /// Every principle, in the order of their declaration.
+    pub const ALL: [Principle; 12] = [
+        Principle::Valid,
+        Principle::TailnetFirst,
+        Principle::NoPublicPort,
+        Principle::NoPublicDns,
+        Principle::OneFilePerService,
+        Principle::VersionedConfiguration,
+        Principle::NamedVolumes,
+        Principle::ThreeTwoOne,
+        Principle::MonitoringBaseline,
+        Principle::ManualUpdates,
+        Principle::PatternApart,
+        Principle::IdentityFitsAudience,
+    ];
+
+    /// Returns the principle's word, as in JSON: `no-public-port`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Principle::Valid => "valid",
+            Principle::TailnetFirst => "tailnet-first",
+            Principle::NoPublicPort => "no-public-port",
+            Principle::NoPublicDns => "no-public-dns",
+            Principle::OneFilePerService => "one-file-per-service",
+            Principle::VersionedConfiguration => "versioned-configuration",
+            Principle::NamedVolumes => "named-volumes",
+            Principle::ThreeTwoOne => "three-two-one",
+            Principle::MonitoringBaseline => "monitoring-baseline",
+            Principle::ManualUpdates => "manual-updates",
+            Principle::PatternApart => "pattern-apart",
+            Principle::IdentityFitsAudience => "identity-fits-audience",
+        }
+    }
+}
+
+impl fmt::Display for Principle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How much a finding weighs, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Note,
+    /// Worth changing.
+    Warning,
+    /// Wrong, or dangerous now.
+    Error,
+}
+
+impl Severity {
+    /// Returns the severity's word: `note`, `warning` or `error`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Severity {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> Result<Self, crate::Error> {
+        [Severity::Note, Severity::Warning, Severity::Error]
+            .into_iter()
+            .find(|severity| severity.as_str() == text)
+            .ok_or_else(|| {
+                crate::Error::new(crate::ErrorKind::Invalid, format!("read severity `{text}`"))
+                    .with_hint("write `note`, `warning` or `error`")
+            })
+    }
+}
+
+/// What a kind of finding says, once for all of them: the text behind docs/rules and every report.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The rule's identity, `domain.what-is-wrong`; never changed once released.
+    pub id: &'static str,
+    /// The principle that it serves.
+    pub principle: Principle,
+    /// How much a finding of it weighs unless it says otherwise.
+    pub severity: Severity,
+    /// What is wrong, in a few words without a full stop.
+    pub title: &'static str,
+    /// Why it matters, in one or two sentences.
+    pub why: &'static str,
+    /// What to do about it, in one or two sentences.
+    pub fix: &'static str,
+    /// Whether it speaks only when asked for: generic hardening is off by default.
+    pub opt_in: bool,
+}
+
+/// What a finding stands on: a sentence, and the place that shows it where there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    text: String,
+    place: Option<Span>,
+}
+
+impl Evidence {
+    /// Returns evidence that was written at a place.
+    pub fn at(text: impl Into<String>, place: &Span) -> Self {
+        Evidence {
+            text: text.into(),
+            place: Some(place.clone()),
+        }
+    }
+
+    /// Returns evidence without a place in a file.
+    pub fn said(text: impl Into<String>) -> Self {
+        Evidence {
+            text: text.into(),
+            place: None,
+        }
+    }
+
+    /// Returns what was seen, as a fragment without a full stop.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns where it was seen.
+    pub fn place(&self) -> Option<&Span> {
+        self.place.as_ref()
+    }
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// The lab as a whole.
+    Lab,
+    /// One project.
+    Project(ProjectName),
+    /// One service.
+    Service(ServiceId),
+}
+
+/// One thing worth saying: which rule, about what, where, on what evidence, and what to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    rule: &'static Rule,
+    severity: Severity,
+    subject: Subject,
+    message: String,
+    place: Option<Span>,
+    evidence: Vec<Evidence>,
+    fix: Option<String>,
+}
+
+impl Finding {
+    /// Returns a finding of this rule about this subject; the message says what was found, in a fragment
+    /// without a full stop, and never holds a secret.
+    pub fn new(rule: &'static Rule, subject: Subject, message: impl Into<String>) -> Self {
+        Finding {
+            rule,
+            severity: rule.severity,
+            subject,
+            message: message.into(),
+            place: None,
+            evidence: Vec::new(),
+            fix: None,
+        }
+    }
+
+    /// Sets the place that a person should look at.
+    #[must_use]
+    pub fn at(mut self, place: &Span) -> Self {
+        self.place = Some(place.clone());
+        self
+    }
+
+    /// Sets the place, where one is known.
+    #[must_use]
+    pub fn at_maybe(mut self, place: Option<&Span>) -> Self {
+        self.place = place.cloned();
+        self
+    }
+
+    /// Sets a severity other than the rule's.
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// Adds evidence.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence.push(evidence);
+        self
+    }
+
+    /// Sets a fix that is more exact than the rule's.
+    #[must_use]
+    pub fn with_fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Returns the rule.
+    pub fn rule(&self) -> &'static Rule {
+        self.rule
+    }
+
+    /// Returns how much it weighs.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// Returns what it is about.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Returns the service it is about, where it is about one.
+    pub fn service(&self) -> Option<&ServiceId> {
+        match &self.subject {
+            Subject::Service(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Returns the project it is about, where it is about one or a service of it.
+    pub fn project(&self) -> Option<&ProjectName> {
+        match &self.subject {
+            Subject::Lab => None,
+            Subject::Project(name) => Some(name),
+            Subject::Service(id) => Some(id.project()),
+        }
+    }
+
+    /// Returns what was found.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns the place to look at.
+    pub fn place(&self) -> Option<&Span> {
+        self.place.as_ref()
+    }
+
+    /// Returns what it stands on.
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// Returns why it matters.
+    pub fn why(&self) -> &str {
+        self.rule.why
+    }
+
+    /// Returns what to do about it.
+    pub fn fix(&self) -> &str {
+        self.fix.as_deref().unwrap_or(self.rule.fix)
+    }
+
+    /// Returns a text that stays the same while the finding does, whatever lines are added above it: the first
+    /// 16 hexadecimal digits of a SHA-256 over rule, subject, file and message.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        let subject = match &self.subject {
+            Subject::Lab => String::new(),
+            Subject::Project(name) => name.to_string(),
+            Subject::Service(id) => id.to_string(),
+        };
+        let file = self.place.as_ref().map_or("", |place| place.source().name());
+        for part in [self.rule.id, &subject, file, &self.message] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// One line: `services/x/compose.yaml:3:5: warning[rule]: message`.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}[{}]: {}", self.severity, self.rule.id, self.message)
+    }
+}
+
+/// A finding that somebody accepted, by a comment with a reason and an end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suppressed {
+    /// What was found.
+    pub finding: Finding,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The last moment at which the suppression counts.
+    pub until: Timestamp,
+}
+
+/// All that is worth saying about a lab at one moment. Immutable and cheap to clone.
+///
+/// Findings stand in a fixed order: most severe first, then by file and line, then by rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report(Arc<ReportInner>);
+
+#[derive(Debug, PartialEq)]
+struct ReportInner {
+    at: Timestamp,
+    services: Vec<crate::view::ServiceView>,
+    findings: Vec<Finding>,
+    suppressed: Vec<Suppressed>,
+}
+
+impl Report {
+    /// Returns the report of these findings, put in order.
+    pub(crate) fn new(
+        at: Timestamp,
+        services: Vec<crate::view::ServiceView>,
+        mut findings: Vec<Finding>,
+        suppressed: Vec<Suppressed>,
+    ) -> Self {
+        findings.sort_by(|a, b| order(a).cmp(&order(b)));
+        Report(Arc::new(ReportInner {
+            at,
+            services,
+            findings,
+            suppressed,
+        }))
+    }
+
+    /// Returns the moment that it speaks of.
+    pub fn at(&self) -> Timestamp {
+        self.0.at
+    }
+
+    /// Returns every service of the lab with its reach.
+    pub fn services(&self) -> &[crate::view::ServiceView] {
+        &self.0.services
+    }
+
+    /// Returns the findings.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0.findings
+    }
+
+    /// Returns what was found and accepted.
+    pub fn suppressed(&self) -> &[Suppressed] {
+        &self.0.suppressed
+    }
+
+    /// Returns the worst severity, or nothing when there are no findings.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings().iter().map(Finding::severity).max()
+    }
+
+    /// Returns whether a finding weighs at least this much: what `--fail-on` asks.
+    pub fn fails(&self, at_least: Severity) -> bool {
+        self.worst().is_some_and(|worst| worst >= at_least)
+    }
+}
+
+fn order(finding: &Finding) -> (std::cmp::Reverse<Severity>, &str, usize, &'static str, &str) {
+    let place = finding.place();
+    (
+        std::cmp::Reverse(finding.severity()),
+        place.map_or("", |place| place.source().name()),
+        place.map_or(0, Span::start),
+        finding.rule().id,
+        finding.message(),
+    )
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+pub mod compose;
+pub mod error;
+pub mod finding;
+pub mod name;
+pub mod observed;
+pub mod plan;
+pub mod secret;
+pub mod span;
+pub mod view;
+
+pub use error::{Error, ErrorKind, Result};
+pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
+pub use name::{
+    DatasetName, HostName, InvalidName, NetworkName, ProjectName, RepositoryName, RoleName, ServiceId,
+    ServiceName, SlotName, VolumeName,
+};
+pub use observed::Observed;
+pub use secret::{Secret, SecretRef};
+pub use span::{Source, Span, Spanned};
+pub use view::Reach;

@@ -1,0 +1,188 @@
+//! View records: what crosses into other languages and JSON as plain data.
+//!
+//! Every field is public and right by itself; a record holds no behaviour and imports nothing of this crate, so that
+//! every layer may speak in it (docs/adr/0001). Their JSON, with these field names,
+//! is the stored and exchanged form; `schemas/report.schema.json` is made from them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How far away somebody can be and still reach a service: the widest zone that can come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Nobody: it listens on nothing.
+    None,
+    /// This machine only, its processes and its containers.
+    Host,
+    /// Devices of the tailnet.
+    Tailnet,
+    /// Devices of the local network.
+    Lan,
+    /// Anybody.
+    Internet,
+}
+
+impl Reach {
+    /// Every reach, from narrowest to widest.
+    pub const ALL: [Reach; 5] = [
+        Reach::None,
+        Reach::Host,
+        Reach::Tailnet,
+        Reach::Lan,
+        Reach::Internet,
+    ];
+
+    /// Returns the word for it, as in JSON: `tailnet`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reach::None => "none",
+            Reach::Host => "host",
+            Reach::Tailnet => "tailnet",
+            Reach::Lan => "lan",
+            Reach::Internet => "internet",
+        }
+    }
+}
+
+impl std::fmt::Display for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlaceView {
+    /// The file, relative to the lab's folder, with `/` between folders.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1, in characters.
+    pub column: u32,
+}
+
+/// A sentence, and the place that shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EvidenceView {
+    /// What was seen.
+    pub text: String,
+    /// Where it was seen.
+    pub place: Option<PlaceView>,
+}
+
+/// One way by which a service can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PathView {
+    /// Which kind of way it is: `published_port`, `host_network`, `proxy`, `tunnel`, `serve`, `funnel`, ...
+    pub kind: String,
+    /// Who comes in by it.
+    pub zone: Reach,
+    /// The widest that it could be, if what is not known turned out badly.
+    pub at_most: Reach,
+    /// The way in words: `0.0.0.0:2283/tcp -> 2283`.
+    pub label: String,
+    /// What guards it: middlewares with authentication, rate limits and the like.
+    pub guards: Vec<String>,
+    /// What it stands on.
+    pub evidence: Vec<EvidenceView>,
+}
+
+/// A service and who can reach it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceView {
+    /// The machine that it runs on, where the lab says.
+    pub host: Option<String>,
+    /// Its Compose project.
+    pub project: String,
+    /// Its name within the project.
+    pub name: String,
+    /// Which application it is, where that was recognised: `immich`.
+    pub application: Option<String>,
+    /// The image as resolved.
+    pub image: Option<String>,
+    /// The widest zone that is known to reach it.
+    pub reach: Reach,
+    /// The widest that it could be, if what is not known turned out badly.
+    pub at_most: Reach,
+    /// Every zone that can come in, narrowest first.
+    pub zones: Vec<Reach>,
+    /// Every way that leads to it.
+    pub paths: Vec<PathView>,
+    /// What is not known, and widens `at_most`.
+    pub unknowns: Vec<String>,
+    /// Where it is declared.
+    pub place: Option<PlaceView>,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingView {
+    /// The rule's identity.
+    pub rule: String,
+    /// The principle that the rule serves.
+    pub principle: String,
+    /// `note`, `warning` or `error`.
+    pub severity: String,
+    /// What was found.
+    pub message: String,
+    /// The project it is about.
+    pub project: Option<String>,
+    /// The service it is about, within the project.
+    pub service: Option<String>,
+    /// The machine of that service, where the lab says.
+    pub host: Option<String>,
+    /// The file to look at.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
+    /// Why it matters.
+    pub why: String,
+    /// What to do.
+    pub fix: String,
+    /// What it stands on.
+    pub evidence: Vec<EvidenceView>,
+    /// A text that stays the same while the finding does.
+    pub fingerprint: String,
+}
+
+/// A finding that somebody accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SuppressedView {
+    /// What was found.
+    pub finding: FindingView,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The end of the suppression, RFC 3339.
+    pub until: String,
+}
+
+/// How many findings there are of each severity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CountsView {
+    /// Errors.
+    pub error: u64,
+    /// Warnings.
+    pub warning: u64,
+    /// Notes.
+    pub note: u64,
+}
+
+/// A whole report: the shape of `--format json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportView {
+    /// The version of this shape; raised when a field changes its meaning.
+    pub version: u32,
+    /// The moment that it speaks of, RFC 3339.
+    pub at: String,
+    /// Every service with its reach.
+    pub services: Vec<ServiceView>,
+    /// The findings, worst first.
+    pub findings: Vec<FindingView>,
+    /// What was found and accepted.
+    pub suppressed: Vec<SuppressedView>,
+    /// How many findings there are.
+    pub counts: CountsView,
+}
