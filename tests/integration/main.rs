@@ -5,6 +5,7 @@
 //! so would silently ignore its tests, fails the run.
 
 mod corpus;
+mod generated;
 mod layers;
 mod needs;
 mod repository;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         layers::tests(),
         repository::tests(),
         corpus::tests(),
+        generated::tests(),
     ]
     .into_iter()
     .flatten()
