@@ -7,6 +7,7 @@ pub mod name;
 pub mod observed;
 pub mod plan;
 pub mod secret;
+pub mod service;
 pub mod span;
 pub mod view;
 
