@@ -9,6 +9,7 @@ pub mod plan;
 pub mod secret;
 pub mod service;
 pub mod span;
+pub mod system;
 pub mod view;
 
 pub use error::{Error, ErrorKind, Result};
