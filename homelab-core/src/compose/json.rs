@@ -420,7 +420,7 @@ pub(super) fn pairs(node: &Node) -> Vec<(String, Option<String>)> {
     }
 }
 
-/// Host names and addresses as `HOST=ADDRESS`, sorted by name.
+/// Host names and addresses as `HOST=ADDRESS`, sorted.
 fn hosts(node: &Node) -> Vec<String> {
     let mut all: Vec<(String, String)> = Vec::new();
     match &node.value {
@@ -445,8 +445,8 @@ fn hosts(node: &Node) -> Vec<String> {
         }
         _ => {}
     }
-    all.sort_by(|a, b| a.0.cmp(&b.0));
-    all.into_iter()
+    let mut all: Vec<String> = all
+        .into_iter()
         .map(|(host, address)| {
             let address = address
                 .strip_prefix('[')
@@ -454,7 +454,9 @@ fn hosts(node: &Node) -> Vec<String> {
                 .unwrap_or(&address);
             format!("{host}={address}")
         })
-        .collect()
+        .collect();
+    all.sort();
+    all
 }
 
 /// The words of a command; nothing where nothing is written, or the quotes do not close.
