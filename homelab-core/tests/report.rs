@@ -216,6 +216,28 @@ fn an_empty_lab_is_said_to_be_one() {
     assert!(report.to_markdown().contains("no findings"));
 }
 
+/// The pages that `tests/browser.py` looks at: each is one document, and alone.
+#[test]
+fn pages_for_the_browser() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+    std::fs::create_dir_all(&folder).expect("make the folder");
+    let pages = [
+        ("small", sample::small()),
+        ("large", sample::large(60, 40)),
+        ("hostile", sample::hostile()),
+        ("empty", Report::new(sample::at(), vec![], vec![], vec![])),
+    ];
+    for (name, report) in pages {
+        let html = report.to_html();
+        assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
+        assert!(
+            !html.contains("src=\"") && !html.contains("url("),
+            "{name} asks for something"
+        );
+        std::fs::write(folder.join(format!("{name}.html")), html).expect("write the page");
+    }
+}
+
 /// Linear: ten times the findings take about ten times as long, and ten thousand take seconds even unoptimised.
 #[test]
 fn rendering_is_linear() {
