@@ -3,6 +3,8 @@
 
 #[path = "report/sample.rs"]
 mod sample;
+#[path = "report/sarif.rs"]
+mod sarif;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -133,6 +135,43 @@ fn forms(report: &Report) -> [String; 5] {
         report.to_markdown(),
         report.to_html(),
     ]
+}
+
+#[test]
+fn sarif_keeps_to_its_rules() {
+    let reports = [sample::small(), sample::hostile(), sample::large(60, 300)];
+    for report in reports {
+        let log: Value = serde_json::from_str(&report.to_sarif()).expect("JSON");
+        assert_eq!(sarif::faults(&log), Vec::<String>::new());
+        let results = log["runs"][0]["results"].as_array().expect("results");
+        assert_eq!(results.len(), report.findings().len() + report.suppressed().len());
+        let suppressed = results
+            .iter()
+            .filter(|result| result.get("suppressions").is_some());
+        assert_eq!(suppressed.count(), report.suppressed().len());
+    }
+    let mut log: Value = serde_json::from_str(&sample::small().to_sarif()).expect("JSON");
+    log["runs"][0]["results"][0]["ruleIndex"] = 99.into();
+    log["runs"][0]["results"][1]["level"] = "bad".into();
+    log["runs"][0]["results"][2]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0.into();
+    log["runs"][0]["colour"] = "red".into();
+    assert_eq!(sarif::faults(&log).len(), 4, "{:?}", sarif::faults(&log));
+}
+
+#[test]
+fn equal_findings_have_fingerprints_of_their_own_in_sarif() {
+    let source = Source::new("f", "a\na\n");
+    let finding = |at: usize| {
+        let place = Span::new(&source, at, at + 1);
+        Finding::new(&sample::LATEST, Subject::Lab, "the same").at(&place)
+    };
+    let report = Report::new(sample::at(), vec![], vec![finding(0), finding(2)], vec![]);
+    let log: Value = serde_json::from_str(&report.to_sarif()).expect("JSON");
+    let results = log["runs"][0]["results"].as_array().expect("results");
+    assert_ne!(
+        results[0]["partialFingerprints"],
+        results[1]["partialFingerprints"]
+    );
 }
 
 #[test]

@@ -109,8 +109,7 @@ fn page(out: &mut String, report: &Report) -> fmt::Result {
     accepted(out, report)?;
     writeln!(
         out,
-        "</main>\n<footer>homelab {} · made of files alone, nothing was contacted · holds what is private to this \
-         lab</footer>\n</body>\n</html>",
+        "</main>\n<footer>homelab {} · this page asks for nothing and holds what is private to this lab: share it with its people only</footer>\n</body>\n</html>",
         env!("CARGO_PKG_VERSION")
     )
 }
@@ -285,6 +284,19 @@ fn one_finding(out: &mut String, finding: &Finding, open: bool, row: Option<usiz
     )
 }
 
+/// What a path is called: code, unless it says itself which part of it is.
+struct Label<'a>(&'a str);
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains('`') {
+            Message(self.0).fmt(f)
+        } else {
+            write!(f, "<code>{}</code>", Words(self.0))
+        }
+    }
+}
+
 /// A place, which may be broken after each folder.
 struct Path<'a>(&'a PlaceView);
 
@@ -411,11 +423,11 @@ fn one_service(out: &mut String, index: usize, service: &ServiceView) -> fmt::Re
     for path in paths_by_zone(service) {
         write!(
             out,
-            "<li><span class=\"reach {}\">{}</span> {} <code>{}</code>",
+            "<li><span class=\"reach {}\">{}</span> {} {}",
             path.zone,
             title(path.zone),
             Words(&kind_words(&path.kind)),
-            Words(&path.label)
+            Label(&path.label)
         )?;
         for guard in &path.guards {
             write!(out, " <span class=\"guard\">{}</span>", Words(guard))?;

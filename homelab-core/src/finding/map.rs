@@ -255,11 +255,11 @@ impl Map<'_> {
         let title = name(service);
         let application = application(service);
         let trouble = self.trouble(service);
-        let room = if trouble.is_some() { room - 4 } else { room };
+        let room = if trouble.is_some() { room - 3 } else { room };
         let below = if layout.on_lines {
             String::new()
         } else {
-            below(service, room + 3)
+            below(service, room + 6)
         };
         let text_y = if layout.on_lines || below.is_empty() {
             middle + 5
