@@ -38,10 +38,12 @@ QUESTIONS = r"""
 (() => {
   const wrong = [];
   const root = document.documentElement;
-  if (root.scrollWidth > innerWidth) {
-    const widest = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+  // A phone zooms out to what is too wide, and innerWidth with it; this is what it was told to be.
+  const width = root.clientWidth;
+  if (root.scrollWidth > width) {
+    const widest = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > width + 1
       && !e.closest('pre') && e.checkVisibility());
-    wrong.push(`scrolls sideways: ${root.scrollWidth} > ${innerWidth}, because of `
+    wrong.push(`scrolls sideways: ${root.scrollWidth} > ${width}, because of `
       + widest.slice(0, 3).map(e => e.tagName + '.' + e.getAttribute('class')).join(', '));
   }
   const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
@@ -56,9 +58,9 @@ QUESTIONS = r"""
   }
   if (document.querySelector('main h1, header h1') === null) wrong.push('no heading');
   if (document.querySelector('script')) wrong.push('a script');
-  if (innerWidth < 400) for (const text of document.querySelectorAll('.map.phone text')) {
+  if (width < 400) for (const text of document.querySelectorAll('.map.phone text')) {
     const box = text.getBoundingClientRect();
-    if (box.right > innerWidth || box.left < 0) { wrong.push(`map text outside: ${text.textContent}`); break; }
+    if (box.right > width || box.left < 0) { wrong.push(`map text outside: ${text.textContent}`); break; }
   }
   for (const row of document.querySelectorAll('.map .row')) {
     const node = row.querySelector('.node').getBoundingClientRect();
