@@ -5,6 +5,7 @@
     allow(clippy::disallowed_methods, reason = "tests stand outside of what they test")
 )]
 
+pub mod apply;
 pub mod cancel;
 pub mod compose;
 pub mod error;
@@ -16,8 +17,10 @@ pub mod plan;
 pub mod process;
 pub mod secret;
 pub mod span;
+pub mod subscription;
 pub mod view;
 
+pub use apply::{Event, Operation, Outcome, World};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use name::{
@@ -25,6 +28,7 @@ pub use name::{
     ServiceName, SlotName, VolumeName,
 };
 pub use observed::Observed;
+pub use plan::{Plan, Step};
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
 pub use view::Reach;
