@@ -17,6 +17,7 @@ pub mod plan;
 pub mod process;
 pub mod secret;
 pub mod span;
+pub mod stratum;
 pub mod subscription;
 pub mod view;
 
