@@ -27,7 +27,7 @@ enum Happened {
 }
 
 pub(super) fn run(command: &Command, program: &Path, cancel: &Cancel) -> Result<Output> {
-    let deadline = Instant::now() + command.time;
+    let deadline = after(command.time);
     let mut child = spawn(command, program)?;
     let (sender, happened) = channel();
     let (stdout, stderr) = match watch(&mut child, command, &sender) {
@@ -49,8 +49,11 @@ pub(super) fn run(command: &Command, program: &Path, cancel: &Cancel) -> Result<
     let status = child
         .wait()
         .map_err(|error| command.failed(ErrorKind::Internal).with_source(error))?;
-    let stdout = stdout.recv_timeout(LAST_WORDS);
-    let stderr = stderr.recv_timeout(LAST_WORDS).unwrap_or_default();
+    let last = after(LAST_WORDS);
+    let stdout = stdout.recv_timeout(last.saturating_duration_since(Instant::now()));
+    let stderr = stderr
+        .recv_timeout(last.saturating_duration_since(Instant::now()))
+        .unwrap_or_default();
 
     if let Some(kind) = stopped {
         let error = command.failed(kind);
@@ -165,7 +168,7 @@ fn supervise(
     };
     for (signal, patience) in [(Signal::INT, command.grace), (Signal::KILL, UNDEAD)] {
         kill(child, signal);
-        let until = Instant::now() + patience;
+        let until = after(patience);
         loop {
             match happened.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Happened::Ended) => return Ok(Some(reason)),
@@ -176,6 +179,13 @@ fn supervise(
     }
     let message = format!("stop `{}`: it does not die", command.name());
     Err(Error::new(ErrorKind::Unreachable, message).with_hint("a disk or network mount may hang"))
+}
+
+/// Returns the moment so long from now; for limits without end, one that is years away.
+fn after(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time)
+        .unwrap_or(now + Duration::from_secs(u32::MAX.into()))
 }
 
 fn kill(child: &Child, signal: Signal) {

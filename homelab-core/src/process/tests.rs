@@ -128,6 +128,14 @@ fn time_ends_even_who_does_not_listen() {
 }
 
 #[test]
+fn a_limit_without_end_is_one() {
+    let command = shell("true")
+        .with_time_limit(Duration::MAX)
+        .with_grace(Duration::MAX);
+    run(&command).expect("it runs");
+}
+
+#[test]
 fn nothing_of_the_group_outlives_the_call() {
     let output = run(&shell("sleep 1000 >/dev/null 2>&1 & echo $!")).expect("it runs");
     let pid = String::from_utf8_lossy(output.stdout()).trim().to_owned();
