@@ -138,7 +138,7 @@ pub fn damaged(seed: u64) -> Vec<u8> {
     let mut data = [main, second, find(".env"), find("app.env"), find("common.yml")]
         .join("\0")
         .into_bytes();
-    for _ in 0..=below(6) {
+    for _ in 0..below(4) {
         let at = below(data.len());
         match below(6) {
             0 => data.truncate(at.max(1)),
