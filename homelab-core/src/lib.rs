@@ -5,16 +5,25 @@
     allow(clippy::disallowed_methods, reason = "tests stand outside of what they test")
 )]
 
+pub mod apply;
+pub mod cancel;
 pub mod compose;
 pub mod error;
 pub mod finding;
 pub mod name;
 pub mod observed;
 pub mod plan;
+#[cfg(feature = "tools")]
+pub mod process;
 pub mod secret;
+pub mod service;
 pub mod span;
+pub mod stratum;
+pub mod subscription;
+pub mod system;
 pub mod view;
 
+pub use apply::{Event, Operation, Outcome, World};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use name::{
@@ -22,6 +31,7 @@ pub use name::{
     ServiceName, SlotName, VolumeName,
 };
 pub use observed::Observed;
+pub use plan::{Plan, Step};
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
 pub use view::Reach;
