@@ -6,6 +6,7 @@
 
 mod corpus;
 mod generated;
+mod hostile;
 mod layers;
 mod needs;
 mod repository;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         repository::tests(),
         corpus::tests(),
         generated::tests(),
+        hostile::tests(),
     ]
     .into_iter()
     .flatten()
