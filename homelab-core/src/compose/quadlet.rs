@@ -14,6 +14,7 @@ use super::model::{
     Attachment, Field, Inner, Material, Mount, MountKind, Network, NetworkMode, Port, Project, Protocol,
     RestartPolicy, Service, Volume,
 };
+use super::node::Map;
 use crate::finding::{Finding, Principle, Rule, Severity, Subject};
 use crate::name::{NetworkName, ProjectName, ServiceName, VolumeName};
 use crate::span::{Source, Span};
@@ -60,6 +61,7 @@ pub(crate) fn project(
         diagnostics,
         ..
     } = reading;
+    let active = services.keys().map(|service| service.as_str().into()).collect();
     Project(Arc::new(Inner {
         name,
         name_span: None,
@@ -71,6 +73,10 @@ pub(crate) fn project(
         configs: IndexMap::new(),
         secrets,
         diagnostics,
+        // Compose cannot run units, so there is no tree in its shape to print.
+        root: Map::default(),
+        active,
+        uses: Vec::new(),
     }))
 }
 
@@ -261,6 +267,7 @@ impl Reading<'_> {
         let mut service = Service {
             name,
             span: named.span(),
+            body: Span::new(&named.source, 0, named.source.text().len()),
             image: None,
             build: None,
             container_name: named.field("ContainerName"),
