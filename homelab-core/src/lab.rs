@@ -33,6 +33,7 @@ mod pattern;
 mod private;
 mod read;
 pub mod rules;
+mod schema;
 mod slot;
 
 use std::fmt;
@@ -47,6 +48,7 @@ pub use manifest::{FileKind, LabFile, Manifest, Stratum};
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };
+pub use schema::{instance_schema, pattern_schema};
 pub use slot::Slot;
 
 use crate::compose::{Project, Service};
