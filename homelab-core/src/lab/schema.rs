@@ -334,3 +334,5 @@ struct RepositoryTable {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::is_valid;
