@@ -1,6 +1,6 @@
 //! The way from files to a [`Project`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::options::ResolveOptions;
 use super::rules;
 use super::typed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{Finding, Subject};
+use crate::finding::{Evidence, Finding, Subject};
 use crate::name::{ProjectName, ServiceId, ServiceName};
 use crate::span::{Source, Span};
 
@@ -179,7 +179,6 @@ fn resolve(
     environments(loader, &mut root, &active, &variables)?;
 
     let typed = typed::project(&root);
-    let mut warned: BTreeMap<&str, ()> = BTreeMap::new();
     let mut findings: Vec<Finding> = Vec::new();
     let subject = |span: &Span| subject_of(&typed.services, &name, span);
     for problem in &loader.problems {
@@ -190,21 +189,7 @@ fn resolve(
         }
         findings.push(finding);
     }
-    for used in loader
-        .uses
-        .iter()
-        .filter(|used| used.state == VariableState::Unset)
-    {
-        let required = loader.problems.iter().any(|problem| {
-            std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE) && problem.span == used.span
-        });
-        if !required && warned.insert(&used.name, ()).is_none() {
-            let message = format!("the variable `{}` has no value", used.name);
-            let finding =
-                Finding::new(&rules::UNSET_VARIABLE, Subject::Project(name.clone()), message).at(&used.span);
-            findings.push(finding);
-        }
-    }
+    findings.extend(unset_variables(loader, &name));
     Ok(Project(Arc::new(Inner {
         name,
         name_span,
@@ -220,6 +205,48 @@ fn resolve(
         active,
         uses: std::mem::take(&mut loader.uses),
     })))
+}
+
+/// Speaks of the variables that have no value: each for itself while they are few, else all in one finding.
+fn unset_variables(loader: &Loader, project: &ProjectName) -> Vec<Finding> {
+    const FEW: usize = 3;
+    let mut unset: IndexMap<&str, &Span> = IndexMap::new();
+    for used in loader
+        .uses
+        .iter()
+        .filter(|used| used.state == VariableState::Unset)
+    {
+        // One that is required was said to be missing already.
+        let required = |problem: &Problem| {
+            std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE) && problem.span == used.span
+        };
+        if !loader.problems.iter().any(required) {
+            unset.entry(&used.name).or_insert(&used.span);
+        }
+    }
+    let subject = || Subject::Project(project.clone());
+    if unset.len() <= FEW {
+        let one = |(name, span): (&&str, &&Span)| {
+            Finding::new(
+                &rules::UNSET_VARIABLE,
+                subject(),
+                format!("the variable `{name}` has no value"),
+            )
+            .at(span)
+        };
+        return unset.iter().map(one).collect();
+    }
+    let names: Vec<String> = unset.keys().take(FEW).map(|name| format!("`{name}`")).collect();
+    let message = format!(
+        "{} and {} more variables have no value",
+        names.join(", "),
+        unset.len() - FEW
+    );
+    let mut finding = Finding::new(&rules::UNSET_VARIABLE, subject(), message).at(unset[0]);
+    for (name, span) in &unset {
+        finding = finding.with_evidence(Evidence::at(format!("`{name}`"), span));
+    }
+    vec![finding]
 }
 
 /// The service in whose definition a place lies, else the project.
