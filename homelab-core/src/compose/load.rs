@@ -657,7 +657,7 @@ fn is_remote(text: &str) -> bool {
     .any(|prefix| text.starts_with(prefix))
 }
 
-/// Gives what is only named the value that the environment has: variables of services, secrets and configs.
+/// Gives variables of services that are only named the value that the environment has.
 fn resolve_environment(root: &mut Map, variables: &Variables) {
     if let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) {
         for service in services.values_mut().filter_map(Node::as_map_mut) {
@@ -672,18 +672,6 @@ fn resolve_environment(root: &mut Map, variables: &Variables) {
                     item.value = Value::Text(format!("{name}={value}").into());
                 }
             }
-        }
-    }
-    let Some(configs) = root.get_mut("configs").and_then(Node::as_map_mut) else {
-        return;
-    };
-    for config in configs.values_mut().filter_map(Node::as_map_mut) {
-        let Some(name) = config.get("environment").and_then(Node::as_text) else {
-            continue;
-        };
-        if let Some(value) = variables.value(name) {
-            let span = config["environment"].span.clone();
-            config.insert("content".into(), Node::text(value, span));
         }
     }
 }

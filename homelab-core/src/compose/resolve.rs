@@ -167,6 +167,7 @@ fn resolve(
     }
     normalize(&mut root, name.as_str(), &|name| variables.value(name));
     amounts(loader, &mut root)?;
+    replicas(&mut root);
 
     let active = active_services(&root, options, &variables);
     let mut problems = Vec::new();
@@ -354,6 +355,21 @@ fn active_services(root: &Map, options: &ResolveOptions, variables: &Variables) 
         .collect()
 }
 
+/// Where a service has `scale` and `deploy`, the second says it too.
+fn replicas(root: &mut Map) {
+    let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) else {
+        return;
+    };
+    for service in services.values_mut().filter_map(Node::as_map_mut) {
+        let Some(scale) = service.get("scale").cloned() else {
+            continue;
+        };
+        if let Some(deploy) = service.get_mut("deploy").and_then(Node::as_map_mut) {
+            deploy.entry("replicas".into()).or_insert(scale);
+        }
+    }
+}
+
 /// Checks the amounts and commands that the table of attributes leaves as texts.
 fn amounts(loader: &mut Loader, root: &mut Map) -> Flow<()> {
     let mut problems = Vec::new();
@@ -439,22 +455,21 @@ fn env_file(
             .or_else(|| own.and_then(|map| map.get(name)).and_then(Node::scalar_text))
     };
     let mut all = before;
-    match map.get("format").and_then(Node::as_text) {
-        Some("raw") => all.extend(dotenv::read_raw(&source, &lookup)),
+    let (entries, broken) = match map.get("format").and_then(Node::as_text) {
+        Some("raw") => dotenv::read_raw(&source, &lookup),
         Some(format) if !format.is_empty() => {
             let message =
                 format!("`{format}` is no format of an env_file; `raw` is the only one that has a name");
             loader.report(Problem::new(&rules::INVALID_VALUE, &file.span, message))?;
+            return Ok(all);
         }
-        _ => {
-            let (entries, broken) = dotenv::read(&source, &lookup, &all);
-            if let Some(broken) = broken {
-                let message = format!("the env_file is broken here: {}", broken.message);
-                loader.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message))?;
-            }
-            all.extend(entries);
-        }
+        _ => dotenv::read(&source, &lookup, &all),
+    };
+    if let Some(broken) = broken {
+        let message = format!("the env_file is broken here: {}", broken.message);
+        loader.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message))?;
     }
+    all.extend(entries);
     Ok(all)
 }
 
