@@ -2,12 +2,15 @@
 //!
 //! `init [--write] [DIR]`
 
-use std::error::Error;
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
 
 use homelab_core::lab::{InitOptions, random_id};
 use homelab_core::{Lab, World};
+use tokio::runtime::Builder;
+
+/// Beginnings of the names of interfaces that nobody else is on.
+const INNER: [&str; 4] = ["lo", "docker", "br-", "veth"];
 
 fn main() -> ExitCode {
     let (flags, folders): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
@@ -23,7 +26,7 @@ fn main() -> ExitCode {
     ExitCode::from(if result.is_ok() { 0 } else { 2 })
 }
 
-fn run(folder: &str, write: bool) -> Result<(), Box<dyn Error>> {
+fn run(folder: &str, write: bool) -> Result<(), Box<dyn std::error::Error>> {
     let lab = Lab::load(folder)?;
     let mut options = InitOptions::new(random_id());
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
@@ -33,9 +36,7 @@ fn run(folder: &str, write: bool) -> Result<(), Box<dyn Error>> {
     let plan = lab.plan_init(&options);
     write!(std::io::stdout(), "{plan:#}")?;
     if write {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async { plan.apply(&World::files(lab.root())).await?.complete() })?;
     }
     Ok(())
@@ -51,10 +52,7 @@ fn interfaces() -> Vec<(String, Vec<ipnet::IpNet>)> {
         let (Some(name), Some(Ok(address))) = (words.next(), words.next().map(str::parse)) else {
             continue;
         };
-        if !["lo", "docker", "br-", "veth"]
-            .iter()
-            .any(|inner| name.starts_with(inner))
-        {
+        if INNER.iter().all(|inner| !name.starts_with(inner)) {
             found.entry(name.to_owned()).or_default().push(address);
         }
     }
