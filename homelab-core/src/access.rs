@@ -29,9 +29,11 @@
 
 mod address;
 mod direct;
+mod exception;
 mod facts;
 mod path;
 mod proxy;
+mod rules;
 mod serve;
 mod spread;
 #[cfg(test)]
@@ -42,6 +44,7 @@ mod upstream;
 
 use std::fmt;
 
+pub use rules::RULES;
 
 pub use path::{Guard, GuardKind, Path, PathKind, Unknown, UnknownKind};
 
