@@ -31,6 +31,7 @@ mod address;
 mod direct;
 mod exception;
 mod facts;
+mod files;
 mod path;
 mod proxy;
 mod rules;
@@ -58,10 +59,11 @@ use crate::system::Catalog;
 use crate::view::{Reach, ServiceView};
 use address::HostFacts;
 use facts::Facts;
+use files::Files;
 use path::Zones;
 use proxy::Proxies;
 use spread::Spreads;
-use topology::{Entry, Files, Namespace, Topology};
+use topology::{Entry, Namespace, Topology};
 
 /// The verdict on one service: who can reach it, and by which paths.
 ///

@@ -86,8 +86,8 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, field: &Field<Port
                 all.push(
                     Path::new(PathKind::RouterForward, Reach::Internet, label)
                         .on(Some(port.target), port.protocol)
-                        .with(forward.evidence.clone())
-                        .with(Evidence::at("published on the machine", &field.span)),
+                        .with(Evidence::at("published on the machine", &field.span))
+                        .with(forward.evidence.clone()),
                 );
             }
         }
@@ -164,8 +164,8 @@ fn host_network(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>
                         format!("router {} -> {port}/{}", forward.port, listener.protocol),
                     )
                     .on(Some(port), listener.protocol)
-                    .with(forward.evidence.clone())
-                    .with(declared.clone()),
+                    .with(declared.clone())
+                    .with(forward.evidence.clone()),
                 ),
                 Some(_) => {}
                 None if topology.publishes(node.machine, forward.target.first()) => {}

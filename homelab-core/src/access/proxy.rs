@@ -2,15 +2,17 @@
 
 pub(super) mod caddy;
 pub(super) mod file;
+pub(super) mod middleware;
 pub(super) mod nginx;
 pub(super) mod traefik;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use super::files::Files;
 use super::path::{Guard, Path, PathKind, Unknown, UnknownKind, Zones};
 use super::spread::{Source, Spreads};
-use super::topology::{Files, Namespace, NetIndex, NodeIndex, Topology};
+use super::topology::{Namespace, NetIndex, NodeIndex, Topology};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::view::Reach;
@@ -133,7 +135,7 @@ type Cache = HashMap<(Place, Flavour, Entry), Rc<Vec<Ingress>>>;
 
 impl Proxies {
     pub(super) fn new(topology: &Topology<'_>, files: &Files<'_>) -> Self {
-        let middlewares = traefik::Middlewares::new(topology);
+        let middlewares = middleware::Middlewares::new(topology);
         let mut proxies = Proxies {
             gateways: Vec::new(),
             routes: Vec::with_capacity(topology.nodes.len()),

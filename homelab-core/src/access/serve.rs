@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 
+use super::files::Files;
 use super::path::{Path, PathKind, Unknown, UnknownKind};
 use super::spread::{Source, Spreads};
-use super::topology::{Files, Namespace, Node, NodeIndex, Topology};
+use super::topology::{Namespace, Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, upstream};
 use crate::compose::Protocol;
 use crate::finding::Evidence;

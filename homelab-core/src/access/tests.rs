@@ -231,7 +231,7 @@ protocol = 'udp'
         (PathKind::RouterForward, Some(443))
     );
     assert_eq!(
-        public[0].evidence()[0].place().expect("a place").source().name(),
+        public[0].evidence()[1].place().expect("a place").source().name(),
         "instance.toml"
     );
 }

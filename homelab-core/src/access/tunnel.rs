@@ -1,8 +1,9 @@
 //! Tunnels that bring the internet in through somebody else's machine.
 
+use super::files::Files;
 use super::path::{Path, PathKind};
 use super::spread::{Source, Spreads};
-use super::topology::{Files, Node, NodeIndex, Topology};
+use super::topology::{Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, mounted, upstream};
 use crate::compose::Protocol;
 use crate::finding::Evidence;

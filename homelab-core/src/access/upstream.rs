@@ -1,7 +1,8 @@
 //! What other files of the lab say: the address that a proxy or tunnel passes requests to, and the file behind a path
 //! in a container.
 
-use super::topology::{Files, Node};
+use super::files::Files;
+use super::topology::Node;
 use crate::compose::MountKind;
 use crate::span::{Source, Span};
 

@@ -1,6 +1,7 @@
 //! Proxies whose routes are in files or a database of their own: nginx, Caddy, HAProxy, Nginx Proxy Manager.
 
-use crate::access::topology::{Files, Node, NodeIndex, Topology};
+use crate::access::files::Files;
+use crate::access::topology::{Node, NodeIndex, Topology};
 use crate::access::upstream::{mounted, upstream};
 use crate::finding::Evidence;
 use crate::span::{Source, Span};
