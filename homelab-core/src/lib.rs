@@ -14,7 +14,7 @@ pub mod span;
 pub mod system;
 pub mod view;
 
-pub use access::{Exposure, Path, PathKind};
+pub use access::Exposure;
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use lab::{Lab, ServiceRef};

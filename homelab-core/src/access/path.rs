@@ -189,7 +189,7 @@ impl fmt::Display for Unknown {
 ///
 /// Invariants: `at_most` is never narrower than `zone`, and where it is wider there is at least one [`Unknown`]
 /// that says why. A `zone` of [`Reach::None`] is a way that nobody is known to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Path {
     pub(super) kind: PathKind,
     pub(super) zone: Reach,
@@ -343,6 +343,17 @@ impl fmt::Display for Path {
             write!(f, " [{guard}]")?;
         }
         Ok(())
+    }
+}
+
+/// Shows no address and no name: they are private.
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Path")
+            .field("kind", &self.kind)
+            .field("zone", &self.zone)
+            .field("at_most", &self.at_most)
+            .finish_non_exhaustive()
     }
 }
 
