@@ -195,7 +195,8 @@ pub struct Path {
     pub(super) zone: Reach,
     pub(super) at_most: Reach,
     pub(super) zones: Zones,
-    pub(super) port: Option<u16>,
+    /// The first and last port in the container.
+    pub(super) ports: Option<(u16, u16)>,
     pub(super) protocol: Protocol,
     pub(super) label: String,
     pub(super) names: Vec<String>,
@@ -213,7 +214,7 @@ impl Path {
             zone,
             at_most: zone,
             zones: Zones::up_to(zone),
-            port: None,
+            ports: None,
             protocol: Protocol::Tcp,
             label: label.into(),
             names: Vec::new(),
@@ -225,7 +226,13 @@ impl Path {
     }
 
     pub(super) fn on(mut self, port: Option<u16>, protocol: Protocol) -> Self {
-        self.port = port;
+        self.ports = port.map(|port| (port, port));
+        self.protocol = protocol;
+        self
+    }
+
+    pub(super) fn on_range(mut self, ports: (u16, u16), protocol: Protocol) -> Self {
+        self.ports = Some(ports);
         self.protocol = protocol;
         self
     }
@@ -270,9 +277,20 @@ impl Path {
         self.at_most
     }
 
-    /// Returns the port in the container that it leads to, where that is known.
+    /// Returns the port in the container that it leads to, where that is known; of several, the first.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.ports.map(|(first, _)| first)
+    }
+
+    /// Returns the first and last port in the container that it leads to, where they are known.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        self.ports
+    }
+
+    /// Returns whether it is known to lead to this port in the container.
+    pub fn leads_to(&self, port: u16) -> bool {
+        self.ports
+            .is_some_and(|(first, last)| (first..=last).contains(&port))
     }
 
     /// Returns the protocol of the port.

@@ -384,7 +384,7 @@ fn proxied_and_published(exposure: &Exposure, findings: &mut Vec<Finding>) {
         })
     };
     let past = match route.port() {
-        Some(port) => published().find(|path| path.port() == Some(port)),
+        Some(port) => published().find(|path| path.leads_to(port)),
         // Which of its ports is proxied is not written: only where there is one is it surely this.
         None => {
             let mut web = published()
@@ -425,10 +425,12 @@ fn admin_surface(exposure: &Exposure, findings: &mut Vec<Finding>) {
             if path.admin {
                 return Some((path, "the proxy's own administration".to_owned(), None));
             }
-            let port = path.port()?;
-            let admin = exposure.facts.admin.iter().find(|admin| {
-                admin.port == port && (admin.open || (admin.never_public && path.zone() == Reach::Internet))
-            })?;
+            let public = path.zone() == Reach::Internet;
+            let admin =
+                exposure.facts.admin.iter().find(|admin| {
+                    path.leads_to(admin.port) && (admin.open || (admin.never_public && public))
+                })?;
+            let port = admin.port;
             let what = if admin.open {
                 format!("port {port}, which asks for no password,")
             } else {
