@@ -55,7 +55,6 @@ use crate::lab::{Lab, ServiceRef};
 use crate::name::ServiceId;
 use crate::observed::Observed;
 use crate::span::Span;
-use crate::system::Catalog;
 use crate::view::{Reach, ServiceView};
 use address::HostFacts;
 use facts::Facts;
@@ -216,19 +215,20 @@ impl Lab {
     /// What was observed adds nothing yet: all of it comes from files.
     pub fn exposures(&self, _seen: &Observed) -> Vec<Exposure> {
         let instance = self.instance();
+        let catalog = self.catalog();
         let host_facts = |id: &ServiceId| {
             let host = id.host().and_then(|name| instance.host(name));
             HostFacts::new(id.host(), host, instance)
         };
         let services: Vec<ServiceRef<'_>> = self.services().collect();
         let entries = services.iter().map(|service| {
-            let system = Catalog::builtin().recognise(service.service());
+            let system = catalog.recognise(service.service());
             Entry {
                 id: service.id(),
                 project: service.project(),
                 service: service.service(),
                 system,
-                known_ports: facts::known_ports(*service, system, self),
+                known_ports: facts::known_ports(*service, system),
             }
         });
         let topology = Topology::new(entries, &host_facts);

@@ -1,5 +1,7 @@
 //! Loading: from a folder or from memory to a [`Lab`]. The only place of the lab's own that reads the disk.
 
+#![expect(clippy::disallowed_methods, reason = "it loads the lab's files")]
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,6 +83,27 @@ impl Lab {
             &Disk::Memory(Arc::new(memory)),
         )
     }
+}
+
+/// Returns a new random id for a lab, in the form of a UUID: what `init` writes into instance.toml.
+pub fn random_id() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // The standard library seeds its hash maps from the system's randomness: enough to tell labs apart, which is all
+    // that the id is for.
+    let random = || {
+        std::collections::hash_map::RandomState::new()
+            .build_hasher()
+            .finish()
+    };
+    let (high, low) = (random(), random());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        0x8000 | (low >> 48) & 0x3fff,
+        low & 0xffff_ffff_ffff
+    )
 }
 
 /// Returns whether the walk over a disk would come to a path.

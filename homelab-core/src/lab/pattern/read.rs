@@ -3,18 +3,16 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::super::manifest::Stratum;
 use super::super::private;
 use super::super::read::{Reader, Section, Value};
 use super::super::slot::Slot;
-use super::{
-    Audience, DataClass, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, SystemEntry,
-    Tier,
-};
+use super::{Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier};
 use crate::finding::{Finding, Subject};
 use crate::lab::rules;
 use crate::name::ProjectName;
 use crate::span::{Source, Span, Spanned};
+use crate::stratum::Stratum;
+use crate::system::Class;
 use crate::view::Reach;
 
 impl Pattern {
@@ -60,9 +58,11 @@ fn read_pattern(mut root: Section<'_>) -> Pattern {
         }
     }
     for (key, value) in root.entries("systems") {
-        if let Some(section) = value.section() {
-            let entry = read_system(&key, section);
-            pattern.systems.insert(entry.name.clone(), entry);
+        if let Some(system) = value.record() {
+            let span = key.span().clone();
+            pattern
+                .systems
+                .insert(key.into_value(), Spanned::new(system, span));
         }
     }
     for (key, value) in root.entries("rules") {
@@ -72,7 +72,9 @@ fn read_pattern(mut root: Section<'_>) -> Pattern {
     }
     for (glob, value) in root.entries("strata") {
         let number = value.number("a stratum from 1 to 5", 1..6);
-        if let Some(stratum) = number.and_then(|number| Stratum::from_number(*number.value())) {
+        if let Some(stratum) =
+            number.and_then(|number| Stratum::from_number(u8::try_from(*number.value()).ok()?))
+        {
             pattern.strata.push((glob, stratum));
         }
     }
@@ -94,6 +96,13 @@ fn read_policy(mut section: Section<'_>) -> Policy {
 
 fn reach_of(value: Value<'_>) -> Option<Spanned<Reach>> {
     reach(value)
+}
+
+/// The words of [`Class`], the most valuable first.
+const CLASSES: [&str; 3] = ["irreplaceable", "important", "reproducible"];
+
+fn class_of(word: &str) -> Option<Class> {
+    Class::ALL.iter().copied().find(|class| class.as_str() == word)
 }
 
 /// The words of [`Reach`], narrowest first.
@@ -134,7 +143,7 @@ fn read_dataset(name: crate::DatasetName, span: Span, mut section: Section<'_>) 
         span,
         class: section
             .get("class")
-            .and_then(|value| value.word(DataClass::WORDS, DataClass::from_word)),
+            .and_then(|value| value.word(&CLASSES, class_of)),
         volumes: items(section.get("volumes"), "a list of `PROJECT/VOLUME`", |value| {
             value.parse("a volume of a project, `PROJECT/VOLUME`", |text| {
                 let (project, volume) = text.split_once('/')?;
@@ -193,20 +202,6 @@ fn read_slot(name: crate::SlotName, span: Span, mut section: Section<'_>) -> Slo
     };
     section.finish();
     slot
-}
-
-fn read_system(key: &Spanned<String>, mut section: Section<'_>) -> SystemEntry {
-    let entry = SystemEntry {
-        name: key.value().clone(),
-        span: key.span().clone(),
-        images: items(section.get("images"), "a list of images", Value::text),
-        title: section.get("name").and_then(Value::text),
-        category: section.get("category").and_then(Value::text),
-        ports: Vec::new(),
-        data: Vec::new(),
-    };
-    section.finish();
-    entry
 }
 
 /// Reads a switch. A rule's id has a dot: unless it is in quotes TOML reads it as a table in a table, which means the
