@@ -5,6 +5,7 @@
     allow(clippy::disallowed_methods, reason = "tests stand outside of what they test")
 )]
 
+pub mod access;
 pub mod apply;
 pub mod cancel;
 pub mod compose;
@@ -24,6 +25,7 @@ pub mod subscription;
 pub mod system;
 pub mod view;
 
+pub use access::Exposure;
 pub use apply::{Event, Operation, Outcome, World};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
