@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod error;
 pub mod finding;
+pub mod lab;
 pub mod name;
 pub mod observed;
 pub mod plan;
@@ -12,6 +13,7 @@ pub mod view;
 
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
+pub use lab::{Lab, ServiceRef};
 pub use name::{
     DatasetName, HostName, InvalidName, NetworkName, ProjectName, RepositoryName, RoleName, ServiceId,
     ServiceName, SlotName, VolumeName,
