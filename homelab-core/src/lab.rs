@@ -11,10 +11,14 @@
 //! assert_eq!(lab.name(), "home");
 //! ```
 
+mod discover;
 mod instance;
 mod load;
 mod manifest;
 mod pattern;
+mod private;
+mod read;
+pub mod rules;
 mod slot;
 
 use std::fmt;

@@ -1,5 +1,7 @@
 //! What instance.toml says: the part of a lab that is private.
 
+mod read;
+
 use std::net::IpAddr;
 
 use indexmap::IndexMap;

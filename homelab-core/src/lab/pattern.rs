@@ -1,5 +1,7 @@
 //! What lab.toml says: the part of a lab that can be shared.
 
+pub(super) mod read;
+
 use indexmap::IndexMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
