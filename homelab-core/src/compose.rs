@@ -1,8 +1,50 @@
 //! Compose projects, read exactly as Docker Compose reads them, with the place of every value.
+//!
+//! [`Project::resolve`] brings files together as `docker compose config` does: variables, `extends`, `include`, several
+//! files, profiles, defaults. **Strict** refuses what Compose refuses. **Lenient** never gives up on a file that is YAML:
+//! what is wrong becomes [`Project::diagnostics`], and the rest is still understood.
+//!
+//! The rules are those of the Compose Specification
+//! (<https://github.com/compose-spec/compose-spec/blob/main/spec.md>), measured against Docker Compose 2.40.
+//! `docs/compose-differences.md` lists what remains different.
+//!
+//! ```
+//! use homelab_core::compose::Project;
+//!
+//! let text = "services:\n  web:\n    image: nginx:1.27\n    ports: ['127.0.0.1:8080:80']\n";
+//! let project = Project::from_text("site", text)?;
+//! let web = &project.services()["web"];
+//! assert_eq!(web.ports[0].value.target, 80);
+//! assert_eq!(web.ports[0].span.to_string(), "compose.yaml:4:13");
+//! assert!(project.diagnostics().is_empty());
+//! # Ok::<(), homelab_core::Error>(())
+//! ```
 
+mod amount;
+mod amounts;
+mod canonical;
+mod check;
+mod consistency;
+mod dotenv;
+mod files;
+mod interpolate;
+mod json;
+mod load;
+mod merge;
 mod model;
+mod node;
+mod normalize;
+mod options;
+mod path;
+mod resolve;
+pub mod rules;
+mod schema;
+mod short;
+mod typed;
+mod yaml;
 
 pub use model::{
     Attachment, Field, Interpolation, Material, Mount, MountKind, Network, NetworkMode, Port, Project,
     Protocol, RestartPolicy, Service, VariableState, Volume,
 };
+pub use options::ResolveOptions;

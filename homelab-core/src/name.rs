@@ -65,6 +65,13 @@ macro_rules! name {
             }
         }
 
+        /// So that maps keyed by the name can be asked with a text.
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl FromStr for $type {
             type Err = InvalidName;
 

@@ -1,1 +1,6 @@
-//! Tests.
+//! What the tests that cross crates share: comparing our answers with those of the programs that we claim to agree
+//! with.
+
+pub mod compare;
+pub mod corpus;
+pub mod summary;

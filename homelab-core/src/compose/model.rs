@@ -9,15 +9,26 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::load::Use;
+use super::node::Map;
 use crate::finding::Finding;
 use crate::name::{NetworkName, ProjectName, ServiceName, VolumeName};
 use crate::span::{Source, Span};
 
 /// A Compose project: everything that its files say, resolved. Immutable and cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Project(pub(super) Arc<Inner>);
 
-#[derive(Debug)]
+/// Shows the name and the services' names only: the rest may hold what is private.
+impl std::fmt::Debug for Project {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Project")
+            .field("name", self.name())
+            .field("services", &self.services().keys())
+            .finish()
+    }
+}
+
 pub(super) struct Inner {
     pub(super) name: ProjectName,
     pub(super) name_span: Option<Span>,
@@ -29,6 +40,11 @@ pub(super) struct Inner {
     pub(super) configs: IndexMap<String, Material>,
     pub(super) secrets: IndexMap<String, Material>,
     pub(super) diagnostics: Vec<Finding>,
+    /// The tree that the typed form was made of, kept for printing.
+    pub(super) root: Map,
+    /// The services whose profiles are active.
+    pub(super) active: Vec<Box<str>>,
+    pub(super) uses: Vec<Use>,
 }
 
 impl Project {
@@ -52,7 +68,7 @@ impl Project {
         &self.0.files
     }
 
-    /// Returns the services, in the order of the file.
+    /// Returns the services, in the order of the file; also those whose profiles are not active.
     pub fn services(&self) -> &IndexMap<ServiceName, Service> {
         &self.0.services
     }
@@ -251,6 +267,8 @@ pub struct Service {
     pub name: ServiceName,
     /// Where its name is written.
     pub span: Span,
+    /// Where its definition is written, from the first value to the last.
+    pub body: Span,
     /// The image.
     pub image: Option<Field<String>>,
     /// Where `build` is written, when the image is built from a context.

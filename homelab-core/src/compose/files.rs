@@ -1,0 +1,180 @@
+//! Where the files of a project come from: the disk, inside the lab's folder where one is set, or memory.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::yaml::MAX_BYTES;
+use crate::span::Source;
+
+/// Texts by absolute path.
+pub(super) type Memory = Arc<HashMap<PathBuf, String>>;
+
+pub(super) enum Files {
+    Disk { root: Option<Root> },
+    Memory { files: Memory, root: PathBuf },
+}
+
+/// A folder outside of which nothing is read.
+pub(super) struct Root {
+    shown: PathBuf,
+    real: PathBuf,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    Missing,
+    Outside,
+    Folder,
+    Unfit(String),
+}
+
+impl Files {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place of this module that looks at the disk"
+    )]
+    pub(super) fn on_disk(root: Option<&Path>) -> Self {
+        let root = root.map(|root| Root {
+            shown: root.to_owned(),
+            real: std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned()),
+        });
+        Files::Disk { root }
+    }
+
+    pub(super) fn root(&self) -> Option<&Path> {
+        match self {
+            Files::Disk { root } => root.as_ref().map(|root| root.shown.as_path()),
+            Files::Memory { root, .. } => Some(root),
+        }
+    }
+
+    /// Reads a file; `name` is what messages call it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place of this module that looks at the disk"
+    )]
+    pub(super) fn read(&self, path: &Path, name: String) -> Result<Source, Unread> {
+        match self {
+            Files::Memory { files, root } => {
+                if !path.starts_with(root) {
+                    return Err(Unread::Outside);
+                }
+                let text = files.get(path).ok_or(Unread::Missing)?;
+                Ok(Source::new(name, text.clone()))
+            }
+            Files::Disk { root } => {
+                let unfit = |error: &std::io::Error| match error.kind() {
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Unread::Missing,
+                    _ => Unread::Unfit(error.to_string()),
+                };
+                if let Some(root) = root {
+                    // What leaves the folder as written is outside, whether it exists or not.
+                    if !path.starts_with(&root.shown) && !path.starts_with(&root.real) {
+                        return Err(Unread::Outside);
+                    }
+                    let real = std::fs::canonicalize(path).map_err(|error| unfit(&error))?;
+                    if !real.starts_with(&root.real) {
+                        return Err(Unread::Outside);
+                    }
+                }
+                let about = std::fs::metadata(path).map_err(|error| unfit(&error))?;
+                if about.is_dir() {
+                    return Err(Unread::Folder);
+                }
+                if !about.is_file() {
+                    return Err(Unread::Unfit("it is no ordinary file".into()));
+                }
+                if about.len() > MAX_BYTES as u64 {
+                    return Err(Unread::Unfit(format!(
+                        "it is larger than {} MiB",
+                        MAX_BYTES / 1024 / 1024
+                    )));
+                }
+                let bytes = std::fs::read(path).map_err(|error| unfit(&error))?;
+                let text =
+                    String::from_utf8(bytes).map_err(|_| Unread::Unfit("it is no UTF-8 text".into()))?;
+                Ok(Source::new(name, text))
+            }
+        }
+    }
+
+    /// Whether there is such a file, which may be read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place of this module that looks at the disk"
+    )]
+    pub(super) fn is_file(&self, path: &Path) -> bool {
+        match self {
+            Files::Memory { files, .. } => files.contains_key(path),
+            Files::Disk { .. } => std::fs::metadata(path).is_ok_and(|about| about.is_file()),
+        }
+    }
+}
+
+/// Joins and cleans a path by its text alone: `.` and `..` are gone.
+pub(super) fn join(base: &Path, path: &str) -> PathBuf {
+    let mut out = PathBuf::new();
+    for component in base.join(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            component => out.push(component),
+        }
+    }
+    out
+}
+
+/// A path as messages show it: below the base where it lies there, with `/` between folders.
+pub(super) fn shown(path: &Path, base: &Path) -> String {
+    let path = path.strip_prefix(base).unwrap_or(path);
+    let text = path.to_string_lossy();
+    if std::path::MAIN_SEPARATOR == '/' {
+        text.into_owned()
+    } else {
+        text.replace(std::path::MAIN_SEPARATOR, "/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_joined_by_their_text() {
+        assert_eq!(join(Path::new("/lab/a"), "../b/./c"), Path::new("/lab/b/c"));
+        assert_eq!(join(Path::new("/lab"), "/etc/x"), Path::new("/etc/x"));
+        assert_eq!(join(Path::new("/"), "../../x"), Path::new("/x"));
+    }
+
+    #[test]
+    fn nothing_outside_the_root_is_read() {
+        let folder = std::env::temp_dir().join(format!("homelab-files-{}", std::process::id()));
+        let root = folder.join("root");
+        std::fs::create_dir_all(&root).expect("a folder");
+        std::fs::write(folder.join("outside"), "x").expect("a file");
+        std::fs::write(root.join("inside"), "x").expect("a file");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.join("outside"), root.join("link")).expect("a link");
+        let files = Files::on_disk(Some(&root));
+        assert!(files.read(&root.join("inside"), "inside".into()).is_ok());
+        assert_eq!(
+            files.read(&folder.join("outside"), "o".into()).err(),
+            Some(Unread::Outside)
+        );
+        #[cfg(unix)]
+        assert_eq!(
+            files.read(&root.join("link"), "l".into()).err(),
+            Some(Unread::Outside)
+        );
+        assert_eq!(
+            files.read(&root.join("none"), "n".into()).err(),
+            Some(Unread::Missing)
+        );
+        assert_eq!(files.read(&root, "r".into()).err(), Some(Unread::Folder));
+        std::fs::remove_dir_all(&folder).expect("to clean up");
+    }
+}

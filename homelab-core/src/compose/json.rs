@@ -1,0 +1,542 @@
+//! A resolved project in the shape of `docker compose config --format json`.
+
+use serde_json::{Map as Json, Number, Value as JsonValue, json};
+
+use super::amount;
+use super::node::{Map, Node, Value};
+use super::schema::{FILE, Object, SERVICE, Shape};
+
+/// The whole project; `enabled` says which services' profiles are active.
+pub(super) fn project(root: &Map, name: &str, enabled: &dyn Fn(&str) -> bool, redact: bool) -> JsonValue {
+    let printer = Printer { redact };
+    let mut out = Json::new();
+    out.insert("name".into(), text(name));
+    for (key, node) in root {
+        if key.starts_with("x-") {
+            out.insert(key.to_string(), printer.any(node));
+        }
+    }
+    let mut used = Used::default();
+    let mut services = Json::new();
+    for (key, node) in root.get("services").and_then(Node::as_map).into_iter().flatten() {
+        if !enabled(key) {
+            continue;
+        }
+        let Some(service) = node.as_map() else { continue };
+        used.by(service);
+        services.insert(key.to_string(), printer.service(service));
+    }
+    out.insert("services".into(), JsonValue::Object(services));
+    for (section, used) in [
+        ("networks", &used.networks),
+        ("volumes", &used.volumes),
+        ("configs", &used.configs),
+        ("secrets", &used.secrets),
+    ] {
+        let shape = FILE.field(section);
+        let mut all = Json::new();
+        for (key, node) in root.get(section).and_then(Node::as_map).into_iter().flatten() {
+            if !used.iter().any(|name| *name == key.as_ref()) {
+                continue;
+            }
+            let Some(Shape::Dict(Shape::Object(object) | Shape::ObjectOrNull(object))) = shape else {
+                continue;
+            };
+            let Some(map) = node.as_map() else { continue };
+            let mut resource = printer.object(map, object);
+            if section == "networks" {
+                // Of the options of address management Compose prints none.
+                let ipam = resource.entry("ipam").or_insert_with(|| json!({}));
+                if let Some(ipam) = ipam.as_object_mut() {
+                    ipam.remove("options");
+                }
+            }
+            if redact && let Some(content) = resource.get_mut("content") {
+                *content = text(REDACTED);
+            }
+            all.insert(key.to_string(), JsonValue::Object(resource));
+        }
+        if !all.is_empty() {
+            out.insert(section.into(), JsonValue::Object(all));
+        }
+    }
+    let mut out = JsonValue::Object(out);
+    escape(&mut out);
+    out
+}
+
+/// What stands in the place of a value that may be a secret.
+const REDACTED: &str = "***";
+
+#[derive(Default)]
+struct Used<'a> {
+    networks: Vec<&'a str>,
+    volumes: Vec<&'a str>,
+    configs: Vec<&'a str>,
+    secrets: Vec<&'a str>,
+}
+
+impl<'a> Used<'a> {
+    fn by(&mut self, service: &'a Map) {
+        if let Some(networks) = service.get("networks").and_then(Node::as_map) {
+            self.networks.extend(networks.keys().map(AsRef::as_ref));
+        }
+        let items = |key: &str| service.get(key).and_then(Node::as_list).into_iter().flatten();
+        for item in items("volumes").filter_map(Node::as_map) {
+            if item.get("type").and_then(Node::as_text) == Some("volume") {
+                self.volumes.extend(item.get("source").and_then(Node::as_text));
+            }
+        }
+        let source = |item: &'a Node| item.as_map()?.get("source")?.as_text();
+        self.configs.extend(items("configs").filter_map(source));
+        self.secrets.extend(items("secrets").filter_map(source));
+        let build = service.get("build").and_then(Node::as_map);
+        let build_secrets = build
+            .and_then(|build| build.get("secrets"))
+            .and_then(Node::as_list);
+        self.secrets
+            .extend(build_secrets.into_iter().flatten().filter_map(source));
+    }
+}
+
+/// Doubles each dollar, so that the output can be read again.
+fn escape(value: &mut JsonValue) {
+    match value {
+        JsonValue::String(text) if text.contains('$') => {
+            *text = text.replace('$', "$$");
+        }
+        JsonValue::Array(items) => items.iter_mut().for_each(escape),
+        JsonValue::Object(map) => {
+            if map.keys().any(|key| key.contains('$')) {
+                *map = std::mem::take(map)
+                    .into_iter()
+                    .map(|(key, value)| (key.replace('$', "$$"), value))
+                    .collect();
+            }
+            map.values_mut().for_each(escape);
+        }
+        _ => {}
+    }
+}
+
+fn text(text: impl Into<String>) -> JsonValue {
+    JsonValue::String(text.into())
+}
+
+fn number(value: f64) -> JsonValue {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole numbers are printed as such"
+    )]
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return JsonValue::from(value as i64);
+    }
+    Number::from_f64(value).map_or(JsonValue::Null, JsonValue::Number)
+}
+
+struct Printer {
+    redact: bool,
+}
+
+impl Printer {
+    fn service(&self, service: &Map) -> JsonValue {
+        let mut out = self.object(service, &SERVICE);
+        for key in ["command", "entrypoint"] {
+            out.entry(key).or_insert(JsonValue::Null);
+        }
+        for key in ["env_file", "label_file", "extends"] {
+            out.remove(key);
+        }
+        if let Some(deploy) = out.get_mut("deploy").and_then(JsonValue::as_object_mut) {
+            deploy.entry("resources").or_insert_with(|| json!({}));
+            deploy.entry("placement").or_insert_with(|| json!({}));
+        }
+        if let Some(networks) = service.get("networks").and_then(Node::as_map)
+            && networks.is_empty()
+        {
+            out.remove("networks");
+        }
+        if let Some(watch) = out
+            .get_mut("develop")
+            .and_then(|develop| develop.get_mut("watch"))
+            .and_then(JsonValue::as_array_mut)
+        {
+            for item in watch.iter_mut().filter_map(JsonValue::as_object_mut) {
+                item.entry("exec").or_insert_with(|| json!({"command": null}));
+            }
+        }
+        if let Some(blkio) = out.get_mut("blkio_config") {
+            capitalise(blkio);
+        }
+        JsonValue::Object(out)
+    }
+
+    fn object(&self, map: &Map, object: &Object) -> Json<String, JsonValue> {
+        let mut out = Json::new();
+        for (key, node) in map {
+            let Some((_, shape)) = object.fields.iter().find(|(name, _)| *name == key.as_ref()) else {
+                continue;
+            };
+            if let Some(value) = self.value(node, shape, key) {
+                out.insert(key.to_string(), value);
+            }
+        }
+        out
+    }
+
+    /// A value as Compose prints it; nothing where it leaves an empty one out.
+    fn value(&self, node: &Node, shape: &Shape, name: &str) -> Option<JsonValue> {
+        let filled = |value: JsonValue| match &value {
+            JsonValue::Array(items) if items.is_empty() => None,
+            JsonValue::Object(map) if map.is_empty() => None,
+            JsonValue::String(text) if text.is_empty() => None,
+            _ => Some(value),
+        };
+        match shape {
+            Shape::Any => Some(self.any(node)),
+            Shape::Text | Shape::TextOrNull | Shape::Word(_) | Shape::Like(..) | Shape::BoolOrText => {
+                filled(text(node.scalar_text()?))
+            }
+            Shape::Bool | Shape::StrictBool => node.as_bool().filter(|value| *value).map(JsonValue::Bool),
+            Shape::BoolOption | Shape::StrictBoolOption => node.as_bool().map(JsonValue::Bool),
+            Shape::Int | Shape::NumberInt | Shape::IntWithin(..) => match node.value {
+                Value::Int(0) => None,
+                Value::Int(value) => Some(JsonValue::from(value)),
+                Value::Uint(value) => Some(JsonValue::from(value)),
+                _ => None,
+            },
+            Shape::IntOption | Shape::StrictInt => match node.value {
+                Value::Int(value) => Some(JsonValue::from(value)),
+                Value::Uint(value) => Some(JsonValue::from(value)),
+                Value::Float(value) => Some(number(value)),
+                _ => None,
+            },
+            Shape::Number | Shape::StrictNumber => {
+                #[expect(clippy::cast_precision_loss, reason = "Compose holds it in 32 bits")]
+                let value = match node.value {
+                    Value::Int(value) => value as f64,
+                    Value::Uint(value) => value as f64,
+                    Value::Float(value) => value,
+                    _ => return None,
+                };
+                (value != 0.0).then(|| number(value))
+            }
+            Shape::Bytes | Shape::BytesText => {
+                let amount = match node.value {
+                    Value::Int(value) => value,
+                    #[expect(clippy::cast_possible_truncation, reason = "Compose cuts the fraction off")]
+                    Value::Float(value) => value as i64,
+                    _ => amount::bytes(&node.scalar_text()?)?,
+                };
+                (amount != 0).then(|| text(amount.to_string()))
+            }
+            Shape::Duration => {
+                amount::duration(node.as_text()?).map(|value| text(amount::duration_text(value)))
+            }
+            Shape::FileMode => {
+                let mode = match &node.value {
+                    Value::Int(value) => *value,
+                    Value::Text(digits) => i64::from_str_radix(digits, 8).ok()?,
+                    _ => return None,
+                };
+                // A mount in memory prints the number, secrets and configs the octal text.
+                Some(if name == "mode" {
+                    text(format!("{mode:#05o}").replace("0o", "0"))
+                } else {
+                    JsonValue::from(mode)
+                })
+            }
+            Shape::DeviceCount => match &node.value {
+                Value::Int(value) => Some(JsonValue::from(*value)),
+                Value::Text(word) if word.as_ref() == "all" => Some(JsonValue::from(-1)),
+                Value::Text(digits) => digits.parse::<i64>().ok().map(JsonValue::from),
+                _ => None,
+            },
+            Shape::TextList | Shape::LooseTextList | Shape::ScalarList | Shape::TextOrList => {
+                let items = match node.as_list() {
+                    Some(items) => items.iter().filter_map(Node::scalar_text).map(text).collect(),
+                    None => vec![text(node.scalar_text()?)],
+                };
+                filled(JsonValue::Array(items))
+            }
+            Shape::Mapping | Shape::Environment => {
+                let nothing = matches!(shape, Shape::Environment);
+                let pairs = pairs(node);
+                if name == "ssh" {
+                    return filled(JsonValue::Array(
+                        pairs
+                            .into_iter()
+                            .map(|(key, value)| match value {
+                                Some(value) => text(format!("{key}={value}")),
+                                None => text(key),
+                            })
+                            .collect(),
+                    ));
+                }
+                let hide = self.redact && matches!(name, "environment" | "args" | "labels");
+                let mut out = Json::new();
+                for (key, value) in pairs {
+                    let value = match value {
+                        Some(value) if hide && !value.is_empty() => text(REDACTED),
+                        Some(value) => text(value),
+                        None if nothing => JsonValue::Null,
+                        None => text(""),
+                    };
+                    out.insert(key, value);
+                }
+                filled(JsonValue::Object(out))
+            }
+            Shape::Options | Shape::NullableOptions | Shape::TextDict => {
+                let mut out = Json::new();
+                for (key, value) in node.as_map()? {
+                    out.insert(key.to_string(), text(value.scalar_text().unwrap_or_default()));
+                }
+                filled(JsonValue::Object(out))
+            }
+            Shape::MultiOptions => {
+                let mut out = Json::new();
+                for (key, value) in node.as_map()? {
+                    let values: Vec<JsonValue> = match value.as_list() {
+                        Some(items) => items.iter().filter_map(Node::scalar_text).map(text).collect(),
+                        None => vec![text(value.scalar_text()?)],
+                    };
+                    out.insert(key.to_string(), JsonValue::Array(values));
+                }
+                filled(JsonValue::Object(out))
+            }
+            Shape::ExtraHosts => filled(JsonValue::Array(hosts(node).into_iter().map(text).collect())),
+            Shape::Command => Some(match command(node) {
+                None => JsonValue::Null,
+                Some(words) => JsonValue::Array(words.into_iter().map(text).collect()),
+            }),
+            Shape::Test => filled(JsonValue::Array(match node.as_list() {
+                Some(items) => items.iter().filter_map(Node::scalar_text).map(text).collect(),
+                None => vec![text("CMD-SHELL"), text(node.scalar_text()?)],
+            })),
+            Shape::List(shape) | Shape::UniqueList(shape) => {
+                let items = node.as_list()?.iter().filter_map(|item| match name {
+                    "ports" | "volumes" | "devices" | "secrets" | "configs" => {
+                        Some(self.value(item, shape, name).unwrap_or_else(|| json!({})))
+                    }
+                    _ => self.value(item, shape, name),
+                });
+                filled(JsonValue::Array(items.collect()))
+            }
+            Shape::Dict(shape) => {
+                let mut out = Json::new();
+                for (key, value) in node.as_map()? {
+                    let printed = match &value.value {
+                        Value::Null => Some(JsonValue::Null),
+                        _ => self.value(value, shape, key),
+                    };
+                    if let Some(printed) = printed {
+                        out.insert(key.to_string(), printed);
+                    }
+                }
+                filled(JsonValue::Object(out))
+            }
+            Shape::Object(object) | Shape::ObjectOrNull(object) => {
+                let mut out = self.object(node.as_map()?, object);
+                if name == "tmpfs"
+                    && let Some(JsonValue::String(mode)) = out.get("mode")
+                    && let Ok(mode) = i64::from_str_radix(mode, 8)
+                {
+                    out.insert("mode".into(), JsonValue::from(mode));
+                }
+                Some(JsonValue::Object(out))
+            }
+            Shape::Either(shapes) => {
+                let shape = shapes.iter().find(|shape| match (&node.value, shape) {
+                    (Value::Map(_), Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)) => true,
+                    (Value::List(_), Shape::List(_) | Shape::TextList | Shape::LooseTextList) => true,
+                    (Value::Text(_), Shape::Text | Shape::Word(_)) => true,
+                    (Value::Bool(_), Shape::Bool) => true,
+                    (Value::Int(_) | Value::Uint(_), Shape::IntOption | Shape::Int) => true,
+                    (Value::Int(_) | Value::Uint(_), Shape::StrictInt | Shape::StrictNumber) => true,
+                    _ => false,
+                })?;
+                // A number that is printed as a text: the published port.
+                if matches!(shape, Shape::StrictInt) {
+                    return Some(text(node.scalar_text()?));
+                }
+                self.value(node, shape, name)
+            }
+        }
+    }
+
+    fn any(&self, node: &Node) -> JsonValue {
+        match &node.value {
+            Value::Null => JsonValue::Null,
+            Value::Bool(value) => JsonValue::Bool(*value),
+            Value::Int(value) => JsonValue::from(*value),
+            Value::Uint(value) => JsonValue::from(*value),
+            Value::Float(value) => number(*value),
+            Value::Time(value) => text(timestamp(value)),
+            Value::Text(_) if self.redact => text(REDACTED),
+            Value::Text(value) => text(value.to_string()),
+            Value::List(items) => JsonValue::Array(items.iter().map(|item| self.any(item)).collect()),
+            Value::Map(map) => JsonValue::Object(
+                map.iter()
+                    .map(|(key, node)| (key.to_string(), self.any(node)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+fn timestamp(text: &str) -> String {
+    if text.len() == 10 {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Block devices' keys are printed as Go's fields are named.
+fn capitalise(blkio: &mut JsonValue) {
+    let Some(map) = blkio.as_object_mut() else { return };
+    for items in map.values_mut().filter_map(JsonValue::as_array_mut) {
+        for item in items.iter_mut().filter_map(JsonValue::as_object_mut) {
+            *item = std::mem::take(item)
+                .into_iter()
+                .map(|(key, value)| (key[..1].to_uppercase() + &key[1..], value))
+                .collect();
+        }
+    }
+}
+
+/// The pairs of a mapping or a list of `KEY=VALUE`.
+pub(super) fn pairs(node: &Node) -> Vec<(String, Option<String>)> {
+    match &node.value {
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.scalar_text()))
+            .collect(),
+        Value::List(items) => items
+            .iter()
+            .filter_map(Node::as_text)
+            .map(|text| match text.split_once('=') {
+                Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+                None => (text.to_owned(), None),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Host names and addresses as `HOST=ADDRESS`, sorted by name.
+fn hosts(node: &Node) -> Vec<String> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    match &node.value {
+        Value::Map(map) => {
+            for (key, value) in map {
+                match value.as_list() {
+                    Some(items) => all.extend(
+                        items
+                            .iter()
+                            .filter_map(|item| Some((key.to_string(), item.scalar_text()?))),
+                    ),
+                    None => all.extend(value.scalar_text().map(|text| (key.to_string(), text))),
+                }
+            }
+        }
+        Value::List(items) => {
+            for item in items.iter().filter_map(Node::as_text) {
+                if let Some((host, address)) = item.split_once('=').or_else(|| item.split_once(':')) {
+                    all.push((host.to_owned(), address.to_owned()));
+                }
+            }
+        }
+        _ => {}
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all.into_iter()
+        .map(|(host, address)| {
+            let address = address
+                .strip_prefix('[')
+                .and_then(|inner| inner.strip_suffix(']'))
+                .unwrap_or(&address);
+            format!("{host}={address}")
+        })
+        .collect()
+}
+
+/// The words of a command; nothing where nothing is written, or the quotes do not close.
+pub(super) fn command(node: &Node) -> Option<Vec<String>> {
+    match &node.value {
+        Value::Text(text) => words(text),
+        Value::List(items) => Some(items.iter().filter_map(Node::scalar_text).collect()),
+        _ => None,
+    }
+}
+
+/// Splits a text as a shell does, without expanding anything.
+pub(super) fn words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            ' ' | '\t' | '\r' | '\n' => words.extend(word.take()),
+            '\\' => {
+                let next = characters.next()?;
+                word.get_or_insert_default().push(next);
+            }
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match characters.next()? {
+                        '\'' => break,
+                        character => word.push(character),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match characters.next()? {
+                        '"' => break,
+                        '\\' => match characters.next()? {
+                            character @ ('"' | '\\' | '$' | '`') => word.push(character),
+                            character => {
+                                word.push('\\');
+                                word.push(character);
+                            }
+                        },
+                        character => word.push(character),
+                    }
+                }
+            }
+            '#' if word.is_none() => {
+                // A comment, up to the end of its line.
+                while characters.next_if(|character| *character != '\n').is_some() {}
+            }
+            character => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_split_as_a_shell_splits_them() {
+        for (text, expected) in [
+            ("a b", Some(vec!["a", "b"])),
+            ("sh -c 'echo \"x y\"'", Some(vec!["sh", "-c", "echo \"x y\""])),
+            ("a\"b c\"d", Some(vec!["ab cd"])),
+            ("a\\ b", Some(vec!["a b"])),
+            ("", Some(vec![])),
+            ("'open", None),
+            ("a # b", Some(vec!["a"])),
+            ("\"\"", Some(vec![""])),
+        ] {
+            let expected: Option<Vec<String>> =
+                expected.map(|words| words.iter().map(ToString::to_string).collect());
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The tree that Compose files are resolved in: YAML values with the place of each.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::model::Interpolation;
+use crate::span::Span;
+
+/// A mapping in the order of the file.
+pub(super) type Map = IndexMap<Box<str>, Node, foldhash::fast::RandomState>;
+
+/// A value and where it was written.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) value: Value,
+    pub(super) span: Span,
+    /// Where the key is written whose value this is; none for items of a list.
+    pub(super) key: Option<Span>,
+    /// The text before interpolation, where variables took part.
+    pub(super) text: Option<Arc<Interpolation>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// An integer past `i64`.
+    Uint(u64),
+    Float(f64),
+    /// A timestamp, which the engine's YAML reader makes of a plain date; no attribute takes one.
+    Time(Box<str>),
+    Text(Box<str>),
+    List(Vec<Node>),
+    Map(Map),
+}
+
+impl Node {
+    pub(super) fn new(value: Value, span: Span) -> Self {
+        Node {
+            value,
+            span,
+            key: None,
+            text: None,
+        }
+    }
+
+    pub(super) fn text(text: impl Into<Box<str>>, span: Span) -> Self {
+        Node::new(Value::Text(text.into()), span)
+    }
+
+    /// Another value at this node's place.
+    pub(super) fn replaced(&self, value: Value) -> Self {
+        Node {
+            value,
+            span: self.span.clone(),
+            key: self.key.clone(),
+            text: self.text.clone(),
+        }
+    }
+
+    /// The same value as the value of a key.
+    pub(super) fn keyed(mut self, key: Option<Span>) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// The key's place where there is one, else the value's.
+    pub(super) fn place(&self) -> &Span {
+        self.key.as_ref().unwrap_or(&self.span)
+    }
+
+    pub(super) fn as_map(&self) -> Option<&Map> {
+        match &self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_map_mut(&mut self) -> Option<&mut Map> {
+        match &mut self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_list(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_list_mut(&mut self) -> Option<&mut Vec<Node>> {
+        match &mut self.value {
+            Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_bool(&self) -> Option<bool> {
+        match self.value {
+            Value::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    /// A scalar as Compose writes it where it wants a text: numbers in their shortest form.
+    pub(super) fn scalar_text(&self) -> Option<String> {
+        Some(match &self.value {
+            Value::Text(text) => text.to_string(),
+            Value::Bool(value) => value.to_string(),
+            Value::Int(value) => value.to_string(),
+            Value::Uint(value) => value.to_string(),
+            Value::Float(value) => float_text(*value),
+            Value::Time(text) => text.to_string(),
+            Value::Null | Value::List(_) | Value::Map(_) => return None,
+        })
+    }
+
+    /// What kind of value this is, in the words of a message.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::Uint(_) => "an integer",
+            Value::Float(_) => "a number",
+            Value::Time(_) => "a date",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+
+    /// Whether two trees say the same, wherever they were written.
+    pub(super) fn same(&self, other: &Node) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Uint(a), Value::Uint(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::Time(a), Value::Time(b)) | (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
+            (Value::Map(a), Value::Map(b)) => {
+                a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| a.same(b)))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A float as Go's `%v` prints it: shortest digits, an exponent below 1e-4 and from 1e21.
+pub(super) fn float_text(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf".into() } else { "-Inf".into() };
+    }
+    if value.is_nan() {
+        return "NaN".into();
+    }
+    let size = value.abs();
+    if size != 0.0 && !(1e-4..1e21).contains(&size) {
+        let text = format!("{value:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = match exponent.strip_prefix('-') {
+            Some(exponent) => ('-', exponent),
+            None => ('+', exponent),
+        };
+        return format!("{digits}e{sign}{exponent:0>2}");
+    }
+    format!("{value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_written_as_compose_writes_them() {
+        for (value, text) in [
+            (1.0, "1"),
+            (1.5, "1.5"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (-2.5e-7, "-2.5e-07"),
+            (0.0, "0"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            assert_eq!(float_text(value), text);
+        }
+    }
+}

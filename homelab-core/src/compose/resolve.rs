@@ -1,0 +1,478 @@
+//! The way from files to a [`Project`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::check::Problem;
+use super::consistency::consistency;
+use super::dotenv::{self, Entries};
+use super::files::{Files, join};
+use super::json;
+use super::load::{Flow, Loader, Refused, Variables};
+use super::model::{Inner, Project, VariableState};
+use super::node::{Map, Node, Value};
+use super::normalize::normalize;
+use super::options::ResolveOptions;
+use super::rules;
+use super::typed;
+use crate::error::{Error, ErrorKind, Result};
+use crate::finding::{Finding, Subject};
+use crate::name::{ProjectName, ServiceId, ServiceName};
+use crate::span::{Source, Span};
+
+impl Project {
+    /// Reads and resolves a project.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when no file is named and the directory has none under Compose's names. A strict
+    /// resolution also fails, with the kind [`ErrorKind::Invalid`] (or [`ErrorKind::Unsupported`] for remote files),
+    /// on everything that Docker Compose refuses; a lenient one never does.
+    pub fn resolve(options: &ResolveOptions) -> Result<Project> {
+        let directory = absolute(&options.first_directory());
+        let files = match &options.memory {
+            Some(memory) => Files::Memory {
+                files: memory.clone(),
+                root: options.root.clone().unwrap_or_else(|| directory.clone()),
+            },
+            None if options.strict => Files::on_disk(None),
+            None => Files::on_disk(Some(&absolute(options.root.as_deref().unwrap_or(&directory)))),
+        };
+        let base = files.root().map_or_else(|| directory.clone(), Path::to_owned);
+        let home = options.home().map(str::to_owned);
+        let mut loader = Loader::new(options.strict, files, base, home);
+        let paths = compose_files(options, &directory, &loader.files)?;
+        match resolve(&mut loader, options, &paths, &directory) {
+            Ok(project) => Ok(project),
+            Err(Refused(problem)) => {
+                let kind = if std::ptr::eq(problem.rule, &rules::REMOTE) {
+                    ErrorKind::Unsupported
+                } else {
+                    ErrorKind::Invalid
+                };
+                let hint = problem.fix.unwrap_or_else(|| problem.rule.fix.to_owned());
+                Err(Error::new(kind, problem.message)
+                    .with_place(problem.span)
+                    .with_hint(hint))
+            }
+        }
+    }
+
+    /// Resolves one Compose file from memory, leniently: the project `name` in the folder `/lab/name`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] when the name is none.
+    pub fn from_text(name: &str, text: &str) -> Result<Project> {
+        ProjectName::new(name).map_err(|error| {
+            Error::new(ErrorKind::Invalid, format!("name a project `{name}`")).with_source(error)
+        })?;
+        let path = PathBuf::from(format!("/lab/{name}/compose.yaml"));
+        let memory = HashMap::from([(path.clone(), text.to_owned())]);
+        Project::resolve(
+            &ResolveOptions::lenient()
+                .with_files([path])
+                .with_name(name)
+                .with_memory(Arc::new(memory)),
+        )
+    }
+
+    /// Returns the project in the shape of `docker compose config --format json`, with the services whose profiles
+    /// are active.
+    ///
+    /// It holds what the files hold, secrets among it. With `redact`, values of environments, build arguments,
+    /// labels, inline configs and extensions are `***`.
+    pub fn to_json(&self, redact: bool) -> serde_json::Value {
+        let active = |name: &str| self.0.active.iter().any(|service| service.as_ref() == name);
+        json::project(&self.0.root, self.name().as_str(), &active, redact)
+    }
+
+    /// Returns every variable that the files name: its name, what became of it, and where it stands.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &VariableState, &Span)> {
+        self.0
+            .uses
+            .iter()
+            .map(|used| (used.name.as_str(), &used.state, &used.span))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a relative path is relative to the process's folder"
+)]
+fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    });
+    path.map_or_else(|_| PathBuf::from("/"), |path| join(&path, ""))
+}
+
+fn compose_files(options: &ResolveOptions, directory: &Path, files: &Files) -> Result<Vec<PathBuf>> {
+    if !options.files.is_empty() {
+        return Ok(options.files.iter().map(|file| absolute(file)).collect());
+    }
+    let main = ResolveOptions::file_names()
+        .iter()
+        .map(|name| directory.join(name))
+        .find(|path| files.is_file(path));
+    let Some(main) = main else {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("find a Compose file in `{}`", directory.display()),
+        )
+        .with_hint(format!(
+            "Compose looks for {}",
+            ResolveOptions::file_names().join(", ")
+        )));
+    };
+    let more = ResolveOptions::override_names()
+        .iter()
+        .map(|name| directory.join(name))
+        .find(|path| files.is_file(path));
+    Ok(std::iter::once(main).chain(more).collect())
+}
+
+fn resolve(
+    loader: &mut Loader,
+    options: &ResolveOptions,
+    files: &[PathBuf],
+    directory: &Path,
+) -> Flow<Project> {
+    // Compose itself sets the folder it runs in.
+    let folder = ("PWD".to_owned(), directory.to_string_lossy().into_owned());
+    let outside = Variables::new(options.environment.clone()).with([folder]);
+    let nowhere = Span::file(&Source::new(".env", ""));
+    let mut entries = Entries::new();
+    if options.env_files.is_empty() {
+        let path = directory.join(".env");
+        if loader.files.is_file(&path) {
+            entries = loader.variables_of(&path, &outside, entries, &nowhere)?;
+        }
+    } else {
+        for file in &options.env_files {
+            entries = loader.variables_of(&absolute(file), &outside, entries, &nowhere)?;
+        }
+    }
+    let variables = outside.with(entries.into_iter().map(|(name, entry)| (name, entry.value)));
+    let (name, name_span) = project_name(loader, options, files, directory, &variables)?;
+    let variables = variables.with([("COMPOSE_PROJECT_NAME".to_owned(), name.to_string())]);
+
+    let mut root = loader.model(files, directory, &variables, &[], None)?;
+    if root.is_empty() {
+        let place = loader.sources.first().map_or(nowhere, Span::file);
+        loader.report(Problem::new(&rules::INVALID_VALUE, &place, "the file is empty"))?;
+    }
+    normalize(&mut root, name.as_str(), &|name| variables.value(name));
+    amounts(loader, &mut root)?;
+
+    let active = active_services(&root, options, &variables);
+    let mut problems = Vec::new();
+    consistency(
+        &root,
+        &|name| active.iter().any(|service| service.as_ref() == name),
+        &mut problems,
+    );
+    loader.report_all(problems)?;
+    environments(loader, &mut root, &active, &variables)?;
+
+    let typed = typed::project(&root);
+    let mut warned: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut findings: Vec<Finding> = Vec::new();
+    let subject = |span: &Span| subject_of(&typed.services, &name, span);
+    for problem in &loader.problems {
+        let mut finding =
+            Finding::new(problem.rule, subject(&problem.span), &problem.message).at(&problem.span);
+        if let Some(fix) = &problem.fix {
+            finding = finding.with_fix(fix);
+        }
+        findings.push(finding);
+    }
+    for used in loader
+        .uses
+        .iter()
+        .filter(|used| used.state == VariableState::Unset)
+    {
+        let required = loader.problems.iter().any(|problem| {
+            std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE) && problem.span == used.span
+        });
+        if !required && warned.insert(&used.name, ()).is_none() {
+            let message = format!("the variable `{}` has no value", used.name);
+            let finding =
+                Finding::new(&rules::UNSET_VARIABLE, Subject::Project(name.clone()), message).at(&used.span);
+            findings.push(finding);
+        }
+    }
+    Ok(Project(Arc::new(Inner {
+        name,
+        name_span,
+        directory: directory.to_owned(),
+        files: loader.sources.clone(),
+        services: typed.services,
+        networks: typed.networks,
+        volumes: typed.volumes,
+        configs: typed.configs,
+        secrets: typed.secrets,
+        diagnostics: findings,
+        root,
+        active,
+        uses: std::mem::take(&mut loader.uses),
+    })))
+}
+
+/// The service in whose definition a place lies, else the project.
+fn subject_of(
+    services: &IndexMap<ServiceName, super::model::Service>,
+    project: &ProjectName,
+    span: &Span,
+) -> Subject {
+    services
+        .values()
+        .find(|service| {
+            service.body.source() == span.source()
+                && service.body.start().min(service.span.start()) <= span.start()
+                && span.start() <= service.body.end()
+        })
+        .map_or_else(
+            || Subject::Project(project.clone()),
+            |service| Subject::Service(ServiceId::new(None, project.clone(), service.name.clone())),
+        )
+}
+
+fn project_name(
+    loader: &mut Loader,
+    options: &ResolveOptions,
+    files: &[PathBuf],
+    directory: &Path,
+    variables: &Variables,
+) -> Flow<(ProjectName, Option<Span>)> {
+    let given = options.name.clone().or_else(|| {
+        variables
+            .value("COMPOSE_PROJECT_NAME")
+            .filter(|name| !name.is_empty())
+    });
+    let written = if given.is_some() {
+        None
+    } else {
+        loader.project_name(files, variables)?
+    };
+    let folder = directory
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let (text, span) = match (given, written) {
+        (Some(name), _) => (name, None),
+        (None, Some((name, span))) => (name, Some(span)),
+        (None, None) => (normal_name(&folder), None),
+    };
+    match ProjectName::new(&text) {
+        Ok(name) => Ok((name, span)),
+        Err(error) => {
+            let place = span.clone().unwrap_or_else(|| {
+                loader
+                    .sources
+                    .first()
+                    .map_or_else(|| Span::file(&Source::new("", "")), Span::file)
+            });
+            loader.report(Problem::new(&rules::INVALID_VALUE, &place, error.to_string()))?;
+            let name = [normal_name(&text), normal_name(&folder), "_".into()]
+                .iter()
+                .find_map(|text| ProjectName::new(text).ok())
+                .expect("`_` is a project name");
+            Ok((name, span))
+        }
+    }
+}
+
+/// A folder's name as Compose makes a project's name of it.
+fn normal_name(text: &str) -> String {
+    let kept: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
+        .collect();
+    kept.trim_start_matches(['_', '-']).to_owned()
+}
+
+/// The services that have no profile, or an active one.
+fn active_services(root: &Map, options: &ResolveOptions, variables: &Variables) -> Vec<Box<str>> {
+    let mut profiles = options.profiles.clone();
+    if let Some(listed) = variables.value("COMPOSE_PROFILES") {
+        profiles.extend(
+            listed
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty()),
+        );
+    }
+    let active = |service: &Map| {
+        let own = service
+            .get("profiles")
+            .and_then(Node::as_list)
+            .unwrap_or_default();
+        own.is_empty()
+            || own
+                .iter()
+                .filter_map(Node::as_text)
+                .any(|name| profiles.iter().any(|active| active == "*" || active == name))
+    };
+    root.get("services")
+        .and_then(Node::as_map)
+        .into_iter()
+        .flatten()
+        .filter(|(_, node)| node.as_map().is_none_or(active))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+/// Checks the amounts and commands that the table of attributes leaves as texts.
+fn amounts(loader: &mut Loader, root: &mut Map) -> Flow<()> {
+    let mut problems = Vec::new();
+    if let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) {
+        for service in services.values_mut().filter_map(Node::as_map_mut) {
+            super::amounts::check(service, &mut problems);
+        }
+    }
+    loader.report_all(problems)
+}
+
+/// Brings the files of variables and labels into each service.
+fn environments(loader: &mut Loader, root: &mut Map, active: &[Box<str>], variables: &Variables) -> Flow<()> {
+    let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) else {
+        return Ok(());
+    };
+    for (name, node) in services.iter_mut() {
+        let Some(service) = node.as_map_mut() else {
+            continue;
+        };
+        let running = active.contains(name);
+        listed(service, "environment");
+        listed(service, "labels");
+        let files = service
+            .get("env_file")
+            .and_then(Node::as_list)
+            .map(<[Node]>::to_vec)
+            .unwrap_or_default();
+        let mut entries = Entries::new();
+        for file in files {
+            if !running && loader.strict {
+                continue;
+            }
+            entries = env_file(loader, &file, service, variables, entries)?;
+        }
+        lay_below(service, "environment", entries);
+        let files = service
+            .get("label_file")
+            .and_then(Node::as_list)
+            .map(<[Node]>::to_vec)
+            .unwrap_or_default();
+        let mut entries = Entries::new();
+        for file in files {
+            let Some(path) = file.as_text().filter(|_| running || !loader.strict) else {
+                continue;
+            };
+            entries = loader.variables_of(Path::new(path), variables, entries, &file.span)?;
+        }
+        lay_below(service, "labels", entries);
+    }
+    Ok(())
+}
+
+fn env_file(
+    loader: &mut Loader,
+    file: &Node,
+    service: &Map,
+    variables: &Variables,
+    before: Entries,
+) -> Flow<Entries> {
+    let Some(map) = file.as_map() else {
+        return Ok(before);
+    };
+    let Some(path) = map.get("path").and_then(Node::as_text) else {
+        return Ok(before);
+    };
+    let path = Path::new(path);
+    let required = map.get("required").and_then(Node::as_bool) != Some(false);
+    if !required && !loader.files.is_file(path) {
+        return Ok(before);
+    }
+    let source = match loader.read(path) {
+        Ok(source) => source,
+        Err(why) => {
+            loader.unread(path, why, "env_file", &file.span)?;
+            return Ok(before);
+        }
+    };
+    let own = service.get("environment").and_then(Node::as_map);
+    let lookup = |name: &str| {
+        variables
+            .value(name)
+            .or_else(|| own.and_then(|map| map.get(name)).and_then(Node::scalar_text))
+    };
+    let mut all = before;
+    match map.get("format").and_then(Node::as_text) {
+        Some("raw") => all.extend(dotenv::read_raw(&source, &lookup)),
+        Some(format) if !format.is_empty() => {
+            let message =
+                format!("`{format}` is no format of an env_file; `raw` is the only one that has a name");
+            loader.report(Problem::new(&rules::INVALID_VALUE, &file.span, message))?;
+        }
+        _ => {
+            let (entries, broken) = dotenv::read(&source, &lookup, &all);
+            if let Some(broken) = broken {
+                let message = format!("the env_file is broken here: {}", broken.message);
+                loader.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message))?;
+            }
+            all.extend(entries);
+        }
+    }
+    Ok(all)
+}
+
+/// Makes a mapping of a list of `KEY=VALUE`.
+fn listed(service: &mut Map, attribute: &str) {
+    let Some(node) = service.get_mut(attribute) else {
+        return;
+    };
+    let Some(items) = node.as_list() else { return };
+    let mut map = Map::default();
+    for item in items {
+        let Some(text) = item.as_text() else { continue };
+        let (key, value) = match text.split_once('=') {
+            Some((key, value)) => (key, Value::Text(value.into())),
+            None => (text, Value::Null),
+        };
+        map.insert(
+            key.into(),
+            Node {
+                value,
+                span: item.span.clone(),
+                key: None,
+                text: item.text.clone(),
+            },
+        );
+    }
+    node.value = Value::Map(map);
+}
+
+/// Puts the entries of files below what the service itself says.
+fn lay_below(service: &mut Map, attribute: &str, entries: Entries) {
+    let Some(first) = entries.values().next() else {
+        return;
+    };
+    let span = first.span.clone();
+    let node = service
+        .entry(attribute.into())
+        .or_insert_with(|| Node::new(Value::Map(Map::default()), span));
+    let Some(own) = node.as_map_mut() else { return };
+    let mut map = Map::default();
+    for (name, entry) in entries {
+        map.insert(name.into(), Node::text(entry.value, entry.span));
+    }
+    for (name, value) in std::mem::take(own) {
+        map.insert(name, value);
+    }
+    *own = map;
+}
