@@ -18,7 +18,7 @@ macro_rules! rules {
         )+
 
         /// Every rule of the lab's own files.
-        pub static RULES: &[&Rule] = &[$(&$name),+];
+        pub static RULES: &[&Rule] = &[$(&$name),+, &crate::compose::quadlet::INVALID_UNIT];
     };
 }
 
@@ -71,10 +71,6 @@ rules! {
         "the folder is larger than a lab is expected to be",
         "What lies past the limit was not looked at, so what is said of the lab is not complete.",
         "Load the folder that holds the Compose files, not one far above it.";
-    INVALID_QUADLET = "lab.invalid-quadlet", Valid, Warning,
-        "a Podman unit holds a line that means nothing",
-        "Podman's generator refuses or ignores it, so the container does not run as written.",
-        "Correct the line as podman-systemd.unit(5) describes it.";
     MISSING_SLOT = "lab.missing-slot", Valid, Error,
         "a declared slot has no value",
         "The Compose file uses the variable; without a value an empty text stands in its place.",
