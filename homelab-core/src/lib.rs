@@ -8,7 +8,9 @@ pub mod name;
 pub mod observed;
 pub mod plan;
 pub mod secret;
+pub mod service;
 pub mod span;
+pub mod system;
 pub mod view;
 
 pub use error::{Error, ErrorKind, Result};
