@@ -7,10 +7,24 @@
 //! ```
 //! use homelab_core::Lab;
 //!
-//! let lab = Lab::from_texts("home", [("lab.toml", "audience = 'family'")]);
-//! assert_eq!(lab.name(), "home");
+//! let lab = Lab::from_texts(
+//!     "home",
+//!     [
+//!         ("services/immich/compose.yaml", "services: { server: { image: immich } }"),
+//!         ("services/immich/.env", "TZ=Europe/Vienna"),
+//!         ("lab.toml", "[tiers]\nproduction = ['immich']"),
+//!         ("instance.toml", "[hosts.nas]\naddresses = ['192.0.2.10']"),
+//!     ],
+//! );
+//! assert!(lab.diagnostics().is_empty(), "{:?}", lab.diagnostics());
+//! let server = lab.service("immich/server")?;
+//! assert_eq!(server.id().to_string(), "nas:immich/server");
+//! assert_eq!(server.tier(), homelab_core::lab::Tier::Production);
+//! # Ok::<(), homelab_core::Error>(())
 //! ```
 
+mod build;
+mod check;
 mod discover;
 mod instance;
 mod load;
@@ -39,7 +53,7 @@ pub use slot::Slot;
 use crate::compose::{Project, Service};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
-use crate::name::{HostName, ProjectName, ServiceId, ServiceName};
+use crate::name::{HostName, ServiceId, ServiceName};
 
 /// What is wanted, from files. Immutable and cheap to clone.
 ///
@@ -335,3 +349,6 @@ pub(crate) fn in_words(items: &[String], joint: &str, limit: usize) -> String {
         (shown, more) => format!("{} {joint} {more} more", shown.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -519,6 +519,11 @@ impl RepositoryEntry {
         self.host.as_ref().map(Spanned::value)
     }
 
+    /// Returns where that machine is written.
+    pub fn host_span(&self) -> Option<&Span> {
+        self.host.as_ref().map(Spanned::span)
+    }
+
     /// Returns the physical disk or pool that it lies on.
     pub fn medium(&self) -> Option<&str> {
         self.medium.as_ref().map(|medium| medium.value().as_str())

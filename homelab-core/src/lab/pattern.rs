@@ -431,6 +431,11 @@ impl Exception {
         self.owner.value()
     }
 
+    /// Returns where the owner is written.
+    pub fn owner_span(&self) -> &Span {
+        self.owner.span()
+    }
+
     /// Returns the last day on which it counts.
     pub fn expires(&self) -> &Spanned<Date> {
         &self.expires

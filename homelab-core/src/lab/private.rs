@@ -43,9 +43,11 @@ fn kind_of(word: &str) -> Option<&'static str> {
     if is_private_address(word) {
         return Some("an address");
     }
-    // The host of a URL, and an address with a port.
-    let host = word.rsplit_once("//").map_or(word, |(_, rest)| rest);
-    let host = host.split('/').next().unwrap_or(host);
+    // The host of a URL, and an address with a port. What has a `/` without being a URL was judged as a network.
+    let host = match word.rsplit_once("//") {
+        Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
+        None => word,
+    };
     if is_private_address(host.rsplit_once(':').map_or(host, |(host, _)| host)) {
         return Some("an address");
     }
@@ -53,7 +55,7 @@ fn kind_of(word: &str) -> Option<&'static str> {
         return Some("a login");
     }
     let host = host.to_ascii_lowercase();
-    let host = host.split(':').next().unwrap_or_default();
+    let host = host.split([':', '/']).next().unwrap_or_default();
     host.strip_suffix(".ts.net")
         .is_some_and(|name| !name.is_empty())
         .then_some("a name in the tailnet")

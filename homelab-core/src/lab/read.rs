@@ -112,6 +112,11 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// Says something else that is wrong in the table.
+    pub(super) fn report(&self, finding: Finding) {
+        self.reader.report(finding);
+    }
+
     /// Says that a key is missing.
     fn missing(&self, key: &str) {
         let path = if self.path.is_empty() {

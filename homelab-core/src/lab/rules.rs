@@ -43,6 +43,14 @@ rules! {
         "a setting names something that the lab does not have",
         "The setting is about nothing: a policy for a service that was renamed no longer holds for it.",
         "Correct the name, or remove the setting.";
+    UNPLACED = "lab.unplaced-project", Valid, Note,
+        "a project runs on no machine that is known",
+        "With several machines, who reaches a service depends on which of them runs it; until that is said, the widest is assumed possible.",
+        "Add `[projects.NAME]` with `hosts = [..]` to instance.toml, or put the project below a folder named after its machine.";
+    SHADOWED = "lab.shadowed-file", Valid, Warning,
+        "a Compose file is not used, since another one comes first",
+        "Compose takes one main file of a folder; changes in the other do nothing.",
+        "Remove the file that is not used, or list both in COMPOSE_FILE.";
     CONTRADICTION = "lab.contradiction", Valid, Warning,
         "two settings contradict each other",
         "Only one of them can hold, and a reader cannot see which.",

@@ -22,7 +22,6 @@ impl Pattern {
     pub(in crate::lab) fn read(source: &Source) -> (Self, Vec<Finding>) {
         let (mut pattern, mut findings) = Reader::read(source, read_pattern);
         pattern.source = Some(source.clone());
-        findings.extend(contradictions(&pattern));
         findings.extend(private::findings(source));
         (pattern, findings)
     }
@@ -109,14 +108,20 @@ pub(in crate::lab) fn reach(value: Value<'_>) -> Option<Spanned<Reach>> {
 fn read_tiers(mut section: Section<'_>) -> IndexMap<ProjectName, Spanned<Tier>> {
     let mut tiers: IndexMap<ProjectName, Spanned<Tier>> = IndexMap::new();
     for (key, tier) in [("production", Tier::Production), ("sandbox", Tier::Sandbox)] {
-        let items = section
-            .get(key)
-            .and_then(|value| value.list("a list of projects"));
-        for name in items.into_iter().flatten().filter_map(Value::name::<ProjectName>) {
-            // Production comes first and stays: who relies on a project is to be believed. The contradiction is a
-            // finding of its own.
+        let names = items(section.get(key), "a list of projects", Value::name::<ProjectName>);
+        for name in names {
             let span = name.span().clone();
-            tiers.entry(name.into_value()).or_insert(Spanned::new(tier, span));
+            match tiers.get(name.value()) {
+                // Production comes first and stays: who relies on a project is to be believed.
+                Some(other) if *other.value() != tier => {
+                    let message = format!("`{}` is in both tiers, and is taken for production", name.value());
+                    section.report(Finding::new(&rules::CONTRADICTION, Subject::Lab, message).at(&span));
+                }
+                Some(_) => {}
+                None => {
+                    tiers.insert(name.into_value(), Spanned::new(tier, span));
+                }
+            }
         }
     }
     section.finish();
@@ -254,11 +259,4 @@ pub(in crate::lab) fn duration(text: &str) -> Option<SignedDuration> {
         rest = &rest[digits + unit.len_utf8()..];
     }
     (total > SignedDuration::ZERO).then_some(total)
-}
-
-/// Says of each project that is in two tiers that it is.
-fn contradictions(pattern: &Pattern) -> Vec<Finding> {
-    let _ = pattern;
-    let _ = (&rules::CONTRADICTION, Subject::Lab);
-    Vec::new()
 }
