@@ -1,4 +1,45 @@
 //! What is worth saying about a lab: a [`Finding`] of a [`Rule`], and all of them in a [`Report`].
+//!
+//! A report is one value and five renderings of it: text as a compiler shows it, JSON, SARIF, Markdown and one
+//! HTML page. None of them prints what looks like a secret, and none lets a file's content act on the reader's
+//! terminal or browser.
+//!
+//! ```
+//! use homelab_core::{Finding, Principle, Report, Rule, Severity, Source, Span, Subject};
+//!
+//! static OPEN: Rule = Rule {
+//!     id: "example.open",
+//!     principle: Principle::NoPublicPort,
+//!     severity: Severity::Warning,
+//!     title: "a port is open",
+//!     why: "whoever reaches the port reaches the service",
+//!     fix: "bind it to one address",
+//!     opt_in: false,
+//! };
+//! let source = Source::new("web/compose.yaml", "services:\n  web:\n    ports: [\"8080:80\"]\n");
+//! let finding =
+//!     Finding::new(&OPEN, Subject::Lab, "port `8080` is open to the network").at(&Span::new(&source, 31, 40));
+//! let report = Report::new("2026-01-31T00:00:00Z".parse()?, vec![], vec![finding], vec![]);
+//!
+//! assert!(report.to_string().starts_with(
+//!     "warning[example.open]: port `8080` is open to the network\n --> web/compose.yaml:3:13\n"
+//! ));
+//! assert_eq!(report.exit_code(Severity::Warning), 1);
+//! assert_eq!(report.exit_code(Severity::Error), 0);
+//! # Ok::<(), jiff::Error>(())
+//! ```
+
+mod html;
+mod json;
+mod map;
+mod markdown;
+mod printable;
+mod sarif;
+mod secret_looking;
+mod snippet;
+mod text;
+
+pub use text::TextOptions;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +49,7 @@ use sha2::{Digest, Sha256};
 
 use crate::name::{ProjectName, ServiceId};
 use crate::span::Span;
+use crate::view::{PathView, Reach, ServiceView};
 
 /// A principle of the pattern: every rule serves one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -197,6 +239,7 @@ pub struct Finding {
     place: Option<Span>,
     evidence: Vec<Evidence>,
     fix: Option<String>,
+    snippet: bool,
 }
 
 impl Finding {
@@ -211,6 +254,7 @@ impl Finding {
             place: None,
             evidence: Vec::new(),
             fix: None,
+            snippet: true,
         }
     }
 
@@ -249,6 +293,15 @@ impl Finding {
         self
     }
 
+    /// Keeps every report from showing the lines at its place: for findings whose place is a secret.
+    ///
+    /// What looks like a secret is left out of the lines in any case; this is for what does not look like one.
+    #[must_use]
+    pub fn without_snippet(mut self) -> Self {
+        self.snippet = false;
+        self
+    }
+
     /// Returns the rule.
     pub fn rule(&self) -> &'static Rule {
         self.rule
@@ -284,6 +337,11 @@ impl Finding {
     /// Returns what was found.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Returns whether reports may show the lines at its place.
+    pub fn shows_snippet(&self) -> bool {
+        self.snippet
     }
 
     /// Returns the place to look at.
@@ -332,9 +390,15 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
+            write!(f, "{}: ", printable::line(&place.to_string()))?;
         }
-        write!(f, "{}[{}]: {}", self.severity, self.rule.id, self.message)
+        write!(
+            f,
+            "{}[{}]: {}",
+            self.severity,
+            self.rule.id,
+            printable::line(&self.message)
+        )
     }
 }
 
@@ -358,16 +422,20 @@ pub struct Report(Arc<ReportInner>);
 #[derive(Debug, PartialEq)]
 struct ReportInner {
     at: Timestamp,
-    services: Vec<crate::view::ServiceView>,
+    services: Vec<ServiceView>,
     findings: Vec<Finding>,
     suppressed: Vec<Suppressed>,
 }
 
 impl Report {
-    /// Returns the report of these findings, put in order.
-    pub(crate) fn new(
+    /// The exit code of a command that could not run, beside those of [`exit_code`](Report::exit_code).
+    pub const COULD_NOT_RUN: u8 = 2;
+
+    /// Returns the report of these findings, put in order. An audit makes one of a whole lab; a program with
+    /// rules of its own makes one of theirs.
+    pub fn new(
         at: Timestamp,
-        services: Vec<crate::view::ServiceView>,
+        services: Vec<ServiceView>,
         mut findings: Vec<Finding>,
         suppressed: Vec<Suppressed>,
     ) -> Self {
@@ -386,7 +454,7 @@ impl Report {
     }
 
     /// Returns every service of the lab with its reach.
-    pub fn services(&self) -> &[crate::view::ServiceView] {
+    pub fn services(&self) -> &[ServiceView] {
         &self.0.services
     }
 
@@ -409,6 +477,97 @@ impl Report {
     pub fn fails(&self, at_least: Severity) -> bool {
         self.worst().is_some_and(|worst| worst >= at_least)
     }
+
+    /// Returns what a command exits with: 0 when no finding weighs at least this much, else 1.
+    pub fn exit_code(&self, fail_on: Severity) -> u8 {
+        u8::from(self.fails(fail_on))
+    }
+
+    /// Returns how many findings weigh exactly this much.
+    fn count(&self, severity: Severity) -> usize {
+        self.findings()
+            .iter()
+            .filter(|finding| finding.severity() == severity)
+            .count()
+    }
+
+    /// Returns the services, those that most people reach first.
+    fn services_by_reach(&self) -> Vec<&ServiceView> {
+        let mut services: Vec<_> = self.services().iter().collect();
+        services.sort_by_key(|service| {
+            (
+                std::cmp::Reverse((service.reach, service.at_most)),
+                &service.project,
+                &service.name,
+                &service.host,
+            )
+        });
+        services
+    }
+
+    /// Returns the whole in one line: `1 error, 2 warnings; 12 services: 1 internet, 11 host`.
+    fn summary(&self) -> String {
+        let mut found: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
+            .into_iter()
+            .map(|severity| (self.count(severity), severity))
+            .filter(|&(count, _)| count > 0)
+            .map(|(count, severity)| plural(count, severity.as_str()))
+            .collect();
+        if found.is_empty() {
+            found.push("no findings".to_owned());
+        }
+        if !self.suppressed().is_empty() {
+            found.push(format!("{} accepted", self.suppressed().len()));
+        }
+        let mut text = found.join(", ");
+        text.push_str("; ");
+        text.push_str(&plural(self.services().len(), "service"));
+        let reached: Vec<String> = Reach::ALL
+            .into_iter()
+            .rev()
+            .map(|reach| (self.reached(reach), reach))
+            .filter(|&(count, _)| count > 0)
+            .map(|(count, reach)| format!("{count} {reach}"))
+            .collect();
+        if !reached.is_empty() {
+            text.push_str(": ");
+            text.push_str(&reached.join(", "));
+        }
+        text
+    }
+
+    /// Returns how many services have exactly this reach.
+    fn reached(&self, reach: Reach) -> usize {
+        self.services()
+            .iter()
+            .filter(|service| service.reach == reach)
+            .count()
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Returns the service as people write it: `immich/server`, `nas:immich/server`.
+fn service_title(service: &ServiceView) -> String {
+    let host = service
+        .host
+        .as_ref()
+        .map_or_else(String::new, |host| format!("{host}:"));
+    format!("{host}{}/{}", service.project, service.name)
+}
+
+/// Returns the kind of a path in words: `published port` for `published_port`.
+fn kind_words(kind: &str) -> String {
+    kind.replace('_', " ")
+}
+
+/// Returns the ways that lead to a service, the widest first.
+fn paths_by_zone(service: &ServiceView) -> Vec<&PathView> {
+    let mut paths: Vec<_> = service.paths.iter().collect();
+    paths.sort_by_key(|path| std::cmp::Reverse((path.zone, path.at_most)));
+    paths
 }
 
 fn order(finding: &Finding) -> (std::cmp::Reverse<Severity>, &str, usize, &'static str, &str) {

@@ -12,6 +12,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::view::PlaceView;
+
 /// A text file as it was read: its name, relative to the lab's folder where it lies inside, and its text.
 ///
 /// Cheap to clone. Two sources are equal when they have the same name and the same text.
@@ -67,6 +69,12 @@ impl Source {
             .get(index + 1)
             .map_or(self.text().len(), |&next| next as usize);
         Some(self.text()[start..end].trim_end_matches(['\n', '\r']))
+    }
+
+    /// Returns the byte offset at which a line (from 1) begins, or nothing past the end.
+    pub(crate) fn line_start(&self, number: u32) -> Option<usize> {
+        let index = (number as usize).checked_sub(1)?;
+        self.lines().get(index).map(|&start| start as usize)
     }
 
     fn lines(&self) -> &[u32] {
@@ -152,6 +160,16 @@ impl Span {
     /// Returns the column of the first character, from 1, counted in characters.
     pub fn column(&self) -> u32 {
         self.source.line_column(self.start()).1
+    }
+
+    /// Returns the place as a record, as in JSON.
+    pub fn view(&self) -> PlaceView {
+        let (line, column) = self.source.line_column(self.start());
+        PlaceView {
+            file: self.source.name().to_owned(),
+            line,
+            column,
+        }
     }
 
     /// Returns the stretch as it was written.
