@@ -65,6 +65,8 @@ pub enum Verdict {
     OnlyWeRefuse(String),
     /// Docker Compose refuses what we accept.
     OnlyTheyRefuse(String),
+    /// Docker Compose crashed, and so says nothing.
+    TheyCrashed(String),
     /// We panicked: a defect whatever Docker Compose says.
     Panicked(String),
 }
@@ -146,23 +148,7 @@ impl Corpus {
     /// Judges one case.
     pub fn judge_one(&self, case: &Case) -> Judged {
         let file = self.files.join(&case.path);
-        let strict = match (&case.truth, resolve(&file, ResolveOptions::strict())) {
-            (_, Outcome::Panicked(message)) => Verdict::Panicked(message),
-            (Ok(expected), Outcome::Project(found)) => {
-                let all = differences(expected, &found);
-                if all.is_empty() {
-                    Verdict::Equal
-                } else {
-                    Verdict::Differ(all)
-                }
-            }
-            (Ok(_), Outcome::Refused(message)) => Verdict::OnlyWeRefuse(message),
-            (Err(theirs), Outcome::Refused(ours)) => Verdict::BothRefuse {
-                theirs: last_line(theirs).to_owned(),
-                ours,
-            },
-            (Err(theirs), Outcome::Project(_)) => Verdict::OnlyTheyRefuse(last_line(theirs).to_owned()),
-        };
+        let strict = compare(&case.truth, resolve(&file, ResolveOptions::strict()));
         let lenient = match resolve(&file, ResolveOptions::lenient()) {
             Outcome::Project(_) => Ok(()),
             Outcome::Refused(message) => Err(message),
@@ -174,6 +160,27 @@ impl Corpus {
             lenient,
             is_yaml: case.truth.as_ref().err().is_none_or(|error| is_yaml(error)),
         }
+    }
+}
+
+/// Compares what Docker Compose says with what we say.
+pub fn compare(truth: &Result<Value, String>, ours: Outcome) -> Verdict {
+    match (truth, ours) {
+        (_, Outcome::Panicked(message)) => Verdict::Panicked(message),
+        (Ok(expected), Outcome::Project(found)) => {
+            let all = differences(expected, &found);
+            if all.is_empty() {
+                Verdict::Equal
+            } else {
+                Verdict::Differ(all)
+            }
+        }
+        (Ok(_), Outcome::Refused(message)) => Verdict::OnlyWeRefuse(message),
+        (Err(theirs), Outcome::Refused(ours)) => Verdict::BothRefuse {
+            theirs: last_line(theirs).to_owned(),
+            ours,
+        },
+        (Err(theirs), Outcome::Project(_)) => Verdict::OnlyTheyRefuse(last_line(theirs).to_owned()),
     }
 }
 
@@ -216,6 +223,11 @@ pub fn outcome(options: ResolveOptions) -> Outcome {
                 .unwrap_or_else(|| "without a message".to_owned()),
         ),
     }
+}
+
+/// Whether a failure of Docker Compose is a defect of its own rather than a refusal.
+pub fn crashed(error: &str) -> bool {
+    error.contains("\ngoroutine ") || error.contains("error calling MarshalJSON")
 }
 
 /// Returns the message of Docker Compose without the warnings that come before it.

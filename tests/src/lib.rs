@@ -1,6 +1,9 @@
 //! What the tests that cross crates share: comparing our answers with those of the programs that we claim to agree
 //! with.
 
+pub mod beside;
 pub mod compare;
 pub mod corpus;
+pub mod generate;
+pub mod needs;
 pub mod summary;

@@ -19,6 +19,8 @@ pub struct Summary {
     pub refused: usize,
     /// Of those, the paths of the ones that we accept.
     pub only_they_refuse: Vec<String>,
+    /// Files at which Docker Compose crashed.
+    pub crashed: usize,
     /// Files at which strict or lenient panicked.
     pub panicked: usize,
     /// Files that are YAML.
@@ -31,6 +33,7 @@ pub struct Summary {
 #[derive(Debug, Default)]
 struct Kind {
     files: usize,
+    path: String,
     first: String,
 }
 
@@ -50,40 +53,24 @@ impl Summary {
                 self.accepted += 1;
                 self.equal += 1;
             }
-            Verdict::Differ(differences) => {
+            Verdict::Differ(_) => {
                 self.accepted += 1;
                 self.differ += 1;
-                let mut kinds = BTreeMap::new();
-                for difference in differences {
-                    kinds.entry(difference.kind()).or_insert(difference);
-                }
-                for (kind, difference) in kinds {
-                    self.count(kind, &one.path, &difference.to_string());
-                }
             }
-            Verdict::OnlyWeRefuse(message) => {
+            Verdict::OnlyWeRefuse(_) => {
                 self.accepted += 1;
                 self.only_we_refuse += 1;
-                self.count(
-                    format!("we refuse: {}", without_names(message)),
-                    &one.path,
-                    message,
-                );
             }
-            Verdict::OnlyTheyRefuse(message) => {
+            Verdict::OnlyTheyRefuse(_) => {
                 self.refused += 1;
                 self.only_they_refuse.push(one.path.clone());
-                self.count(
-                    format!("they refuse: {}", without_names(message)),
-                    &one.path,
-                    message,
-                );
             }
             Verdict::BothRefuse { .. } => self.refused += 1,
-            Verdict::Panicked(message) => {
-                self.panicked += 1;
-                self.count(format!("panic: {}", without_names(message)), &one.path, message);
-            }
+            Verdict::TheyCrashed(_) => self.crashed += 1,
+            Verdict::Panicked(_) => self.panicked += 1,
+        }
+        for (kind, example) in one.strict.kinds() {
+            self.count(kind, &one.path, &example);
         }
         if one.is_yaml {
             self.yaml += 1;
@@ -104,8 +91,19 @@ impl Summary {
         let kind = self.kinds.entry(kind).or_default();
         kind.files += 1;
         if kind.first.is_empty() {
+            kind.path = path.to_owned();
             kind.first = format!("{path}: {example}");
         }
+    }
+
+    /// Returns the kinds of difference, the most frequent first, each with the path of its first file.
+    pub fn kinds(&self) -> Vec<(&str, &str)> {
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_key(|(_, kind)| std::cmp::Reverse(kind.files));
+        kinds
+            .into_iter()
+            .map(|(name, kind)| (name.as_str(), kind.path.as_str()))
+            .collect()
     }
 
     /// Whether nothing at all is left to do.
@@ -133,7 +131,7 @@ impl Summary {
     pub fn line(&self) -> String {
         format!(
             "accepted by docker compose: {} (equal {}, differ {}, refused by us {}); refused by it: {} (by us too {}, \
-             accepted by us {}); panics {}; lenient yields a project for {} of {} that are YAML",
+             accepted by us {}); crashes of it {}, of us {}; lenient yields a project for {} of {} that are YAML",
             self.accepted,
             self.equal,
             self.differ,
@@ -141,6 +139,7 @@ impl Summary {
             self.refused,
             self.refused - self.only_they_refuse.len(),
             self.only_they_refuse.len(),
+            self.crashed,
             self.panicked,
             self.lenient,
             self.yaml
@@ -151,17 +150,48 @@ impl Summary {
 impl Judged {
     /// Whether this file is as it should be in both modes.
     pub fn as_it_should_be(&self) -> bool {
-        matches!(self.strict, Verdict::Equal | Verdict::BothRefuse { .. })
-            && (self.lenient.is_ok() || !self.is_yaml)
+        matches!(
+            self.strict,
+            Verdict::Equal | Verdict::BothRefuse { .. } | Verdict::TheyCrashed(_)
+        ) && (self.lenient.is_ok() || !self.is_yaml)
     }
 }
 
 impl Verdict {
+    /// Returns each kind of difference that there is, with its first example.
+    pub fn kinds(&self) -> BTreeMap<String, String> {
+        let mut kinds = BTreeMap::new();
+        match self {
+            Verdict::Equal | Verdict::BothRefuse { .. } | Verdict::TheyCrashed(_) => {}
+            Verdict::Differ(differences) => {
+                for difference in differences {
+                    kinds
+                        .entry(difference.kind())
+                        .or_insert_with(|| difference.to_string());
+                }
+            }
+            Verdict::OnlyWeRefuse(message) => {
+                kinds.insert(format!("we refuse: {}", without_names(message)), message.clone());
+            }
+            Verdict::OnlyTheyRefuse(message) => {
+                kinds.insert(
+                    format!("they refuse: {}", without_names(message)),
+                    message.clone(),
+                );
+            }
+            Verdict::Panicked(message) => {
+                kinds.insert(format!("panic: {}", without_names(message)), message.clone());
+            }
+        }
+        kinds
+    }
+
     /// Returns the verdict in one line.
     pub fn in_short(&self) -> String {
         match self {
             Verdict::Equal => "equal".to_owned(),
             Verdict::BothRefuse { .. } => "both refuse it".to_owned(),
+            Verdict::TheyCrashed(message) => format!("docker compose crashes: {message}"),
             Verdict::Differ(all) => match all.as_slice() {
                 [only] => only.to_string(),
                 [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
