@@ -37,7 +37,7 @@ mod slot;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use instance::{
     Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry, RepositoryEntry,
@@ -45,8 +45,7 @@ pub use instance::{
 };
 pub use manifest::{FileKind, LabFile, Manifest, Stratum};
 pub use pattern::{
-    Allowed, Audience, DataClass, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector,
-    SystemEntry, Tier,
+    Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };
 pub use slot::Slot;
 
@@ -54,6 +53,7 @@ use crate::compose::{Project, Service};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::name::{HostName, ServiceId, ServiceName};
+use crate::system::Catalog;
 
 /// What is wanted, from files. Immutable and cheap to clone.
 ///
@@ -70,6 +70,8 @@ struct Inner {
     projects: Vec<Project>,
     services: Vec<Entry>,
     manifest: Manifest,
+    /// Made when first asked for: many who load a lab recognise nothing.
+    catalog: OnceLock<Catalog>,
     diagnostics: Vec<Finding>,
 }
 
@@ -105,6 +107,20 @@ impl Lab {
     /// Returns what instance.toml says; everything is absent where there is no such file.
     pub fn instance(&self) -> &Instance {
         &self.0.instance
+    }
+
+    /// Returns the applications that are recognised: the library's own, and those of lab.toml.
+    pub fn catalog(&self) -> &Catalog {
+        let own = self.pattern().systems();
+        if own.is_empty() {
+            return Catalog::builtin();
+        }
+        self.0.catalog.get_or_init(|| {
+            Catalog::with(
+                own.iter()
+                    .map(|(name, system)| (name.clone(), system.value().clone())),
+            )
+        })
     }
 
     /// Returns the lab's files, as they were when it was loaded.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::discover::{Because, Found, discover};
 use super::{Entry, Inner, Instance, Lab, LabFile, Manifest, Pattern, check, in_words, rules, slot};
@@ -100,6 +100,7 @@ pub(super) fn build(
         projects,
         services,
         manifest,
+        catalog: OnceLock::new(),
         diagnostics,
     }))
 }

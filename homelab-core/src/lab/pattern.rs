@@ -13,6 +13,7 @@ use crate::name::{
     DatasetName, HostName, InvalidName, ProjectName, RoleName, ServiceId, ServiceName, SlotName,
 };
 use crate::span::{Source, Span, Spanned};
+use crate::system::{Class, System};
 use crate::view::Reach;
 
 /// What lab.toml says. Every part is absent where the file is, or where its value could not be understood.
@@ -25,7 +26,7 @@ pub struct Pattern {
     pub(super) datasets: IndexMap<DatasetName, DatasetEntry>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) slots: IndexMap<SlotName, Slot>,
-    pub(super) systems: IndexMap<String, SystemEntry>,
+    pub(super) systems: IndexMap<String, Spanned<System>>,
     pub(super) rules: IndexMap<String, Spanned<bool>>,
     pub(super) strata: Vec<(Spanned<String>, Stratum)>,
 }
@@ -79,8 +80,10 @@ impl Pattern {
         &self.slots
     }
 
-    /// Returns the applications that this lab adds to those that the library recognises.
-    pub fn systems(&self) -> &IndexMap<String, SystemEntry> {
+    /// Returns the applications that this lab adds to those that the library recognises; [`Lab::catalog`] has both.
+    ///
+    /// [`Lab::catalog`]: super::Lab::catalog
+    pub fn systems(&self) -> &IndexMap<String, Spanned<System>> {
         &self.systems
     }
 
@@ -165,34 +168,6 @@ words!(Tier {
     Sandbox = "sandbox",
     Unknown = "unknown",
 });
-
-/// What losing data would mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DataClass {
-    /// It exists nowhere else and cannot be made again.
-    Irreplaceable,
-    /// It could be made again, with much work.
-    Important,
-    /// It can be downloaded or computed again.
-    Reproducible,
-}
-words!(DataClass {
-    Irreplaceable = "irreplaceable",
-    Important = "important",
-    Reproducible = "reproducible",
-});
-
-impl DataClass {
-    /// Returns how old the newest counting snapshot may be where the dataset does not say; none for what can be
-    /// made again.
-    pub fn recovery_point(self) -> Option<SignedDuration> {
-        match self {
-            DataClass::Irreplaceable => Some(SignedDuration::from_hours(36)),
-            DataClass::Important => Some(SignedDuration::from_hours(7 * 24)),
-            DataClass::Reproducible => None,
-        }
-    }
-}
 
 /// What softens the risk of a wide reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -346,7 +321,7 @@ impl Policy {
 pub struct DatasetEntry {
     pub(super) name: DatasetName,
     pub(super) span: Span,
-    pub(super) class: Option<Spanned<DataClass>>,
+    pub(super) class: Option<Spanned<Class>>,
     pub(super) volumes: Vec<Spanned<(ProjectName, String)>>,
     pub(super) paths: Vec<Spanned<String>>,
     pub(super) services: Vec<Spanned<Selector>>,
@@ -365,7 +340,7 @@ impl DatasetEntry {
     }
 
     /// Returns what losing it would mean.
-    pub fn class(&self) -> Option<DataClass> {
+    pub fn class(&self) -> Option<Class> {
         self.class.as_ref().map(|class| *class.value())
     }
 
@@ -388,8 +363,18 @@ impl DatasetEntry {
     pub fn recovery_point(&self) -> Option<SignedDuration> {
         match &self.recovery_point {
             Some(duration) => Some(*duration.value()),
-            None => self.class().and_then(DataClass::recovery_point),
+            None => self.class().and_then(recovery_point_of),
         }
+    }
+}
+
+/// Returns how old the newest counting snapshot may be where the dataset does not say; none for what can be made
+/// again.
+fn recovery_point_of(class: Class) -> Option<SignedDuration> {
+    match class {
+        Class::Irreplaceable => Some(SignedDuration::from_hours(36)),
+        Class::Important => Some(SignedDuration::from_hours(7 * 24)),
+        Class::Reproducible | Class::Cache => None,
     }
 }
 
@@ -450,54 +435,5 @@ impl Exception {
     /// UTC, so that the verdict does not depend on where it is made.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.to_zoned(TimeZone::UTC).date() > *self.expires.value()
-    }
-}
-
-/// An application that the library does not know: `[systems.NAME]`.
-#[derive(Clone, Debug)]
-pub struct SystemEntry {
-    pub(super) name: String,
-    pub(super) span: Span,
-    pub(super) images: Vec<Spanned<String>>,
-    pub(super) title: Option<Spanned<String>>,
-    pub(super) category: Option<Spanned<String>>,
-    pub(super) ports: Vec<Spanned<u16>>,
-    pub(super) data: Vec<(Spanned<String>, DataClass)>,
-}
-
-impl SystemEntry {
-    /// Returns its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns where it is declared.
-    pub fn span(&self) -> &Span {
-        &self.span
-    }
-
-    /// Returns the images that are it, without tag: `ghcr.io/me/thing`.
-    pub fn images(&self) -> &[Spanned<String>] {
-        &self.images
-    }
-
-    /// Returns how people call it.
-    pub fn title(&self) -> Option<&str> {
-        self.title.as_ref().map(|title| title.value().as_str())
-    }
-
-    /// Returns what kind of application it is.
-    pub fn category(&self) -> Option<&str> {
-        self.category.as_ref().map(|category| category.value().as_str())
-    }
-
-    /// Returns the ports that it listens on.
-    pub fn ports(&self) -> &[Spanned<u16>] {
-        &self.ports
-    }
-
-    /// Returns the folders in its container that hold data, and what losing each would mean.
-    pub fn data(&self) -> &[(Spanned<String>, DataClass)] {
-        &self.data
     }
 }

@@ -325,6 +325,33 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Returns it as a record that says itself what it is made of. A value in it that is refused is a finding, and is
+    /// left out; so the record is lost only when a part is without which it means nothing.
+    pub(super) fn record<T: serde::de::DeserializeOwned>(self) -> Option<T> {
+        let DeValue::Table(table) = self.value else {
+            return self.wrong_type("a table");
+        };
+        let mut table = table.clone();
+        loop {
+            let value = toml::Spanned::new(self.span.clone(), DeValue::Table(table.clone()));
+            let error = match T::deserialize(toml::de::ValueDeserializer::from(value)) {
+                Ok(record) => return Some(record),
+                Err(error) => error,
+            };
+            let place = error.span().unwrap_or_else(|| self.span.clone());
+            let message = format!("`{}`: {}", self.path, one_line(error.message()));
+            self.reader.report(
+                Finding::new(&rules::INVALID_VALUE, Subject::Lab, message)
+                    .at(&self.reader.span(place.clone())),
+            );
+            let culprit = table.iter().find_map(|(key, value)| {
+                let around = key.span().start..value.span().end;
+                (around.contains(&place.start) && place != self.span).then(|| key.clone())
+            });
+            table.remove(&culprit?);
+        }
+    }
+
     /// Returns whether it is a table.
     pub(super) fn is_table(&self) -> bool {
         matches!(self.value, DeValue::Table(_))

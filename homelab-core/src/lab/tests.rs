@@ -244,7 +244,7 @@ fn both_settings_files_are_read_in_full() {
     assert_eq!(allowed("two/db").span.expect("a line").text(), "\"none\"");
     assert_eq!(lab.service("two/db").expect("two/db").tier(), Tier::Production);
     let dataset = &pattern.datasets()["photos"];
-    assert_eq!(dataset.class(), Some(DataClass::Irreplaceable));
+    assert_eq!(dataset.class(), Some(crate::system::Class::Irreplaceable));
     assert_eq!(dataset.recovery_point().expect("one").as_hours(), 12);
     assert_eq!(dataset.volumes()[0].value().1, "data");
     let exception = &pattern.exceptions()[0];
@@ -362,7 +362,10 @@ reach = 'lan'
         "without an end it would last for ever"
     );
     assert_eq!(pattern.tier(&"one".parse().expect("a name")), Tier::Production);
-    assert_eq!(pattern.datasets()["photos"].class(), Some(DataClass::Important));
+    assert_eq!(
+        pattern.datasets()["photos"].class(),
+        Some(crate::system::Class::Important)
+    );
 }
 
 #[test]
@@ -492,6 +495,38 @@ images = ['ghcr.io/me/thing']
             "lab.private-value-in-pattern lab.toml:6:12: lab.toml holds a login of this lab alone",
         ]
     );
+}
+
+#[test]
+fn the_labs_own_applications_are_recognised_beside_the_known() {
+    let text = "\
+[systems.thing]
+images = ['ghcr.io/me/thing']
+categry = 'photos'
+ports = [{ number = 80, role = 'web' }]
+data = [{ path = '/data', class = 'priceless' }]
+[systems.other]
+images = 7
+";
+    let lab = lab(&[
+        ("lab.toml", text),
+        (
+            "a/compose.yaml",
+            "services: {a: {image: ghcr.io/me/thing:2}, b: {image: vaultwarden/server}}",
+        ),
+    ]);
+    let places: Vec<_> = lab
+        .diagnostics()
+        .iter()
+        .map(|finding| finding.place().expect("a place").line())
+        .collect();
+    assert_eq!(places, [3, 5, 7], "{:?}", said(&lab));
+    let of = |name: &str| {
+        let service = lab.service(name).expect(name).service();
+        lab.catalog().recognise(service).map(crate::system::System::id)
+    };
+    assert_eq!((of("a/a"), of("a/b")), (Some("thing"), Some("vaultwarden")));
+    assert_eq!(lab.catalog().system("thing").expect("mine").ports().len(), 1);
 }
 
 #[test]

@@ -7,14 +7,12 @@ use super::super::manifest::Stratum;
 use super::super::private;
 use super::super::read::{Reader, Section, Value};
 use super::super::slot::Slot;
-use super::{
-    Audience, DataClass, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, SystemEntry,
-    Tier,
-};
+use super::{Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier};
 use crate::finding::{Finding, Subject};
 use crate::lab::rules;
 use crate::name::ProjectName;
 use crate::span::{Source, Span, Spanned};
+use crate::system::Class;
 use crate::view::Reach;
 
 impl Pattern {
@@ -60,9 +58,11 @@ fn read_pattern(mut root: Section<'_>) -> Pattern {
         }
     }
     for (key, value) in root.entries("systems") {
-        if let Some(section) = value.section() {
-            let entry = read_system(&key, section);
-            pattern.systems.insert(entry.name.clone(), entry);
+        if let Some(system) = value.record() {
+            let span = key.span().clone();
+            pattern
+                .systems
+                .insert(key.into_value(), Spanned::new(system, span));
         }
     }
     for (key, value) in root.entries("rules") {
@@ -94,6 +94,13 @@ fn read_policy(mut section: Section<'_>) -> Policy {
 
 fn reach_of(value: Value<'_>) -> Option<Spanned<Reach>> {
     reach(value)
+}
+
+/// The words of [`Class`], the most valuable first.
+const CLASSES: [&str; 3] = ["irreplaceable", "important", "reproducible"];
+
+fn class_of(word: &str) -> Option<Class> {
+    Class::ALL.iter().copied().find(|class| class.as_str() == word)
 }
 
 /// The words of [`Reach`], narrowest first.
@@ -134,7 +141,7 @@ fn read_dataset(name: crate::DatasetName, span: Span, mut section: Section<'_>) 
         span,
         class: section
             .get("class")
-            .and_then(|value| value.word(DataClass::WORDS, DataClass::from_word)),
+            .and_then(|value| value.word(&CLASSES, class_of)),
         volumes: items(section.get("volumes"), "a list of `PROJECT/VOLUME`", |value| {
             value.parse("a volume of a project, `PROJECT/VOLUME`", |text| {
                 let (project, volume) = text.split_once('/')?;
@@ -193,20 +200,6 @@ fn read_slot(name: crate::SlotName, span: Span, mut section: Section<'_>) -> Slo
     };
     section.finish();
     slot
-}
-
-fn read_system(key: &Spanned<String>, mut section: Section<'_>) -> SystemEntry {
-    let entry = SystemEntry {
-        name: key.value().clone(),
-        span: key.span().clone(),
-        images: items(section.get("images"), "a list of images", Value::text),
-        title: section.get("name").and_then(Value::text),
-        category: section.get("category").and_then(Value::text),
-        ports: Vec::new(),
-        data: Vec::new(),
-    };
-    section.finish();
-    entry
 }
 
 /// Reads a switch. A rule's id has a dot: unless it is in quotes TOML reads it as a table in a table, which means the
