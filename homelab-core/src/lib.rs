@@ -11,6 +11,7 @@ pub mod secret;
 pub mod service;
 pub mod span;
 pub mod system;
+pub mod update;
 pub mod view;
 
 pub use error::{Error, ErrorKind, Result};
