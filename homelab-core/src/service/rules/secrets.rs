@@ -60,7 +60,7 @@ pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
             if origin == Origin::Unset {
                 continue;
             }
-            if is_well_known(secret, declared.service) {
+            if is_well_known(secret, name, value, declared.service) {
                 known.push(exposed(origin == Origin::Default));
             } else if origin != Origin::Elsewhere && looks_secret(secret) {
                 literal.push(exposed(origin == Origin::Default));
@@ -123,7 +123,8 @@ fn finding(rule: &'static Rule, one: &str, several: &str, exposed: Vec<Exposed<'
 /// Returns the part of a variable's value that is a secret: all of it where the name says so, the password where it is
 /// the address of a database.
 fn secret_part<'a>(declared: &Declared<'_>, name: &str, value: &'a str) -> Option<&'a str> {
-    let value = value.trim();
+    // In a list, `- KEY="value"` has the quotes in its value.
+    let value = value.trim().trim_matches(['"', '\'']);
     if names_connection(name) || value.contains("://") {
         if let Some(password) = password_in(value) {
             return Some(password);
@@ -134,7 +135,10 @@ fn secret_part<'a>(declared: &Declared<'_>, name: &str, value: &'a str) -> Optio
     let is_secret = declared
         .system
         .map_or_else(|| names_secret(name), |system| system.is_secret(name));
-    (is_secret && !is_setting(value)).then_some(value)
+    let is_about = ["LIMIT", "REALM"]
+        .iter()
+        .any(|end| name.to_ascii_uppercase().ends_with(end));
+    (is_secret && !is_about && !is_setting(value)).then_some(value)
 }
 
 /// Returns the password inside an address: `scheme://user:password@host`.
@@ -154,7 +158,11 @@ fn is_setting(value: &str) -> bool {
         "" | "true" | "false" | "yes" | "no" | "on" | "off" | "none" | "null" | "0" | "1"
     );
     // A path, a reference to another variable, or a hash that cannot be turned back.
-    is_switch || value.starts_with(['/', '$']) || lower.starts_with("file:") || lower.starts_with("{{")
+    is_switch
+        || value.starts_with(['/', '$'])
+        || value.contains(char::is_whitespace)
+        || lower.starts_with("file:")
+        || lower.starts_with("{{")
 }
 
 /// Returns whether a value that is not well known may be a secret: too short ones are flags and numbers.
@@ -241,10 +249,10 @@ fn without_variables(raw: &str) -> String {
     plain
 }
 
-/// Returns whether a password is one that everybody knows: from a list, a placeholder, or the name of its own user or
-/// database.
-fn is_well_known(value: &str, service: &Service) -> bool {
-    const KNOWN: [&str; 30] = [
+/// Returns whether a password is one that everybody knows: from a list, a placeholder, or the name of its own variable,
+/// user or database.
+fn is_well_known(secret: &str, variable: &str, value: &str, service: &Service) -> bool {
+    const KNOWN: [&str; 34] = [
         "password",
         "passwd",
         "pass",
@@ -275,8 +283,12 @@ fn is_well_known(value: &str, service: &Service) -> bool {
         "redis",
         "minioadmin",
         "supersecret",
+        "mypassword",
+        "my_password",
+        "some_password",
+        "insecure",
     ];
-    const MARKS: [&str; 16] = [
+    const PLACEHOLDERS: [&str; 10] = [
         "changeme",
         "change_me",
         "change-me",
@@ -286,19 +298,31 @@ fn is_well_known(value: &str, service: &Service) -> bool {
         "replaceme",
         "replace_me",
         "replace-me",
-        "yourpassword",
-        "your_",
-        "your-",
-        "mysecretpassword",
-        "secretpassword",
-        "<",
         "placeholder",
     ];
-    let lower = value.to_ascii_lowercase();
-    if KNOWN.contains(&lower.as_str()) || MARKS.iter().any(|mark| lower.starts_with(mark)) {
+    const BEGINNINGS: [&str; 8] = [
+        "<",
+        "[",
+        "{",
+        "your_",
+        "your-",
+        "yourpassword",
+        "mysecretpassword",
+        "secretpassword",
+    ];
+    let lower = secret.to_ascii_lowercase();
+    if KNOWN.contains(&lower.as_str())
+        || PLACEHOLDERS.iter().any(|mark| lower.contains(mark))
+        || BEGINNINGS.iter().any(|mark| lower.starts_with(mark))
+        || secret.eq_ignore_ascii_case(variable)
+    {
         return true;
     }
     if "1234567890".starts_with(&lower) && lower.len() >= 3 {
+        return true;
+    }
+    // `postgres://app:app@db/app`
+    if value.contains(&format!("//{secret}:{secret}@")) {
         return true;
     }
     let is_name = |name: &str| {
@@ -316,6 +340,6 @@ fn is_well_known(value: &str, service: &Service) -> bool {
             field
                 .value
                 .as_deref()
-                .is_some_and(|own| own.eq_ignore_ascii_case(value))
+                .is_some_and(|own| own.eq_ignore_ascii_case(secret))
         })
 }

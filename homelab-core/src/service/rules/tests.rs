@@ -409,6 +409,10 @@ fn secrets_are_slots() {
         "DATABASE_URL: 'postgres://app@db/app'",
         "DATABASE_URL: 'postgres://app:${DB_PASSWORD}@db/app'",
         "WEBHOOK_URL: 'https://flows.example.com/'",
+        "API_KEY_RATE_LIMIT: 60/minute",
+        "AUTH_HTPASSWD_REALM: mine-alone",
+        "PASSWORD_HINT: the name of the dog",
+        "DB_PASSWORD: '\"\"'",
     ] {
         assert_eq!(with(line), [], "{line}");
     }
@@ -484,6 +488,9 @@ fn passwords_that_everybody_knows() {
         "your-secret-here",
         "<password>",
         "Nextcloud",
+        "dev-only-change-me",
+        "'[the-password]'",
+        "db_password",
         "'${UNSET_HERE:-changeme}'",
     ] {
         let line = format!("DB_PASSWORD: {value}");
@@ -499,6 +506,10 @@ fn passwords_that_everybody_knows() {
             "{value}"
         );
     }
+    assert_eq!(
+        with("URL_A: 'postgres://app:app@db/app'", "ports: ['80:80']"),
+        [(rule, Severity::Warning)]
+    );
     assert_eq!(with("OTHER: changeme", "ports: ['80:80']"), []);
     assert_eq!(with("DB_PASSWORD: '12'", "ports: ['80:80']"), []);
     let from_env = [
