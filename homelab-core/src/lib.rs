@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access;
 pub mod compose;
 pub mod error;
 pub mod finding;
@@ -14,6 +15,7 @@ pub mod system;
 pub mod update;
 pub mod view;
 
+pub use access::{Exposure, Path, PathKind};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use lab::{Lab, ServiceRef};
