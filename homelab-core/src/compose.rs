@@ -41,6 +41,8 @@ mod resolve;
 pub mod rules;
 mod schema;
 mod short;
+#[cfg(test)]
+mod tests;
 mod typed;
 mod yaml;
 

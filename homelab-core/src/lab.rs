@@ -26,6 +26,7 @@
 mod build;
 mod check;
 mod discover;
+mod init;
 mod instance;
 mod load;
 mod manifest;
@@ -33,20 +34,24 @@ mod pattern;
 mod private;
 mod read;
 pub mod rules;
+mod schema;
 mod slot;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+pub use init::{InitOptions, InitTexts};
 pub use instance::{
     Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry, RepositoryEntry,
     RepositoryKind, Tailnet,
 };
+pub use load::random_id;
 pub use manifest::{FileKind, LabFile, Manifest, Stratum};
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };
+pub use schema::{instance_schema, pattern_schema};
 pub use slot::Slot;
 
 use crate::compose::{Project, Service};

@@ -1,21 +1,137 @@
 //! Everything that was seen of the world, and when: [`Observed`].
+//!
+//! ```
+//! use homelab_core::Observed;
+//! use homelab_core::observed::{Checkout, FileState, Worktree};
+//!
+//! let seen = Observed::none("2027-01-01T00:00:00Z".parse()?);
+//! assert!(seen.worktree().is_none(), "offline");
+//!
+//! let checkout = Checkout::new("").with_file(".env", FileState::Tracked);
+//! let seen = seen.with_worktree(Worktree::new([checkout]));
+//! let worktree = seen.worktree().expect("given above");
+//! assert_eq!(worktree.value().file(".env"), FileState::Tracked);
+//! assert_eq!(worktree.at(), seen.at());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod interrupted;
+mod worktree;
+
+use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use self::interrupted::Interrupted;
+pub use self::worktree::{Checkout, FileState, Remote, Worktree};
+
 /// Everything that was seen, each part with its time and source. Immutable and cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Observed {
+///
+/// Each part is optional: what was not looked at is absent, which judges take as not known, never as good. It has no
+/// Serialize, since it may hold what is private.
+#[derive(Clone)]
+pub struct Observed(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
     at: Timestamp,
+    worktree: Option<Seen<Worktree>>,
+    interrupted: Option<Seen<Vec<Interrupted>>>,
 }
 
 impl Observed {
     /// Returns the observation of a moment at which nothing was looked at: offline.
     pub fn none(at: Timestamp) -> Self {
-        Observed { at }
+        Observed(Arc::new(Inner {
+            at,
+            worktree: None,
+            interrupted: None,
+        }))
     }
 
     /// Returns the moment that the judges take as now.
     pub fn at(&self) -> Timestamp {
+        self.0.at
+    }
+
+    /// Returns the observation with this version control state of the lab's folder, seen at its own moment.
+    #[must_use]
+    pub fn with_worktree(mut self, worktree: Worktree) -> Self {
+        let seen = Seen::new(worktree, self.0.at, "git");
+        Arc::make_mut(&mut self.0).worktree = Some(seen);
+        self
+    }
+
+    /// Returns the version control state of the lab's folder, if it was looked at.
+    pub fn worktree(&self) -> Option<&Seen<Worktree>> {
+        self.0.worktree.as_ref()
+    }
+
+    /// Returns the observation with these runs that were killed midway.
+    #[must_use]
+    pub(crate) fn with_interrupted(mut self, runs: Vec<Interrupted>) -> Self {
+        let seen = Seen::new(runs, self.0.at, "recovery files");
+        Arc::make_mut(&mut self.0).interrupted = Some(seen);
+        self
+    }
+
+    /// Returns the runs that were killed midway and have left something, oldest first, if they were looked for.
+    pub fn interrupted(&self) -> Option<&Seen<Vec<Interrupted>>> {
+        self.0.interrupted.as_ref()
+    }
+}
+
+/// Shows which parts there are, and nothing of them: they may hold what is private.
+impl fmt::Debug for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observed")
+            .field("at", &self.at())
+            .field("worktree", &self.worktree().map(Seen::at))
+            .field("interrupted", &self.interrupted().map(Seen::at))
+            .finish()
+    }
+}
+
+/// One part of an observation: what was seen, when, and who said so.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seen<T> {
+    value: T,
+    at: Timestamp,
+    source: Arc<str>,
+}
+
+impl<T> Seen<T> {
+    fn new(value: T, at: Timestamp, source: &str) -> Self {
+        Seen {
+            value,
+            at,
+            source: source.into(),
+        }
+    }
+
+    /// Returns what was seen.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// Returns when it was seen.
+    pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Returns who said so: `git`.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+/// Shows when and by whom, not what.
+impl<T> fmt::Debug for Seen<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("at", &self.at)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }

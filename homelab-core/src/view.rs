@@ -186,3 +186,67 @@ pub struct ReportView {
     /// How many findings there are.
     pub counts: CountsView,
 }
+
+/// A plan: what an operation would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanView {
+    /// The plan's identity, made of its content.
+    pub id: String,
+    /// What it is for.
+    pub title: String,
+    /// Its steps in their order.
+    pub steps: Vec<StepView>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepView {
+    /// Which kind of step it is: `create_folder`, `write_file`, `put_back`.
+    pub kind: String,
+    /// What it changes: a path in the lab's folder, ...
+    pub target: String,
+    /// The step in one line.
+    pub summary: String,
+    /// How the world must be before it, in words.
+    pub precondition: String,
+    /// How many bytes it writes.
+    pub size: Option<u64>,
+    /// Who may read what it writes: `shared`, `private`, `program`.
+    pub mode: Option<String>,
+    /// The text that it writes, unless that is secret or no text.
+    pub content: Option<String>,
+    /// The lines that a file gains and loses, as a unified diff, where both sides are known.
+    pub diff: Option<String>,
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepResultView {
+    /// The step in one line.
+    pub step: String,
+    /// `done`, `partial` or `skipped`.
+    pub status: String,
+    /// What was not done, and why, where a part was not.
+    pub left_out: Option<String>,
+}
+
+/// What became of a plan that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OutcomeView {
+    /// `complete`, `partial` or `skipped`.
+    pub status: String,
+    /// What became of each step, in their order.
+    pub steps: Vec<StepResultView>,
+}
+
+/// Something that happened while a plan was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventView {
+    /// Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`, `finished`,
+    /// `failed`, `lagged`.
+    pub kind: String,
+    /// The step's number, from 1, where it is about one.
+    pub step: Option<u64>,
+    /// What happened, in one line.
+    pub text: String,
+}

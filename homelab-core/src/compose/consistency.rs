@@ -19,12 +19,19 @@ pub(super) fn consistency(root: &Map, active: &dyn Fn(&str) -> bool, problems: &
         secrets: section("secrets"),
         active,
     };
+    let mut containers: HashMap<&str, &str> = HashMap::new();
     for (name, node) in services {
         if !active(name) {
             continue;
         }
-        if let Some(service) = node.as_map() {
-            project.service(name, node, service, problems);
+        let Some(service) = node.as_map() else { continue };
+        project.service(name, node, service, problems);
+        if let Some(container) = service.get("container_name")
+            && let Some(text) = container.as_text().filter(|text| !text.is_empty())
+            && let Some(other) = containers.insert(text, name)
+        {
+            let message = format!("`{other}` and `{name}` have the same `container_name`");
+            problems.push(Problem::new(&rules::CONFLICT, &container.span, message));
         }
     }
     cycles(services, active, problems);
@@ -273,11 +280,11 @@ impl Sections<'_> {
             ("mem_reservation", "reservations", "memory"),
             ("pids_limit", "limits", "pids"),
         ] {
-            let inner = resources
-                .and_then(|map| map.get(section))
-                .and_then(Node::as_map)
-                .and_then(|map| map.get(key));
-            let (Some(outer), Some(inner)) = (service.get(attribute), inner) else {
+            // A section that is there and says nothing of it stands for none.
+            let Some(section_map) = resources.and_then(|map| map.get(section)).and_then(Node::as_map) else {
+                continue;
+            };
+            let Some(outer) = service.get(attribute) else {
                 continue;
             };
             let value = |node: &Node| match key {
@@ -287,7 +294,8 @@ impl Sections<'_> {
                     .map(|bytes| bytes.to_string()),
                 _ => number(Some(node)).map(|value| value.to_string()),
             };
-            if value(outer) != value(inner) {
+            let nothing = || Some("0".to_owned());
+            if value(outer) != nothing() && value(outer) != section_map.get(key).map_or_else(nothing, value) {
                 let message =
                     format!("`{attribute}` and `deploy.resources.{section}.{key}` of `{name}` differ");
                 problems.push(Problem::new(&rules::CONFLICT, outer.place(), message));

@@ -23,37 +23,38 @@ pub(super) struct Broken {
 }
 
 /// Reads `format: raw`: each line as it stands, without quotes or variables.
-pub(super) fn read_raw(source: &Source, lookup: &dyn Lookup) -> Entries {
+pub(super) fn read_raw(source: &Source, lookup: &dyn Lookup) -> (Entries, Option<Broken>) {
     let mut entries = Entries::new();
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
         let at = start;
         start += line.len();
-        let line = line.trim_end_matches(['\n', '\r']);
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        let line = line
+            .strip_suffix('\r')
+            .unwrap_or(line)
+            .trim_start_matches('\u{feff}');
         let trimmed = line.trim_start();
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
         let span = Span::new(source, at, at + line.len());
-        match trimmed.split_once('=') {
-            Some((name, value)) => {
-                entries.insert(
-                    name.to_owned(),
-                    Entry {
-                        value: value.to_owned(),
-                        span,
-                    },
-                );
-            }
-            None => {
-                if let Some(value) = lookup.lookup(trimmed.trim_end()) {
-                    let value = value.into_owned();
-                    entries.insert(trimmed.trim_end().to_owned(), Entry { value, span });
-                }
-            }
+        let (name, value) = match trimmed.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (trimmed, None),
+        };
+        if name.is_empty() || name.contains([' ', '\t']) {
+            let message = "the name of a variable cannot be empty or hold a blank".to_owned();
+            return (entries, Some(Broken { span, message }));
+        }
+        let value = value
+            .map(str::to_owned)
+            .or_else(|| lookup.lookup(name).map(|value| value.into_owned()));
+        if let Some(value) = value {
+            entries.insert(name.to_owned(), Entry { value, span });
         }
     }
-    entries
+    (entries, None)
 }
 
 /// Reads a file with quotes, comments, `export` and variables.
@@ -360,7 +361,8 @@ mod tests {
     #[test]
     fn raw_files_are_taken_as_they_stand() {
         let source = Source::new("e", "A=\"x\" # y\n# c\nB=${A}\nOUTSIDE\nNO\n");
-        let entries = read_raw(&source, &lookup);
+        let (entries, broken) = read_raw(&source, &lookup);
+        assert!(broken.is_none());
         let values: Vec<_> = entries
             .iter()
             .map(|(name, entry)| (name.as_str(), entry.value.as_str()))

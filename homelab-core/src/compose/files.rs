@@ -74,9 +74,15 @@ impl Files {
                     if !path.starts_with(&root.shown) && !path.starts_with(&root.real) {
                         return Err(Unread::Outside);
                     }
-                    let real = std::fs::canonicalize(path).map_err(|error| unfit(&error))?;
-                    if !real.starts_with(&root.real) {
-                        return Err(Unread::Outside);
+                    let link = std::fs::symlink_metadata(path)
+                        .map_err(|error| unfit(&error))?
+                        .is_symlink();
+                    // A plain file straight in the root is inside it; all else is followed to where it really is.
+                    if link || path.parent() != Some(&root.shown) {
+                        let real = std::fs::canonicalize(path).map_err(|error| unfit(&error))?;
+                        if !real.starts_with(&root.real) {
+                            return Err(Unread::Outside);
+                        }
                     }
                 }
                 let about = std::fs::metadata(path).map_err(|error| unfit(&error))?;

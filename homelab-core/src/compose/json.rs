@@ -144,7 +144,7 @@ impl Printer {
         for key in ["command", "entrypoint"] {
             out.entry(key).or_insert(JsonValue::Null);
         }
-        for key in ["env_file", "label_file", "extends"] {
+        for key in ["env_file", "label_file", "extends", "pull_refresh_after"] {
             out.remove(key);
         }
         if let Some(deploy) = out.get_mut("deploy").and_then(JsonValue::as_object_mut) {
@@ -336,13 +336,7 @@ impl Printer {
                 filled(JsonValue::Object(out))
             }
             Shape::Object(object) | Shape::ObjectOrNull(object) => {
-                let mut out = self.object(node.as_map()?, object);
-                if name == "tmpfs"
-                    && let Some(JsonValue::String(mode)) = out.get("mode")
-                    && let Ok(mode) = i64::from_str_radix(mode, 8)
-                {
-                    out.insert("mode".into(), JsonValue::from(mode));
-                }
+                let out = self.object(node.as_map()?, object);
                 Some(JsonValue::Object(out))
             }
             Shape::Either(shapes) => {
@@ -374,6 +368,8 @@ impl Printer {
             Value::Time(value) => text(timestamp(value)),
             Value::Text(_) if self.redact => text(REDACTED),
             Value::Text(value) => text(value.to_string()),
+            // An empty list of an extension is nothing to Compose.
+            Value::List(items) if items.is_empty() => JsonValue::Null,
             Value::List(items) => JsonValue::Array(items.iter().map(|item| self.any(item)).collect()),
             Value::Map(map) => JsonValue::Object(
                 map.iter()
@@ -470,49 +466,58 @@ pub(super) fn command(node: &Node) -> Option<Vec<String>> {
     }
 }
 
-/// Splits a text as a shell does, without expanding anything.
+/// Splits a text as Compose's reader of commands does: quotes and backslashes as in a shell, nothing expanded, and
+/// an end at the first `;`, `&`, `|`, `<` or `>` that is not quoted. Nothing when quotes or brackets do not close.
 pub(super) fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
-    let mut characters = text.chars().peekable();
+    let (mut single, mut double, mut backtick, mut bracket) = (false, false, false, false);
+    let mut characters = text.chars();
     while let Some(character) = characters.next() {
+        let quoted = single || double || backtick || bracket;
         match character {
-            ' ' | '\t' | '\r' | '\n' => words.extend(word.take()),
-            '\\' => {
-                let next = characters.next()?;
-                word.get_or_insert_default().push(next);
+            '\\' if !single => word.get_or_insert_default().push(characters.next()?),
+            ' ' | '\t' | '\r' | '\n' if !quoted => words.extend(word.take()),
+            '`' if !single && !double && !bracket => {
+                backtick = !backtick;
+                word.get_or_insert_default().push('`');
             }
-            '\'' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match characters.next()? {
-                        '\'' => break,
-                        character => word.push(character),
-                    }
+            ')' if !single && !double && !backtick => {
+                bracket = !bracket;
+                word.get_or_insert_default().push(')');
+            }
+            '(' if !single && !double && !backtick => {
+                if bracket || !word.as_ref().is_some_and(|word| word.ends_with('$')) {
+                    return None;
                 }
+                bracket = true;
+                word.get_or_insert_default().push('(');
             }
-            '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match characters.next()? {
-                        '"' => break,
-                        '\\' => match characters.next()? {
-                            character @ ('"' | '\\' | '$' | '`') => word.push(character),
-                            character => {
-                                word.push('\\');
-                                word.push(character);
-                            }
-                        },
-                        character => word.push(character),
-                    }
+            '"' if !single && !bracket => {
+                double = !double;
+                word.get_or_insert_default();
+            }
+            '\'' if !double && !bracket => {
+                single = !single;
+                word.get_or_insert_default();
+            }
+            ';' | '&' | '|' | '<' | '>' if !quoted => {
+                // A number before `>` names a stream, and is no word.
+                if character == '>'
+                    && word
+                        .as_ref()
+                        .is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+                {
+                    word = None;
                 }
-            }
-            '#' if word.is_none() => {
-                // A comment, up to the end of its line.
-                while characters.next_if(|character| *character != '\n').is_some() {}
+                words.extend(word);
+                return Some(words);
             }
             character => word.get_or_insert_default().push(character),
         }
+    }
+    if single || double || backtick || bracket {
+        return None;
     }
     words.extend(word);
     Some(words)
@@ -531,8 +536,16 @@ mod tests {
             ("a\\ b", Some(vec!["a b"])),
             ("", Some(vec![])),
             ("'open", None),
-            ("a # b", Some(vec!["a"])),
+            ("a #b", Some(vec!["a", "#b"])),
             ("\"\"", Some(vec![""])),
+            ("a && b", Some(vec!["a"])),
+            ("a 2>b", Some(vec!["a"])),
+            ("a x>b", Some(vec!["a", "x"])),
+            ("a $(b c)", Some(vec!["a", "$(b c)"])),
+            ("a `b c`", Some(vec!["a", "`b c`"])),
+            ("a ( b", None),
+            ("a ) b", None),
+            ("a \"b\\nc\"", Some(vec!["a", "bnc"])),
         ] {
             let expected: Option<Vec<String>> =
                 expected.map(|words| words.iter().map(ToString::to_string).collect());

@@ -251,8 +251,18 @@ impl Loader {
 
     fn file(&mut self, root: &mut Map, place: Place<'_>, span: Option<&Span>) -> Flow<()> {
         let documents = self.parse(place.file, "Compose file", span)?;
-        for (document, resets) in documents.iter() {
-            let mut document = document.clone();
+        // The tree is needed again only where a service extends one of the same file by name.
+        if let Some((_, resets)) = documents.first()
+            && resets.is_empty()
+            && !self
+                .sources
+                .iter()
+                .any(|source| source.text().contains("extends"))
+        {
+            self.parsed.remove(place.file);
+        }
+        let documents = Arc::try_unwrap(documents).unwrap_or_else(|shared| (*shared).clone());
+        for (mut document, resets) in documents {
             let place_span = document.span.clone();
             let Value::Map(map) = &mut document.value else {
                 let message = if document.is_null() {
@@ -264,8 +274,8 @@ impl Loader {
                 continue;
             };
             self.interpolate_map(map, place.variables)?;
-            self.extends(map, place, resets)?;
-            reset(root, resets);
+            self.extends(map, place, &resets)?;
+            reset(root, &resets);
             self.include(map, place)?;
             let mut problems = Vec::new();
             merge(root, std::mem::take(map), &mut problems);
@@ -376,15 +386,16 @@ impl Loader {
             _ => return Ok(()),
         };
         service.shift_remove("extends");
-        let here = (place.file.to_owned(), Box::from(name));
-        if trail.contains(&here) || trail.len() > MAX_CHAIN {
-            return self.report(Problem::new(
-                &rules::CYCLE,
-                &at,
-                format!("`{name}` extends itself in a circle"),
-            ));
+        trail.push((place.file.to_owned(), Box::from(name)));
+        let next = match file.as_ref().and_then(Node::as_text) {
+            Some(file) => join(place.directory, file),
+            None => place.file.to_owned(),
+        };
+        if trail.contains(&(next, target.clone())) || trail.len() > MAX_CHAIN {
+            trail.pop();
+            let message = format!("`{name}` extends itself in a circle");
+            return self.report(Problem::new(&rules::CYCLE, &at, message));
         }
-        trail.push(here);
         let base = match file {
             None => {
                 self.extend(&target, services, place, resets, trail)?;
@@ -646,7 +657,7 @@ fn is_remote(text: &str) -> bool {
     .any(|prefix| text.starts_with(prefix))
 }
 
-/// Gives what is only named the value that the environment has: variables of services, secrets and configs.
+/// Gives variables of services that are only named the value that the environment has.
 fn resolve_environment(root: &mut Map, variables: &Variables) {
     if let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) {
         for service in services.values_mut().filter_map(Node::as_map_mut) {
@@ -661,18 +672,6 @@ fn resolve_environment(root: &mut Map, variables: &Variables) {
                     item.value = Value::Text(format!("{name}={value}").into());
                 }
             }
-        }
-    }
-    let Some(configs) = root.get_mut("configs").and_then(Node::as_map_mut) else {
-        return;
-    };
-    for config in configs.values_mut().filter_map(Node::as_map_mut) {
-        let Some(name) = config.get("environment").and_then(Node::as_text) else {
-            continue;
-        };
-        if let Some(value) = variables.value(name) {
-            let span = config["environment"].span.clone();
-            config.insert("content".into(), Node::text(value, span));
         }
     }
 }

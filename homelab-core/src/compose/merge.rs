@@ -120,7 +120,8 @@ fn way(trail: &[Box<str>]) -> Option<Way> {
 }
 
 fn values(base: &mut Node, over: Node, trail: &mut Vec<Box<str>>, problems: &mut Vec<Problem>) {
-    match way(trail) {
+    let way = way(trail);
+    match way {
         Some(Way::Override) | Some(Way::Ulimit) => *base = over,
         Some(Way::Sequence | Way::ExtraHosts) => {
             let (key, span) = (base.key.clone(), base.span.clone());
@@ -129,7 +130,12 @@ fn values(base: &mut Node, over: Node, trail: &mut Vec<Box<str>>, problems: &mut
                 value: Value::Null,
                 ..over.clone()
             };
-            items.extend(sequence(over.value, &over_node));
+            let hosts = matches!(way, Some(Way::ExtraHosts));
+            for item in sequence(over.value, &over_node) {
+                if !hosts || !items.iter().any(|earlier| earlier.same(&item)) {
+                    items.push(item);
+                }
+            }
             *base = Node {
                 value: Value::List(items),
                 span,

@@ -44,19 +44,6 @@ pub(super) fn defaults(root: &mut Map) {
                     .or_insert_with(|| Node::text("ingress", span));
             }
         }
-        if let Some(items) = service.get_mut("volumes").and_then(Node::as_list_mut) {
-            for item in items {
-                let span = item.span.clone();
-                if let Some(bind) = item
-                    .as_map_mut()
-                    .and_then(|map| map.get_mut("bind"))
-                    .and_then(Node::as_map_mut)
-                {
-                    bind.entry("create_host_path".into())
-                        .or_insert_with(|| Node::new(Value::Bool(true), span));
-                }
-            }
-        }
         if let Some(items) = service.get_mut("gpus").and_then(Node::as_list_mut) {
             items.iter_mut().for_each(device_request);
         }

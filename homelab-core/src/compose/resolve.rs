@@ -1,6 +1,6 @@
 //! The way from files to a [`Project`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::options::ResolveOptions;
 use super::rules;
 use super::typed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{Finding, Subject};
+use crate::finding::{Evidence, Finding, Subject};
 use crate::name::{ProjectName, ServiceId, ServiceName};
 use crate::span::{Source, Span};
 
@@ -167,6 +167,7 @@ fn resolve(
     }
     normalize(&mut root, name.as_str(), &|name| variables.value(name));
     amounts(loader, &mut root)?;
+    replicas(&mut root);
 
     let active = active_services(&root, options, &variables);
     let mut problems = Vec::new();
@@ -179,7 +180,6 @@ fn resolve(
     environments(loader, &mut root, &active, &variables)?;
 
     let typed = typed::project(&root);
-    let mut warned: BTreeMap<&str, ()> = BTreeMap::new();
     let mut findings: Vec<Finding> = Vec::new();
     let subject = |span: &Span| subject_of(&typed.services, &name, span);
     for problem in &loader.problems {
@@ -190,21 +190,7 @@ fn resolve(
         }
         findings.push(finding);
     }
-    for used in loader
-        .uses
-        .iter()
-        .filter(|used| used.state == VariableState::Unset)
-    {
-        let required = loader.problems.iter().any(|problem| {
-            std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE) && problem.span == used.span
-        });
-        if !required && warned.insert(&used.name, ()).is_none() {
-            let message = format!("the variable `{}` has no value", used.name);
-            let finding =
-                Finding::new(&rules::UNSET_VARIABLE, Subject::Project(name.clone()), message).at(&used.span);
-            findings.push(finding);
-        }
-    }
+    findings.extend(unset_variables(loader, &name));
     Ok(Project(Arc::new(Inner {
         name,
         name_span,
@@ -220,6 +206,48 @@ fn resolve(
         active,
         uses: std::mem::take(&mut loader.uses),
     })))
+}
+
+/// Speaks of the variables that have no value: each for itself while they are few, else all in one finding.
+fn unset_variables(loader: &Loader, project: &ProjectName) -> Vec<Finding> {
+    const FEW: usize = 3;
+    let mut unset: IndexMap<&str, &Span> = IndexMap::new();
+    for used in loader
+        .uses
+        .iter()
+        .filter(|used| used.state == VariableState::Unset)
+    {
+        // One that is required was said to be missing already.
+        let required = |problem: &Problem| {
+            std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE) && problem.span == used.span
+        };
+        if !loader.problems.iter().any(required) {
+            unset.entry(&used.name).or_insert(&used.span);
+        }
+    }
+    let subject = || Subject::Project(project.clone());
+    if unset.len() <= FEW {
+        let one = |(name, span): (&&str, &&Span)| {
+            Finding::new(
+                &rules::UNSET_VARIABLE,
+                subject(),
+                format!("the variable `{name}` has no value"),
+            )
+            .at(span)
+        };
+        return unset.iter().map(one).collect();
+    }
+    let names: Vec<String> = unset.keys().take(FEW).map(|name| format!("`{name}`")).collect();
+    let message = format!(
+        "{} and {} more variables have no value",
+        names.join(", "),
+        unset.len() - FEW
+    );
+    let mut finding = Finding::new(&rules::UNSET_VARIABLE, subject(), message).at(unset[0]);
+    for (name, span) in &unset {
+        finding = finding.with_evidence(Evidence::at(format!("`{name}`"), span));
+    }
+    vec![finding]
 }
 
 /// The service in whose definition a place lies, else the project.
@@ -327,6 +355,21 @@ fn active_services(root: &Map, options: &ResolveOptions, variables: &Variables) 
         .collect()
 }
 
+/// Where a service has `scale` and `deploy`, the second says it too.
+fn replicas(root: &mut Map) {
+    let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) else {
+        return;
+    };
+    for service in services.values_mut().filter_map(Node::as_map_mut) {
+        let Some(scale) = service.get("scale").cloned() else {
+            continue;
+        };
+        if let Some(deploy) = service.get_mut("deploy").and_then(Node::as_map_mut) {
+            deploy.entry("replicas".into()).or_insert(scale);
+        }
+    }
+}
+
 /// Checks the amounts and commands that the table of attributes leaves as texts.
 fn amounts(loader: &mut Loader, root: &mut Map) -> Flow<()> {
     let mut problems = Vec::new();
@@ -412,22 +455,21 @@ fn env_file(
             .or_else(|| own.and_then(|map| map.get(name)).and_then(Node::scalar_text))
     };
     let mut all = before;
-    match map.get("format").and_then(Node::as_text) {
-        Some("raw") => all.extend(dotenv::read_raw(&source, &lookup)),
+    let (entries, broken) = match map.get("format").and_then(Node::as_text) {
+        Some("raw") => dotenv::read_raw(&source, &lookup),
         Some(format) if !format.is_empty() => {
             let message =
                 format!("`{format}` is no format of an env_file; `raw` is the only one that has a name");
             loader.report(Problem::new(&rules::INVALID_VALUE, &file.span, message))?;
+            return Ok(all);
         }
-        _ => {
-            let (entries, broken) = dotenv::read(&source, &lookup, &all);
-            if let Some(broken) = broken {
-                let message = format!("the env_file is broken here: {}", broken.message);
-                loader.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message))?;
-            }
-            all.extend(entries);
-        }
+        _ => dotenv::read(&source, &lookup, &all),
+    };
+    if let Some(broken) = broken {
+        let message = format!("the env_file is broken here: {}", broken.message);
+        loader.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message))?;
     }
+    all.extend(entries);
     Ok(all)
 }
 

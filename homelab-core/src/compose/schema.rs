@@ -519,7 +519,7 @@ static VOLUME_MOUNT: Shape = Either(&[
             ("target", Text),
             (
                 "tmpfs",
-                Shape::Object(&object(&[("mode", FileMode), ("size", Bytes)])),
+                Shape::Object(&object(&[("mode", StrictNumber), ("size", Bytes)])),
             ),
             (
                 "type",

@@ -369,7 +369,8 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Value {
             }
         }
         Some(_) => return plain(text, true),
-        None if tag.is_some_and(|tag| tag.suffix().is_empty()) => return Value::Text(text.into()),
+        // Behind a tag of its own a scalar stays the text that it is.
+        None if tag.is_some() => return Value::Text(text.into()),
         None => {}
     }
     if style == ScalarStyle::Plain {

@@ -1,0 +1,219 @@
+//! One run of a plan, from the first check to the cleanup.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use super::event::{Event, Outcome};
+use super::files::{self, Found, Root};
+use super::operation::Shared;
+use super::recovery::{self, Record};
+use super::world::World;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{LabPath, Leftover, Plan, Step, StepKind, StepResult};
+
+pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Result<Outcome> {
+    shared.events.send(Event::Started {
+        plan: plan.id().clone(),
+        steps: plan.steps().len(),
+    });
+    if shared.cancel.is_cancelled() {
+        return Err(cancelled(&plan, &shared));
+    }
+    #[cfg(test)]
+    let before_step = world.before_step();
+    let run = blocking({
+        let (plan, shared) = (plan.clone(), shared.clone());
+        move || Run::begin(&plan, &world, &shared)
+    });
+    let run = Arc::new(run.await?);
+
+    let mut results = Vec::new();
+    let mut failed = None;
+    for (index, step) in plan.steps().iter().enumerate() {
+        #[cfg(test)]
+        if let Some(call) = before_step.clone() {
+            // A hook that panics is a test that fails by itself.
+            let _ = tokio::task::spawn_blocking(move || call(index)).await;
+        }
+        if shared.cancel.is_cancelled() {
+            failed = Some(cancelled(&plan, &shared));
+            break;
+        }
+        let (number, text) = (index + 1, step.to_string());
+        shared.events.send(Event::StepStarted {
+            number,
+            step: text.clone(),
+        });
+        let perform = blocking({
+            let (run, step) = (run.clone(), step.clone());
+            move || run.perform(index, &step)
+        });
+        match perform.await {
+            Ok(status) => {
+                let result = StepResult { step: text, status };
+                shared.events.send(Event::StepFinished {
+                    number,
+                    result: result.clone(),
+                });
+                results.push(result);
+            }
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+
+    let cleaned = blocking(move || run.end()).await;
+    match (failed, cleaned) {
+        (None, Ok(())) => Ok(Outcome::new(results)),
+        // What failed first is what to tell; what is not cleaned up stays in the recovery file.
+        (Some(error), _) | (None, Err(error)) => Err(error.with_done(results)),
+    }
+}
+
+fn cancelled(plan: &Plan, shared: &Shared) -> Error {
+    shared.events.send(Event::Cancelling);
+    let message = format!("{}: it was asked to stop", plan.title());
+    Error::new(ErrorKind::Cancelled, message).with_hint("apply the plan again to do the rest")
+}
+
+/// Runs what waits for the disk where waiting is allowed.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_cancelled() => Err(Error::new(
+            ErrorKind::Cancelled,
+            "go on: the runtime was shut down",
+        )),
+        Err(error) => Err(Error::new(ErrorKind::Internal, "take a step").with_source(error)),
+    }
+}
+
+struct Run {
+    id: String,
+    root: Root,
+    folder: PathBuf,
+    leftovers: Vec<Leftover>,
+    record: std::sync::Mutex<Option<Record>>,
+}
+
+impl Run {
+    /// Puts back what dead runs left, checks every precondition, and writes down what this run might leave.
+    fn begin(plan: &Plan, world: &World, shared: &Shared) -> Result<Run> {
+        let root = Root::open(world.root())?;
+        let folder = world.recovery_folder()?;
+        let recovers = |step: &Step| matches!(step.kind(), StepKind::PutBack { .. });
+        if !plan.steps().iter().any(recovers) {
+            look_back(world, &root, &folder, shared);
+        }
+        let id = random_id();
+        let leftovers = check(plan, &root, &id)?;
+        let record = match leftovers.is_empty() {
+            true => None,
+            false => Some(Record::create(&folder, &id, plan, &leftovers)?),
+        };
+        Ok(Run {
+            id,
+            root,
+            folder,
+            leftovers,
+            record: std::sync::Mutex::new(record),
+        })
+    }
+
+    fn perform(&self, index: usize, step: &Step) -> Result<crate::plan::StepStatus> {
+        match step.kind() {
+            StepKind::CreateFolder { path, mode } => self.root.create_folder(path, *mode),
+            StepKind::WriteFile { path, content, mode } => {
+                let temporary = temporary(&self.id, index, path)?;
+                self.root
+                    .write(path, &temporary, content, *mode, step.precondition())
+            }
+            StepKind::PutBack { run, leftover } => {
+                recovery::put_back(&self.folder, &self.root, run, leftover)
+            }
+        }
+    }
+
+    /// Puts back what this run left itself, and forgets the run if nothing is left.
+    fn end(&self) -> Result<()> {
+        for leftover in &self.leftovers {
+            match leftover {
+                Leftover::TemporaryFile { path } => self.root.remove_temporary(path)?,
+            };
+        }
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
+        record.map_or(Ok(()), Record::finish)
+    }
+}
+
+/// Puts back what runs have left that were killed, once for each world. That something cannot be put back is told, and
+/// stops nobody: it stays recorded.
+fn look_back(world: &World, root: &Root, folder: &std::path::Path, shared: &Shared) {
+    let mut looked = world.looked_back().lock().unwrap_or_else(PoisonError::into_inner);
+    if std::mem::replace(&mut *looked, true) {
+        return;
+    }
+    for run in recovery::interrupted(folder) {
+        for leftover in run.leftovers() {
+            let what = match recovery::put_back(folder, root, run.run(), leftover) {
+                Ok(crate::plan::StepStatus::Skipped) => continue,
+                Ok(_) => leftover.to_string(),
+                Err(error) => format!("failed to {error}"),
+            };
+            shared.events.send(Event::PutBack { what });
+        }
+    }
+}
+
+/// Checks every step before the first is taken, and returns what may be left lying if the run is killed.
+fn check(plan: &Plan, root: &Root, run: &str) -> Result<Vec<Leftover>> {
+    let mut coming: BTreeSet<&LabPath> = BTreeSet::new();
+    let mut leftovers = Vec::new();
+    for (index, step) in plan.steps().iter().enumerate() {
+        let (path, content) = match step.kind() {
+            StepKind::CreateFolder { path, .. } => (path, None),
+            StepKind::WriteFile { path, content, .. } => (path, Some(content)),
+            StepKind::PutBack { .. } => continue,
+        };
+        let found = root.look(path)?;
+        if let (Some(content), Found::File(hash, _)) = (content, &found)
+            && *hash == content.hash()
+        {
+            continue;
+        }
+        files::check(path, step.precondition(), &found)?;
+        if let Some(folder) = path.folder()
+            && !coming.contains(&folder)
+            && !matches!(root.look(&folder)?, Found::Folder)
+        {
+            let message = format!("change `{path}`: folder `{folder}` is not there");
+            return Err(
+                Error::new(ErrorKind::Conflict, message).with_hint("plan again: the lab has changed since")
+            );
+        }
+        match content {
+            None => {
+                coming.insert(path);
+            }
+            Some(_) => leftovers.push(Leftover::TemporaryFile {
+                path: temporary(run, index, path)?,
+            }),
+        }
+    }
+    Ok(leftovers)
+}
+
+fn temporary(run: &str, index: usize, path: &LabPath) -> Result<LabPath> {
+    path.with_name(&files::temporary_name(run, index))
+}
+
+/// Returns 16 hexadecimal digits that no other run has: the standard library's hasher is seeded by the system.
+fn random_id() -> String {
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{:016x}", hasher.finish())
+}
