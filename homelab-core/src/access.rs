@@ -34,7 +34,7 @@ mod facts;
 mod files;
 mod path;
 mod proxy;
-mod rules;
+pub mod rules;
 mod serve;
 mod spread;
 #[cfg(test)]
@@ -55,7 +55,6 @@ use crate::lab::{Lab, ServiceRef};
 use crate::name::ServiceId;
 use crate::observed::Observed;
 use crate::span::Span;
-use crate::system::Catalog;
 use crate::view::{Reach, ServiceView};
 use address::HostFacts;
 use facts::Facts;
@@ -209,13 +208,13 @@ impl Lab {
         };
         let services: Vec<ServiceRef<'_>> = self.services().collect();
         let entries = services.iter().map(|service| {
-            let system = Catalog::builtin().recognise(service.service());
+            let system = self.catalog().recognise(service.service());
             Entry {
                 id: service.id(),
                 project: service.project(),
                 service: service.service(),
                 system,
-                known_ports: facts::known_ports(*service, system, self),
+                known_ports: facts::known_ports(*service, system),
             }
         });
         let topology = Topology::new(entries, &host_facts);

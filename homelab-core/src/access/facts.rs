@@ -5,8 +5,7 @@ use super::topology::{KnownPort, Node, NodeIndex, Topology};
 use super::tunnel::{Tunnel, TunnelKind};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
-use crate::lab::{Lab, ServiceRef};
-use crate::span::Spanned;
+use crate::lab::ServiceRef;
 use crate::system::{Authentication, Category, PortRole, System, Transport};
 
 /// Facts about one service.
@@ -170,7 +169,7 @@ fn is_dynamic_dns(node: &Node<'_>) -> bool {
 }
 
 /// Returns the ports that a service is known to listen on: by its own settings, else by what its image is known for.
-pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>, lab: &Lab) -> Vec<KnownPort> {
+pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>) -> Vec<KnownPort> {
     if system.is_some_and(|system| system.id() == "traefik") {
         let entries = super::proxy::traefik::entry_ports(service.service());
         if !entries.is_empty() {
@@ -184,18 +183,7 @@ pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>, lab:
                 .collect();
         }
     }
-    let image = service.service().image.as_ref();
-    let own = lab.pattern().systems().values().filter(|entry| {
-        let written =
-            |pattern: &Spanned<String>| image.is_some_and(|image| is_image(&image.value, pattern.value()));
-        entry.images().iter().any(written)
-    });
-    let own = own.flat_map(|entry| entry.ports()).map(|port| KnownPort {
-        port: *port.value(),
-        protocol: Protocol::Tcp,
-        evidence: Evidence::at(format!("it listens on {}", port.value()), port.span()),
-    });
-    let catalog = system.into_iter().flat_map(|system| {
+    let known = system.into_iter().flat_map(|system| {
         system
             .ports()
             .iter()
@@ -210,12 +198,5 @@ pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>, lab:
                 evidence: Evidence::said(format!("{} listens on {}", system.name(), port.number)),
             })
     });
-    own.chain(catalog).collect()
-}
-
-/// Returns whether an image is the one that a lab's own entry names, without its tag.
-fn is_image(image: &str, named: &str) -> bool {
-    image
-        .strip_prefix(named)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
+    known.collect()
 }

@@ -20,7 +20,7 @@ pub(super) struct Node<'a> {
     pub(super) project: &'a Project,
     pub(super) service: &'a Service,
     /// Which application it is, where that is known.
-    pub(super) system: Option<&'static System>,
+    pub(super) system: Option<&'a System>,
     pub(super) machine: usize,
     /// The image's repository in lower case, without tag and digest; empty where there is none.
     pub(super) image: String,
@@ -123,7 +123,7 @@ pub(super) struct Entry<'a> {
     pub(super) id: &'a ServiceId,
     pub(super) project: &'a Project,
     pub(super) service: &'a Service,
-    pub(super) system: Option<&'static System>,
+    pub(super) system: Option<&'a System>,
     pub(super) known_ports: Vec<KnownPort>,
 }
 
