@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod audit;
 pub mod cancel;
 pub mod compose;
 pub mod error;
