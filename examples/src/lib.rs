@@ -1,7 +1,8 @@
 //! What the examples share: their arguments, the clock, and how they end.
 
+pub mod terminal;
+
 use std::fmt::Display;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use homelab_core::{Error, ErrorKind, Result};
@@ -109,11 +110,6 @@ pub fn moment(now: Option<&str>) -> Result<Timestamp> {
                 .with_hint("write a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z")
         })
     })
-}
-
-/// Returns whether standard output wants colours: a terminal, and NO_COLOR does not forbid it.
-pub fn colours() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Says what could not be done, with every reason below it and what to do, and returns this exit code.

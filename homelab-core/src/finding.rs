@@ -18,7 +18,7 @@
 //! };
 //! let source = Source::new("web/compose.yaml", "services:\n  web:\n    ports: [\"8080:80\"]\n");
 //! let finding =
-//!     Finding::new(&OPEN, Subject::Lab, "port `8080` is open to the network").at(&Span::new(&source, 31, 40));
+//!     Finding::new(&OPEN, Subject::Lab, "port `8080` is open to the network").at(&Span::new(&source, 29, 38));
 //! let report = Report::new("2026-01-31T00:00:00Z".parse()?, vec![], vec![finding], vec![]);
 //!
 //! assert!(report.to_string().starts_with(

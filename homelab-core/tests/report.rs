@@ -3,6 +3,8 @@
 
 #[path = "report/sample.rs"]
 mod sample;
+#[path = "report/sarif.rs"]
+mod sarif;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -136,6 +138,43 @@ fn forms(report: &Report) -> [String; 5] {
 }
 
 #[test]
+fn sarif_keeps_to_its_rules() {
+    let reports = [sample::small(), sample::hostile(), sample::large(60, 300)];
+    for report in reports {
+        let log: Value = serde_json::from_str(&report.to_sarif()).expect("JSON");
+        assert_eq!(sarif::faults(&log), Vec::<String>::new());
+        let results = log["runs"][0]["results"].as_array().expect("results");
+        assert_eq!(results.len(), report.findings().len() + report.suppressed().len());
+        let suppressed = results
+            .iter()
+            .filter(|result| result.get("suppressions").is_some());
+        assert_eq!(suppressed.count(), report.suppressed().len());
+    }
+    let mut log: Value = serde_json::from_str(&sample::small().to_sarif()).expect("JSON");
+    log["runs"][0]["results"][0]["ruleIndex"] = 99.into();
+    log["runs"][0]["results"][1]["level"] = "bad".into();
+    log["runs"][0]["results"][2]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0.into();
+    log["runs"][0]["colour"] = "red".into();
+    assert_eq!(sarif::faults(&log).len(), 4, "{:?}", sarif::faults(&log));
+}
+
+#[test]
+fn equal_findings_have_fingerprints_of_their_own_in_sarif() {
+    let source = Source::new("f", "a\na\n");
+    let finding = |at: usize| {
+        let place = Span::new(&source, at, at + 1);
+        Finding::new(&sample::LATEST, Subject::Lab, "the same").at(&place)
+    };
+    let report = Report::new(sample::at(), vec![], vec![finding(0), finding(2)], vec![]);
+    let log: Value = serde_json::from_str(&report.to_sarif()).expect("JSON");
+    let results = log["runs"][0]["results"].as_array().expect("results");
+    assert_ne!(
+        results[0]["partialFingerprints"],
+        results[1]["partialFingerprints"]
+    );
+}
+
+#[test]
 fn hostile_text_stays_text() {
     let report = sample::hostile();
     let [text, _, _, markdown, html] = forms(&report);
@@ -214,6 +253,28 @@ fn an_empty_lab_is_said_to_be_one() {
     assert_eq!(report.to_string(), "no findings; 0 services\n");
     assert!(report.to_html().contains("No services found"));
     assert!(report.to_markdown().contains("no findings"));
+}
+
+/// The pages that `tests/browser.py` looks at: each is one document, and alone.
+#[test]
+fn pages_for_the_browser() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+    std::fs::create_dir_all(&folder).expect("make the folder");
+    let pages = [
+        ("small", sample::small()),
+        ("large", sample::large(60, 40)),
+        ("hostile", sample::hostile()),
+        ("empty", Report::new(sample::at(), vec![], vec![], vec![])),
+    ];
+    for (name, report) in pages {
+        let html = report.to_html();
+        assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
+        assert!(
+            !html.contains("src=\"") && !html.contains("url("),
+            "{name} asks for something"
+        );
+        std::fs::write(folder.join(format!("{name}.html")), html).expect("write the page");
+    }
 }
 
 /// Linear: ten times the findings take about ten times as long, and ten thousand take seconds even unoptimised.

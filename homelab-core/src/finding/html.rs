@@ -3,12 +3,13 @@
 //! Its content security policy allows the one style sheet it carries, by hash, and nothing else; so what stands in
 //! the lab's files could not act even if it were not escaped. Filters are check boxes that the style sheet reads.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
 use sha2::{Digest, Sha256};
 
 use super::printable::{self, Piece};
-use super::snippet::snippet;
+use super::snippet::{Line, snippet};
 use super::{Evidence, Finding, Report, Severity, kind_words, map, paths_by_zone, plural, service_title};
 use crate::span::Span;
 use crate::view::{EvidenceView, PlaceView, Reach, ServiceView};
@@ -90,7 +91,7 @@ fn page(out: &mut String, report: &Report) -> fmt::Result {
          <title>{headline}</title>\n<link rel=\"icon\" href=\"{ICON}\">\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<p class=\"brand\">homelab <span>{date}</span></p>\n<h1>{headline}</h1>\n<p class=\"sum\">{}</p>\n",
         base64(&Sha256::digest(STYLE)),
-        Escaped(&report.summary()),
+        Escaped(&sum(report)),
     )?;
     tiles(out, report)?;
     out.write_str("</header>\n<main>\n")?;
@@ -108,10 +109,16 @@ fn page(out: &mut String, report: &Report) -> fmt::Result {
     accepted(out, report)?;
     writeln!(
         out,
-        "</main>\n<footer>homelab {} · made of files alone, nothing was contacted · holds what is private to this \
-         lab</footer>\n</body>\n</html>",
+        "</main>\n<footer>homelab {} · this page asks for nothing and holds what is private to this lab: share it with its people only</footer>\n</body>\n</html>",
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// Returns how much was found; the tiles below it say the rest.
+fn sum(report: &Report) -> String {
+    let summary = report.summary();
+    let found = summary.split(';').next().unwrap_or_default();
+    format!("{found} in {}", plural(report.services().len(), "service"))
 }
 
 /// Returns what a person wants to know first.
@@ -218,14 +225,18 @@ fn findings(out: &mut String, report: &Report) -> fmt::Result {
     out.write_str("</fieldset>\n<div class=\"findings\">\n")?;
     let few = report.findings().len() <= OPEN;
     let worst = report.worst();
+    let services = report.services_by_reach();
+    let rows = services.iter().enumerate();
+    let rows: HashMap<String, usize> = rows.map(|(row, service)| (service_title(service), row)).collect();
     for (index, finding) in report.findings().iter().enumerate() {
         let open = few || (index < OPEN && Some(finding.severity()) == worst);
-        one_finding(out, finding, open)?;
+        let row = finding.service().and_then(|id| rows.get(&id.to_string()));
+        one_finding(out, finding, open, row.copied())?;
     }
     out.write_str("</div></section>\n")
 }
 
-fn one_finding(out: &mut String, finding: &Finding, open: bool) -> fmt::Result {
+fn one_finding(out: &mut String, finding: &Finding, open: bool, row: Option<usize>) -> fmt::Result {
     let severity = finding.severity();
     write!(
         out,
@@ -235,7 +246,11 @@ fn one_finding(out: &mut String, finding: &Finding, open: bool) -> fmt::Result {
         Message(finding.message()),
     )?;
     if let Some(id) = finding.service() {
-        write!(out, "<b>{}</b> ", Words(&id.to_string()))?;
+        let id = id.to_string();
+        match row {
+            Some(row) => write!(out, "<a href=\"#s{row}\">{}</a> ", Words(&id))?,
+            None => write!(out, "<b>{}</b> ", Words(&id))?,
+        }
     } else if let Some(project) = finding.project() {
         write!(out, "<b>{}</b> ", Words(project.as_str()))?;
     }
@@ -261,12 +276,25 @@ fn one_finding(out: &mut String, finding: &Finding, open: bool) -> fmt::Result {
         }
         out.write_str("</ul></dd>")?;
     }
-    write!(
+    writeln!(
         out,
-        "<dt>Rule</dt><dd><code>{}</code> <span class=\"principle\">{}</span></dd></dl></div></details>\n",
+        "<dt>Rule</dt><dd><code>{}</code> <span class=\"principle\">{}</span></dd></dl></div></details>",
         finding.rule().id,
         finding.rule().principle.as_str().replace('-', " ")
     )
+}
+
+/// What a path is called: code, unless it says itself which part of it is.
+struct Label<'a>(&'a str);
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains('`') {
+            Message(self.0).fmt(f)
+        } else {
+            write!(f, "<code>{}</code>", Words(self.0))
+        }
+    }
 }
 
 /// A place, which may be broken after each folder.
@@ -302,6 +330,9 @@ fn lines(out: &mut String, place: &Span) -> fmt::Result {
         return Ok(());
     };
     let gutter = lines.last().map_or(1, |line| line.number.to_string().len());
+    // A phone has no room for the blanks that all lines begin with.
+    let blanks = |line: &Line| line.text.find(|c| c != ' ').unwrap_or(0).min(line.mark.start);
+    let indent = lines.iter().map(blanks).min().unwrap_or(0);
     out.write_str("<pre tabindex=\"0\">")?;
     let mut expected = first.number;
     for line in &lines {
@@ -311,7 +342,12 @@ fn lines(out: &mut String, place: &Span) -> fmt::Result {
         expected = line.number + 1;
         let (before, rest) = line.text.split_at(line.mark.start);
         let (marked, after) = rest.split_at(line.mark.len());
-        write!(out, "<i>{:>gutter$}</i>  {}", line.number, Escaped(before))?;
+        write!(
+            out,
+            "<i>{:>gutter$}</i>  {}",
+            line.number,
+            Escaped(&before[indent..])
+        )?;
         if !marked.is_empty() {
             write!(out, "<mark>{}</mark>", Escaped(marked))?;
         }
@@ -339,7 +375,7 @@ fn services(out: &mut String, report: &Report) -> fmt::Result {
         }
     }
     out.write_str(
-        "</fieldset>\n<div class=\"card\"><table class=\"services\"><thead><tr><th scope=\"col\">Service</th>\
+        "</fieldset>\n<div class=\"card\"><table class=\"services\" role=\"table\"><thead><tr><th scope=\"col\">Service</th>\
          <th scope=\"col\">Reach</th><th scope=\"col\">At most</th><th scope=\"col\">How</th></tr></thead>\n<tbody>\n",
     )?;
     for (index, service) in report.services_by_reach().into_iter().enumerate() {
@@ -352,7 +388,7 @@ fn one_service(out: &mut String, index: usize, service: &ServiceView) -> fmt::Re
     let reach = service.reach;
     write!(
         out,
-        "<tr id=\"s{index}\" class=\"service {reach}\"><th scope=\"row\">{}",
+        "<tr id=\"s{index}\" class=\"service {reach}\" role=\"row\"><th scope=\"row\" role=\"rowheader\">{}",
         Words(&service_title(service))
     )?;
     if let Some(application) = &service.application {
@@ -361,27 +397,37 @@ fn one_service(out: &mut String, index: usize, service: &ServiceView) -> fmt::Re
     if let Some(image) = &service.image {
         write!(out, "<small>{}</small>", Words(image))?;
     }
+    if let Some(place) = &service.place {
+        write!(out, "<small class=\"path\">{}</small>", Path(place))?;
+    }
     write!(
         out,
-        "</th><td data-name=\"Reach\"><span class=\"reach {reach}\">{}</span></td><td data-name=\"At most\"><span \
-         class=\"reach {}{}\">{}</span></td><td data-name=\"How\">",
-        title(reach),
-        service.at_most,
-        if service.at_most > reach { " unsure" } else { "" },
-        title(service.at_most)
+        "</th><td role=\"cell\" data-name=\"Reach\"><span class=\"reach {reach}\">{}</span></td>",
+        title(reach)
     )?;
+    if service.at_most > reach {
+        write!(
+            out,
+            "<td role=\"cell\" data-name=\"At most\"><span class=\"reach unsure {}\">{}</span></td>",
+            service.at_most,
+            title(service.at_most)
+        )?;
+    } else {
+        out.write_str("<td role=\"cell\" class=\"same\">same</td>")?;
+    }
+    out.write_str("<td role=\"cell\" data-name=\"How\">")?;
     if service.paths.is_empty() && service.unknowns.is_empty() {
-        out.write_str("<span class=\"quiet\">no path leads to it</span>")?;
+        out.write_str("<span class=\"quiet\">no path from outside</span>")?;
     }
     out.write_str("<ul class=\"paths\">")?;
     for path in paths_by_zone(service) {
         write!(
             out,
-            "<li><span class=\"reach {}\">{}</span> {} <code>{}</code>",
+            "<li><span class=\"reach {}\">{}</span> {} {}",
             path.zone,
             title(path.zone),
             Words(&kind_words(&path.kind)),
-            Words(&path.label)
+            Label(&path.label)
         )?;
         for guard in &path.guards {
             write!(out, " <span class=\"guard\">{}</span>", Words(guard))?;

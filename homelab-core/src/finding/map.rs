@@ -17,6 +17,9 @@ use crate::view::{Reach, ServiceView};
 
 /// Past this many services a map is no longer looked at; the table below it has them all.
 const MOST: usize = 200;
+/// How high the words above a list of closed services are, and each line of it.
+const LIST_HEAD: usize = 38;
+const PILL: usize = 36;
 /// The zones, from the outside in.
 const ZONES: [(Reach, &str, &str); 4] = [
     (Reach::Internet, "Internet", "anybody"),
@@ -61,7 +64,7 @@ const PHONE: Layout = Layout {
     head: 34,
     row: 52,
     node: 44,
-    letters: 22,
+    letters: 19,
     beside: 2,
     on_lines: false,
 };
@@ -103,19 +106,23 @@ impl Map<'_> {
     fn draw(&self, out: &mut String) -> fmt::Result {
         let layout = self.layout;
         let shown = &self.services[..self.services.len().min(MOST)];
-        let open = shown
+        let (open, closed): (Vec<_>, Vec<_>) = shown
             .iter()
-            .filter(|service| service.at_most > Reach::Host)
-            .count();
-        let closed = shown.len() - open;
-        let bands = layout.head + open.max(1) * layout.row + 12;
-        let lines = closed.div_ceil(layout.beside);
-        let height = bands
-            + if closed > 0 {
-                44 + lines * (layout.node.min(28) + 10)
-            } else {
-                4
-            };
+            .enumerate()
+            .partition(|(_, service)| service.at_most > Reach::Host);
+        let (host, nobody): (Vec<_>, Vec<_>) = closed
+            .into_iter()
+            .partition(|(_, service)| service.reach == Reach::Host);
+        let bands = layout.head + open.len().max(1) * layout.row + 12;
+        let lists = [
+            (host, "Only their own machine reaches these"),
+            (nobody, "Nobody reaches these"),
+        ];
+        let listed = |list: &Vec<_>| match list.len() {
+            0 => 0,
+            count => LIST_HEAD + count.div_ceil(layout.beside) * PILL,
+        };
+        let height = bands + lists.iter().map(|(list, _)| listed(list)).sum::<usize>();
         let phone = if layout.on_lines { "" } else { "-phone" };
         write!(
             out,
@@ -126,7 +133,7 @@ impl Map<'_> {
             layout.class, layout.width
         )?;
         self.bands(out, bands)?;
-        if open == 0 {
+        if open.is_empty() {
             let y = layout.head + layout.row / 2 + 4;
             let x = layout.bands[4] + 8;
             write!(
@@ -134,27 +141,22 @@ impl Map<'_> {
                 "<text class=\"quiet\" x=\"{x}\" y=\"{y}\">None from outside</text>"
             )?;
         }
-        let (mut row, mut pill) = (0, 0);
-        for (index, service) in shown.iter().enumerate() {
-            if service.at_most > Reach::Host {
-                self.row(out, index, service, layout.head + row * layout.row)?;
-                row += 1;
-            } else {
-                self.pill(out, index, service, pill, bands + 40)?;
-                pill += 1;
-            }
+        for (nth, (index, service)) in open.into_iter().enumerate() {
+            self.row(out, index, service, layout.head + nth * layout.row)?;
         }
-        if closed > 0 {
-            let words = if layout.on_lines {
-                "Only the machine that they run on reaches these"
-            } else {
-                "Only their own machine reaches these"
-            };
-            let y = bands + 26;
-            write!(
-                out,
-                "<text class=\"quiet\" x=\"4\" y=\"{y}\">{words} ({closed})</text>"
-            )?;
+        let mut top = bands;
+        for (list, words) in &lists {
+            if !list.is_empty() {
+                let (y, count) = (top + 26, list.len());
+                write!(
+                    out,
+                    "<text class=\"quiet\" x=\"4\" y=\"{y}\">{words} ({count})</text>"
+                )?;
+            }
+            for (nth, (index, service)) in list.iter().enumerate() {
+                self.pill(out, *index, service, nth, top + LIST_HEAD)?;
+            }
+            top += listed(list);
         }
         out.write_str("</svg>")
     }
@@ -238,7 +240,7 @@ impl Map<'_> {
                 "<circle class=\"dot {zone}\" cx=\"{x}\" cy=\"{middle}\" r=\"5\"/>"
             )?;
             if layout.on_lines && zone > Reach::Host {
-                self.words(out, x, middle, &kinds(service, Some(zone)))?;
+                self.words(out, x, middle, &kinds(service, Some(zone), true))?;
             }
         }
         let x = node;
@@ -250,11 +252,21 @@ impl Map<'_> {
             "<rect class=\"node {reach}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{}\" rx=\"9\"/>",
             layout.node
         )?;
-        let title = printable::line(&service_title(service)).into_owned();
+        let title = name(service);
         let application = application(service);
         let trouble = self.trouble(service);
-        let room = if trouble.is_some() { room - 4 } else { room };
-        let (text_x, text_y) = (x + 11, if layout.on_lines { middle + 5 } else { middle - 3 });
+        let room = if trouble.is_some() { room - 3 } else { room };
+        let below = if layout.on_lines {
+            String::new()
+        } else {
+            below(service, room + 6)
+        };
+        let text_y = if layout.on_lines || below.is_empty() {
+            middle + 5
+        } else {
+            middle - 3
+        };
+        let text_x = x + 11;
         let short = shortened(&title, room);
         write!(
             out,
@@ -273,13 +285,12 @@ impl Map<'_> {
             }
         }
         out.write_str("</text>")?;
-        if !layout.on_lines {
-            let words = shortened(&kinds(service, None), room + 4);
+        if !below.is_empty() {
             let y = middle + 14;
             write!(
                 out,
                 "<text class=\"kinds\" x=\"{text_x}\" y=\"{y}\">{}</text>",
-                Escaped(&words)
+                Escaped(&below)
             )?;
         }
         if let Some((count, severity)) = trouble {
@@ -308,11 +319,11 @@ impl Map<'_> {
         top: usize,
     ) -> fmt::Result {
         let layout = self.layout;
-        let step = (layout.width - 4) / layout.beside;
+        let step = (layout.width + 4) / layout.beside;
         let x = 2 + nth % layout.beside * step;
-        let y = top + nth / layout.beside * 38;
+        let y = top + nth / layout.beside * PILL;
         let (text_x, text_y, width) = (x + 11, y + 18, step - 8);
-        let title = printable::line(&service_title(service)).into_owned();
+        let title = name(service);
         let title = shortened(&title, (width - 18) / 8);
         self.open(out, index, service)?;
         write!(
@@ -356,6 +367,30 @@ impl Map<'_> {
     }
 }
 
+/// Returns the service's name: `vaultwarden` where it is its project's own, `immich/server` else.
+fn name(service: &ServiceView) -> String {
+    let title = service_title(service);
+    let name = match title.rsplit_once('/') {
+        Some((before, _)) if service.name == service.project => before,
+        _ => &title,
+    };
+    printable::line(name).into_owned()
+}
+
+/// Returns the kinds of all paths for below the name: with their guards where there is room for these.
+fn below(service: &ServiceView, columns: usize) -> String {
+    let whole = kinds(service, None, true);
+    if whole.width() <= columns {
+        return whole;
+    }
+    let kinds = kinds(service, None, false);
+    if kinds.width() <= columns {
+        kinds
+    } else {
+        format!("{}…", taken(kinds.chars(), columns - 1))
+    }
+}
+
 /// Returns the application, unless the service's name says it already.
 fn application(service: &ServiceView) -> Option<&str> {
     let application = service.application.as_deref()?;
@@ -363,13 +398,13 @@ fn application(service: &ServiceView) -> Option<&str> {
 }
 
 /// Returns the kinds of the paths from a zone, or of all of them, with what guards them.
-fn kinds(service: &ServiceView, zone: Option<Reach>) -> String {
+fn kinds(service: &ServiceView, zone: Option<Reach>, guards: bool) -> String {
     let mut kinds: Vec<String> = Vec::new();
     for path in paths_by_zone(service) {
         if zone.is_some_and(|zone| zone != path.zone) {
             continue;
         }
-        let kind = match path.guards.first() {
+        let kind = match path.guards.first().filter(|_| guards) {
             Some(guard) => format!("{} + {guard}", kind_words(&path.kind)),
             None => kind_words(&path.kind),
         };

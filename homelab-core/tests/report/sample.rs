@@ -187,7 +187,14 @@ pub(crate) fn small() -> Report {
         receiver,
         grafana,
         vault,
-        service("forgejo/forgejo", Some("forgejo"), Tailnet, Tailnet),
+        by(
+            service("forgejo/forgejo", Some("forgejo"), Tailnet, Tailnet),
+            "sidecar",
+            Tailnet,
+            "through the network of `tailscale`",
+            &[],
+            &rule,
+        ),
         service("forgejo/runner", None, Nobody, Nobody),
         service("prometheus/prometheus", Some("prometheus"), Host, Host),
     ];

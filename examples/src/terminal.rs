@@ -1,0 +1,18 @@
+//! What a command asks of its surroundings before it prints: the core reads neither environment nor terminal.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use homelab_core::finding::TextOptions;
+
+/// Returns how to lay out text on standard output: coloured on a terminal unless `NO_COLOR` is set to anything, and
+/// as wide as `COLUMNS` says.
+pub fn text_options() -> TextOptions {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    let options = TextOptions::default().with_colour(io::stdout().is_terminal() && !unwanted && !dumb);
+    match env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
+        Some(columns) => options.with_width(columns),
+        None => options,
+    }
+}
