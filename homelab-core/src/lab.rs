@@ -36,6 +36,7 @@ mod read;
 pub mod rules;
 mod schema;
 mod slot;
+mod versioned;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ pub use instance::{
     RepositoryKind, Tailnet,
 };
 pub use load::random_id;
-pub use manifest::{FileKind, LabFile, Manifest, Stratum};
+pub use manifest::{FileKind, LabFile, Manifest};
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };

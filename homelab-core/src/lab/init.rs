@@ -16,21 +16,53 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::str::FromStr as _;
 
 use ipnet::IpNet;
 
 use super::{HostKind, Lab, in_words};
 use crate::compose::MountKind;
 use crate::name::{HostName, ServiceId, SlotName};
+use crate::plan::{FileMode, LabPath, Plan, Step};
 use crate::system::{Class, names_secret};
 use crate::view::Reach;
+
+impl Lab {
+    /// Returns the plan that writes lab.toml and instance.toml where they are absent: a file that is there is never
+    /// touched, so that the plan of a lab that has both is empty.
+    ///
+    /// instance.toml is for its owner's eyes only.
+    pub fn plan_init(&self, options: &InitOptions) -> Plan {
+        let texts = options.texts(self);
+        let files = [
+            ("lab.toml", texts.pattern, FileMode::Shared),
+            ("instance.toml", texts.instance, FileMode::Private),
+        ];
+        let steps = files
+            .into_iter()
+            .filter(|(name, ..)| self.manifest().file(name).is_none())
+            .map(|(name, text, mode)| {
+                let path = LabPath::from_str(name).expect("both names are paths of the lab");
+                Step::write_new(path, text).with_mode(mode)
+            });
+        Plan::new("write the lab's settings", steps).expect("the two files have different names")
+    }
+}
 
 /// What `init` is told beside the lab itself.
 #[derive(Clone, Debug)]
 pub struct InitOptions {
     id: String,
-    hosts: Vec<(HostName, Option<HostKind>, Vec<(String, Vec<IpNet>)>)>,
+    hosts: Vec<SeenHost>,
     reaches: Vec<(ServiceId, Reach)>,
+}
+
+/// A machine as somebody has seen it.
+#[derive(Clone, Debug)]
+struct SeenHost {
+    name: HostName,
+    kind: Option<HostKind>,
+    interfaces: Vec<(String, Vec<IpNet>)>,
 }
 
 /// The two files that `init` writes.
@@ -60,7 +92,11 @@ impl InitOptions {
         kind: Option<HostKind>,
         interfaces: impl IntoIterator<Item = (String, Vec<IpNet>)>,
     ) -> Self {
-        self.hosts.push((name, kind, interfaces.into_iter().collect()));
+        self.hosts.push(SeenHost {
+            name,
+            kind,
+            interfaces: interfaces.into_iter().collect(),
+        });
         self
     }
 
@@ -165,7 +201,12 @@ id = {}
             out.push_str("#[hosts.nas]\n");
             host_questions("nas", &mut out);
         }
-        for (name, kind, interfaces) in &self.hosts {
+        for SeenHost {
+            name,
+            kind,
+            interfaces,
+        } in &self.hosts
+        {
             let key = key(name.as_str());
             let _ = writeln!(out, "[hosts.{key}]");
             match kind {
@@ -186,7 +227,7 @@ id = {}
                 let _ = writeln!(out, "{} = [{}]", self::key(interface), addresses.join(", "));
             }
         }
-        let host = self.hosts.first().map_or("nas", |(name, ..)| name.as_str());
+        let host = self.hosts.first().map_or("nas", |host| host.name.as_str());
         out.push_str("\n# Where several machines are listed: which of them runs what?\n");
         let projects: BTreeSet<&str> = lab.projects().map(|project| project.name().as_str()).collect();
         for project in projects.iter().take(200) {
@@ -460,6 +501,27 @@ mod tests {
             assert_eq!(schema::is_valid("instance", &texts.instance), Ok(()));
             assert_eq!(options.texts(&again), texts, "the same again");
         }
+    }
+
+    #[test]
+    fn the_plan_writes_what_is_absent_and_nothing_else() {
+        let lab = Lab::from_texts("home", rich());
+        let plan = lab.plan_init(&options());
+        assert_eq!(plan.steps().len(), 2);
+        let texts = options().texts(&lab);
+        let half: Vec<_> = rich()
+            .into_iter()
+            .chain([("lab.toml", "audience = 'solo'")])
+            .collect();
+        let plan = Lab::from_texts("home", half).plan_init(&options());
+        assert_eq!(plan.steps().len(), 1);
+        assert!(plan.to_string().contains("`instance.toml`") && !plan.to_string().contains("`lab.toml`"));
+        let mut both = rich();
+        both.extend([
+            ("lab.toml", texts.pattern.as_str()),
+            ("instance.toml", texts.instance.as_str()),
+        ]);
+        assert!(Lab::from_texts("home", both).plan_init(&options()).is_empty());
     }
 
     #[test]

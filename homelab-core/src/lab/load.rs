@@ -1,5 +1,7 @@
 //! Loading: from a folder or from memory to a [`Lab`]. The only place of the lab's own that reads the disk.
 
+#![expect(clippy::disallowed_methods, reason = "it loads the lab's files")]
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -6,51 +6,7 @@ use std::sync::Arc;
 
 use super::discover;
 use super::pattern::{Pattern, words};
-
-/// How far a file's conventions carry to another lab unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Stratum {
-    /// True everywhere.
-    Philosophy,
-    /// The same shape with other content.
-    Pattern,
-    /// A template with declared slots.
-    Parametric,
-    /// The same everywhere, byte for byte.
-    Deterministic,
-    /// This lab alone: private.
-    Instance,
-}
-
-impl Stratum {
-    /// Returns the stratum of a number from 1 to 5.
-    pub fn from_number(number: u64) -> Option<Self> {
-        Some(match number {
-            1 => Stratum::Philosophy,
-            2 => Stratum::Pattern,
-            3 => Stratum::Parametric,
-            4 => Stratum::Deterministic,
-            5 => Stratum::Instance,
-            _ => return None,
-        })
-    }
-
-    /// Returns its number, from 1 to 5.
-    pub fn number(self) -> u8 {
-        self as u8 + 1
-    }
-
-    /// Returns whether a file of it may leave the lab.
-    pub fn is_shareable(self) -> bool {
-        self != Stratum::Instance
-    }
-}
-
-impl std::fmt::Display for Stratum {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.number())
-    }
-}
+use crate::stratum::Stratum;
 
 /// What a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,12 +7,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::manifest::Stratum;
 use super::slot::Slot;
 use crate::name::{
     DatasetName, HostName, InvalidName, ProjectName, RoleName, ServiceId, ServiceName, SlotName,
 };
 use crate::span::{Source, Span, Spanned};
+use crate::stratum::Stratum;
 use crate::system::{Class, System};
 use crate::view::Reach;
 
@@ -106,6 +106,7 @@ macro_rules! words {
             pub const ALL: &'static [$type] = &[$($type::$variant),+];
 
             /// The words, in the same order.
+            #[allow(dead_code, reason = "some of these enums are only written")]
             pub(crate) const WORDS: &'static [&'static str] = &[$($word),+];
 
             /// Returns the word for it, as in files and JSON.
@@ -116,6 +117,7 @@ macro_rules! words {
             }
 
             /// Returns what a word means, if anything.
+            #[allow(dead_code, reason = "some of these enums are only written")]
             pub(crate) fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|item| item.as_str() == word)
             }

@@ -1,4 +1,6 @@
+use super::option::ports;
 use super::*;
+use crate::compose::{MountKind, NetworkMode, Protocol, RestartPolicy};
 
 fn read(units: &[(&str, &str)]) -> Project {
     let sources: Vec<_> = units

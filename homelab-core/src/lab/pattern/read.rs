@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::super::manifest::Stratum;
 use super::super::private;
 use super::super::read::{Reader, Section, Value};
 use super::super::slot::Slot;
@@ -12,6 +11,7 @@ use crate::finding::{Finding, Subject};
 use crate::lab::rules;
 use crate::name::ProjectName;
 use crate::span::{Source, Span, Spanned};
+use crate::stratum::Stratum;
 use crate::system::Class;
 use crate::view::Reach;
 
@@ -72,7 +72,9 @@ fn read_pattern(mut root: Section<'_>) -> Pattern {
     }
     for (glob, value) in root.entries("strata") {
         let number = value.number("a stratum from 1 to 5", 1..6);
-        if let Some(stratum) = number.and_then(|number| Stratum::from_number(*number.value())) {
+        if let Some(stratum) =
+            number.and_then(|number| Stratum::from_number(u8::try_from(*number.value()).ok()?))
+        {
             pattern.strata.push((glob, stratum));
         }
     }
