@@ -68,7 +68,7 @@ use topology::{Entry, Namespace, Topology};
 ///
 /// Invariants: `reach` is the widest zone of its paths and `at_most` the widest that any of them could be; neither is
 /// wider than its paths show. Displays as a line for the verdict and one for each path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Exposure {
     id: ServiceId,
     reach: Reach,
@@ -164,6 +164,19 @@ impl Exposure {
             unknowns: self.unknowns.iter().map(ToString::to_string).collect(),
             place: Some(path::place_view(&self.place)),
         }
+    }
+}
+
+/// Shows no address and no name of a machine: they are private.
+impl fmt::Debug for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exposure")
+            .field("project", self.id.project())
+            .field("service", self.id.service())
+            .field("reach", &self.reach)
+            .field("at_most", &self.at_most)
+            .field("paths", &self.paths)
+            .finish_non_exhaustive()
     }
 }
 

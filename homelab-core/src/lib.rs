@@ -27,7 +27,7 @@ pub mod system;
 pub mod update;
 pub mod view;
 
-pub use access::{Exposure, Path, PathKind};
+pub use access::Exposure;
 pub use apply::{Event, Operation, Outcome, World};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};

@@ -23,8 +23,10 @@ pub(super) struct Forward {
 }
 
 impl Forward {
-    pub(super) fn fits(&self, port: u16, protocol: Protocol) -> bool {
-        self.target.contains(port) && self.protocols.contains(&protocol)
+    /// Returns which of these ports of the machine it leads to.
+    pub(super) fn meets(&self, (first, last): (u16, u16), protocol: Protocol) -> Option<(u16, u16)> {
+        let (first, last) = (first.max(self.target.first()), last.min(self.target.last()));
+        (first <= last && self.protocols.contains(&protocol)).then_some((first, last))
     }
 }
 

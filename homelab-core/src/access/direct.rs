@@ -33,12 +33,71 @@ fn published(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Path>])
     if !node.nets.is_empty() && node.nets.iter().all(cannot_publish) {
         return;
     }
-    for port in &node.service.ports {
-        let direct = published_paths(topology, owner, port);
-        for listener in topology.listeners(owner, port.value.target, port.value.protocol) {
+    for stretch in stretches(&node.service.ports, node.guests.is_empty()) {
+        let direct = published_paths(topology, owner, stretch);
+        let port = &stretch.first.value;
+        for listener in topology.listeners(owner, port.target, port.protocol) {
             let through = (listener != owner).then(|| whose_network(topology, listener, owner));
             let with_owner = direct.iter().cloned().map(|path| path.with_all(through.clone()));
             paths[listener].extend(with_owner);
+        }
+    }
+}
+
+/// Published ports that follow each other and were written as one: `10000-20000:10000-20000`.
+#[derive(Clone, Copy)]
+struct Stretch<'a> {
+    first: &'a Field<Port>,
+    last: &'a Port,
+}
+
+/// Puts ports together that were written together, so that a range of thousands is one way in. Where several
+/// containers share a network each port may be another's: they stay apart.
+fn stretches(ports: &[Field<Port>], together: bool) -> Vec<Stretch<'_>> {
+    let mut found: Vec<Stretch<'_>> = Vec::new();
+    for field in ports {
+        let port = &field.value;
+        if let Some(stretch) = found.last_mut()
+            && together
+            && stretch.first.span == field.span
+            && stretch.first.value.host_ip == port.host_ip
+            && stretch.first.value.protocol == port.protocol
+            && stretch.last.target.checked_add(1) == Some(port.target)
+            && follows(stretch.last.published, port.published)
+        {
+            stretch.last = port;
+        } else {
+            found.push(Stretch {
+                first: field,
+                last: port,
+            });
+        }
+    }
+    found
+}
+
+fn follows(before: Option<(u16, u16)>, after: Option<(u16, u16)>) -> bool {
+    match (before, after) {
+        (None, None) => true,
+        (Some((from, to)), Some((next, end))) => from == to && next == end && to.checked_add(1) == Some(next),
+        _ => false,
+    }
+}
+
+impl Stretch<'_> {
+    /// Returns the ports of the machine.
+    fn published(&self) -> Option<(u16, u16)> {
+        Some((self.first.value.published?.0, self.last.published?.1))
+    }
+
+    /// Returns the ports of the container that lie behind these of the machine.
+    fn targets(&self, (from, to): (u16, u16)) -> (u16, u16) {
+        let (first, last) = (self.first.value.target, self.last.target);
+        match self.published() {
+            // One port of the container behind a choice of the machine's.
+            _ if first == last => (first, last),
+            Some((start, _)) => (first + (from - start), first + (to - start)),
+            None => (first, last),
         }
     }
 }
@@ -52,11 +111,11 @@ fn whose_network(topology: &Topology<'_>, guest: NodeIndex, owner: NodeIndex) ->
     }
 }
 
-fn published_paths(topology: &Topology<'_>, owner: NodeIndex, field: &Field<Port>) -> Vec<Path> {
+fn published_paths(topology: &Topology<'_>, owner: NodeIndex, stretch: Stretch<'_>) -> Vec<Path> {
     let facts = &topology.machines[topology.nodes[owner].machine].facts;
+    let field = stretch.first;
     let port = &field.value;
     let meaning = facts.meaning(port.host_ip);
-    let label = port_label(port);
     let mut text = format!("published on {}", meaning.words);
     if let Some(written) = &field.interpolation {
         text.push_str(&format!(", written `{}`", written.raw));
@@ -64,8 +123,9 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, field: &Field<Port
             text.push_str(", of which a variable has no value");
         }
     }
-    let mut path = Path::new(PathKind::PublishedPort, meaning.zone, label)
-        .on(Some(port.target), port.protocol)
+    let label = port_label(stretch);
+    let mut path = Path::new(PathKind::PublishedPort, meaning.zone, label.clone())
+        .on_range((port.target, stretch.last.target), port.protocol)
         .with(Evidence::at(text, &field.span));
     path.zones = meaning.zones;
     if meaning.zone >= Reach::Lan
@@ -78,14 +138,14 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, field: &Field<Port
     }
     let mut all = vec![path];
     if meaning.forwardable
-        && let Some((first, last)) = port.published
+        && let Some(published) = stretch.published()
     {
         for forward in &facts.forwards {
-            if (first..=last).any(|host_port| forward.fits(host_port, port.protocol)) {
-                let label = format!("router {} -> {}", forward.port, port_label(port));
+            if let Some(both) = forward.meets(published, port.protocol) {
+                let label = format!("router {} -> {label}", forward.port);
                 all.push(
                     Path::new(PathKind::RouterForward, Reach::Internet, label)
-                        .on(Some(port.target), port.protocol)
+                        .on_range(stretch.targets(both), port.protocol)
                         .with(Evidence::at("published on the machine", &field.span))
                         .with(forward.evidence.clone()),
                 );
@@ -95,14 +155,19 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, field: &Field<Port
     all
 }
 
-fn port_label(port: &Port) -> String {
-    let host = match (port.host_ip, port.published) {
+fn port_label(stretch: Stretch<'_>) -> String {
+    let port = &stretch.first.value;
+    let host = match (port.host_ip, stretch.published()) {
         (_, None) => "a port that the engine chooses".to_owned(),
         (None, Some((first, last))) => range(first, last),
         (Some(std::net::IpAddr::V6(v6)), Some((first, last))) => format!("[{v6}]:{}", range(first, last)),
         (Some(v4), Some((first, last))) => format!("{v4}:{}", range(first, last)),
     };
-    format!("{host} -> {}/{}", port.target, port.protocol)
+    format!(
+        "{host} -> {}/{}",
+        range(port.target, stretch.last.target),
+        port.protocol
+    )
 }
 
 fn range(first: u16, last: u16) -> String {
@@ -157,7 +222,7 @@ fn host_network(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>
         }
         for forward in facts.forwards.iter().filter(|_| meaning.forwardable) {
             match listener.port {
-                Some(port) if forward.fits(port, listener.protocol) => paths.push(
+                Some(port) if forward.meets((port, port), listener.protocol).is_some() => paths.push(
                     Path::new(
                         PathKind::RouterForward,
                         Reach::Internet,

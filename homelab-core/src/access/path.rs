@@ -189,13 +189,14 @@ impl fmt::Display for Unknown {
 ///
 /// Invariants: `at_most` is never narrower than `zone`, and where it is wider there is at least one [`Unknown`]
 /// that says why. A `zone` of [`Reach::None`] is a way that nobody is known to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Path {
     pub(super) kind: PathKind,
     pub(super) zone: Reach,
     pub(super) at_most: Reach,
     pub(super) zones: Zones,
-    pub(super) port: Option<u16>,
+    /// The first and last port in the container.
+    pub(super) ports: Option<(u16, u16)>,
     pub(super) protocol: Protocol,
     pub(super) label: String,
     pub(super) names: Vec<String>,
@@ -213,7 +214,7 @@ impl Path {
             zone,
             at_most: zone,
             zones: Zones::up_to(zone),
-            port: None,
+            ports: None,
             protocol: Protocol::Tcp,
             label: label.into(),
             names: Vec::new(),
@@ -225,7 +226,13 @@ impl Path {
     }
 
     pub(super) fn on(mut self, port: Option<u16>, protocol: Protocol) -> Self {
-        self.port = port;
+        self.ports = port.map(|port| (port, port));
+        self.protocol = protocol;
+        self
+    }
+
+    pub(super) fn on_range(mut self, ports: (u16, u16), protocol: Protocol) -> Self {
+        self.ports = Some(ports);
         self.protocol = protocol;
         self
     }
@@ -270,9 +277,20 @@ impl Path {
         self.at_most
     }
 
-    /// Returns the port in the container that it leads to, where that is known.
+    /// Returns the port in the container that it leads to, where that is known; of several, the first.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.ports.map(|(first, _)| first)
+    }
+
+    /// Returns the first and last port in the container that it leads to, where they are known.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        self.ports
+    }
+
+    /// Returns whether it is known to lead to this port in the container.
+    pub fn leads_to(&self, port: u16) -> bool {
+        self.ports
+            .is_some_and(|(first, last)| (first..=last).contains(&port))
     }
 
     /// Returns the protocol of the port.
@@ -343,6 +361,17 @@ impl fmt::Display for Path {
             write!(f, " [{guard}]")?;
         }
         Ok(())
+    }
+}
+
+/// Shows no address and no name: they are private.
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Path")
+            .field("kind", &self.kind)
+            .field("zone", &self.zone)
+            .field("at_most", &self.at_most)
+            .finish_non_exhaustive()
     }
 }
 

@@ -269,7 +269,7 @@ impl Proxies {
         let mut spreads = Spreads::default();
         for proxy in &self.unseen {
             let at_most = into(paths, behind, proxy.node)
-                .filter(|path| path.port.is_none() || path.port != proxy.admin_port)
+                .filter(|path| path.port().is_none() || path.port() != proxy.admin_port)
                 .map(|path| path.at_most)
                 .max();
             let source = Source {
@@ -465,14 +465,17 @@ impl Proxies {
 impl Gateway {
     /// Returns the guards of the entry point by which a path and a route meet; nothing where they do not.
     fn lets_in(&self, path: &Path, entry: &Entry) -> Option<&[Guard]> {
-        let Some(port) = path.port else {
+        if path.ports().is_none() {
             return Some(&[]);
-        };
+        }
         if let Entry::Ports(ports) = entry {
-            return ports.contains(&port).then_some(&[]);
+            return ports.iter().any(|&port| path.leads_to(port)).then_some(&[]);
         }
         let Some(entries) = &self.entries else {
-            return self.guess(port, entry).then_some(&[]);
+            return path
+                .port()
+                .is_some_and(|port| self.guess(port, entry))
+                .then_some(&[]);
         };
         let named = |point: &EntryPoint| match entry {
             Entry::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(&point.name)),
@@ -485,7 +488,7 @@ impl Gateway {
         }
         wanted
             .into_iter()
-            .find(|point| point.port == port && point.protocol == path.protocol)
+            .find(|point| path.leads_to(point.port) && point.protocol == path.protocol)
             .map(|point| point.guards.as_slice())
     }
 

@@ -82,6 +82,12 @@ rules! {
          it, and a change there changes nothing in the lab's files.",
         "Give the tunnel a network with only the services that it is for, or keep its routes in a configuration file in \
          the lab.";
+    UNKNOWN_ROUTES = "access.unknown-routes", NoPublicPort, Note,
+        "services may be reached from farther than can be seen",
+        "Where a proxy leads, or who reaches it, is written outside of the lab. Until it can be seen, the services around \
+         it may be as open as it is.",
+        "Keep the proxy's configuration in the lab, as a file that it mounts or as labels, and add the project that has \
+         the proxy where it is missing.";
     ALL_INTERFACES = "access.all-interfaces-unknown-host", NoPublicPort, Note,
         "nobody has said whether the internet reaches this machine",
         "A port without an address is open on every interface. Behind a home router that is the local network; on a \
@@ -127,9 +133,55 @@ impl Lab {
             findings.push(Finding::new(&EXCEPTION_UNNEEDED, Subject::Lab, message).at(exception.span()));
         }
         findings.extend(unseen_routes(exposures));
+        findings.extend(self.unknown_routes(exposures));
         findings.extend(unknown_host(exposures));
         findings.extend(names::public_names(exposures));
         findings
+    }
+
+    /// The one question about everything else that is not known, where the answer could be more than is allowed.
+    fn unknown_routes(&self, exposures: &[Exposure]) -> Option<Finding> {
+        let asked: Vec<(&Exposure, &Path)> = exposures
+            .iter()
+            .filter_map(|exposure| {
+                let allowed = self
+                    .pattern()
+                    .policy()
+                    .allowed(exposure.id())
+                    .reach
+                    .max(exposure.reach());
+                let asks = |path: &&Path| {
+                    path.at_most() > allowed
+                        && path.zone() <= Reach::Host
+                        && path.kind() != PathKind::Tunnel
+                        && path
+                            .unknowns()
+                            .iter()
+                            .any(|unknown| unknown.kind() != UnknownKind::Host)
+                };
+                Some((exposure, exposure.paths().iter().find(asks)?))
+            })
+            .collect();
+        let (first, path) = asked.first()?;
+        let names: Vec<String> = asked
+            .iter()
+            .map(|(exposure, _)| format!("`{}`", exposure.id()))
+            .collect();
+        let why: BTreeSet<String> = asked
+            .iter()
+            .flat_map(|(_, path)| path.unknowns())
+            .filter(|unknown| unknown.kind() != UnknownKind::Host)
+            .map(ToString::to_string)
+            .collect();
+        let why: Vec<String> = why.into_iter().collect();
+        let message = format!(
+            "not known of {}: {}",
+            in_words(&names, "and", 4),
+            in_words(&why, "and", 3)
+        );
+        let place = place(path).unwrap_or(first.place());
+        let finding = Finding::new(&UNKNOWN_ROUTES, Subject::Lab, message).at(place);
+        Some(with_paths(finding, asked.iter().map(|(_, path)| *path)))
     }
 }
 
@@ -315,8 +367,12 @@ fn proxied_and_published(exposure: &Exposure, findings: &mut Vec<Finding>) {
     if exposure.facts.gateway {
         return;
     }
-    let by_proxy =
-        |path: &&Path| path.kind() == PathKind::Proxy && !path.admin && exposure.facts.asks_for_route;
+    // What only may be a route guards nothing; what the service itself asks for does, wherever its proxy is.
+    let by_proxy = |path: &&Path| {
+        path.kind() == PathKind::Proxy
+            && !path.admin
+            && (path.zone() > Reach::None || exposure.facts.asks_for_route)
+    };
     let Some(route) = exposure.paths().iter().find(by_proxy) else {
         return;
     };
@@ -328,7 +384,7 @@ fn proxied_and_published(exposure: &Exposure, findings: &mut Vec<Finding>) {
         })
     };
     let past = match route.port() {
-        Some(port) => published().find(|path| path.port() == Some(port)),
+        Some(port) => published().find(|path| path.leads_to(port)),
         // Which of its ports is proxied is not written: only where there is one is it surely this.
         None => {
             let mut web = published()
@@ -369,10 +425,12 @@ fn admin_surface(exposure: &Exposure, findings: &mut Vec<Finding>) {
             if path.admin {
                 return Some((path, "the proxy's own administration".to_owned(), None));
             }
-            let port = path.port()?;
-            let admin = exposure.facts.admin.iter().find(|admin| {
-                admin.port == port && (admin.open || (admin.never_public && path.zone() == Reach::Internet))
-            })?;
+            let public = path.zone() == Reach::Internet;
+            let admin =
+                exposure.facts.admin.iter().find(|admin| {
+                    path.leads_to(admin.port) && (admin.open || (admin.never_public && public))
+                })?;
+            let port = admin.port;
             let what = if admin.open {
                 format!("port {port}, which asks for no password,")
             } else {

@@ -109,7 +109,12 @@ fn a_published_port_is_as_open_as_its_address() {
             Internet,
             "198.51.100.3:8080 -> 80/tcp",
         ),
-        ("'8000-8002:8000-8002'", Lan, Internet, "8000 -> 8000/tcp"),
+        (
+            "'8000-8002:8000-8002'",
+            Lan,
+            Internet,
+            "8000-8002 -> 8000-8002/tcp",
+        ),
         ("'53:53/udp'", Lan, Internet, "53 -> 53/udp"),
         (
             "'${BIND:-127.0.0.1}:8080:80'",
@@ -233,6 +238,41 @@ protocol = 'udp'
     assert_eq!(
         public[0].evidence()[1].place().expect("a place").source().name(),
         "instance.toml"
+    );
+}
+
+#[test]
+fn a_range_is_one_way_in() {
+    let instance = "[hosts.nas]
+addresses = ['192.168.1.10']
+public_addresses = []
+[[hosts.nas.forwards]]
+port = '10005-10009'
+protocol = 'udp'
+";
+    let compose = "services:
+  a: { image: a, ports: ['10000-20000:20000-30000/udp', '8000-8010:80', '9000-9001'] }
+  b: { image: b, network_mode: 'service:c', expose: ['7001'] }
+  c: { image: c, ports: ['7000-7001:7000-7001'], expose: ['7000'] }
+";
+    let lab = lab(&[("p/compose.yaml", compose), ("instance.toml", instance)]);
+    let a = exposure(&lab, "a");
+    let labels: Vec<&str> = a.paths().iter().map(super::Path::label).collect();
+    assert_eq!(
+        labels,
+        [
+            "router 10005-10009 -> 10000-20000 -> 20000-30000/udp",
+            "10000-20000 -> 20000-30000/udp",
+            "8000-8010 -> 80/tcp",
+            "a port that the engine chooses -> 9000-9001/tcp",
+        ]
+    );
+    assert_eq!(a.paths()[0].ports(), Some((20005, 20009)));
+    assert!(a.paths()[1].leads_to(25000) && !a.paths()[1].leads_to(10005));
+    assert_eq!(
+        exposure(&lab, "b").paths()[0].ports(),
+        Some((7001, 7001)),
+        "each port is another's"
     );
 }
 

@@ -248,6 +248,22 @@ fn a_proxied_service_should_not_publish_the_same_port() {
     let unclear =
         of("services: { a: { image: a, ports: ['80:80', '81:81'], labels: ['traefik.enable=true'] } }");
     silent(&unclear, rule);
+    let by_file = "services:
+  web: { image: nginx, ports: ['80:80'], volumes: ['./n.conf:/etc/nginx/nginx.conf'] }
+  a: { image: a, ports: ['8000:8000'] }
+  b: { image: b, ports: ['9000:9000'] }
+";
+    let by_file = lab(&[
+        ("p/compose.yaml", by_file),
+        ("p/n.conf", "proxy_pass http://a:8000;"),
+    ]);
+    let about = findings(&by_file);
+    let about: Vec<String> = about
+        .iter()
+        .filter(|one| one.rule().id == rule)
+        .filter_map(|one| Some(one.service()?.to_string()))
+        .collect();
+    assert_eq!(about, ["p/a"]);
     silent(
         &of("services: { t: { image: traefik, ports: ['80:80'], labels: ['traefik.enable=true'] } }"),
         rule,
@@ -329,6 +345,33 @@ fn unseen_routes_are_one_finding() {
     assert!(finding.message().contains("`p/a` and `p/b`"), "{finding}");
     let alone = of("services: { t: { image: cloudflare/cloudflared, command: tunnel run } }");
     silent(&alone, "access.tunnel-unseen-routes");
+}
+
+#[test]
+fn what_else_is_not_known_is_one_question() {
+    let compose = "services:
+  n: { image: jc21/nginx-proxy-manager, ports: ['80:80'] }
+  a: { image: a }
+  b: { image: b }
+";
+    let rule = "access.unknown-routes";
+    let finding = fires(&of(compose), rule);
+    assert!(
+        finding
+            .message()
+            .contains("`p/a` and `p/b`: the routes in the database"),
+        "{finding}"
+    );
+    let home = |policy: &str| {
+        lab(&[
+            ("p/compose.yaml", compose),
+            ("instance.toml", BEHIND_NAT),
+            ("lab.toml", policy),
+        ])
+    };
+    silent(&home(""), rule);
+    fires(&home("[policy]\nreach = 'tailnet'"), rule);
+    silent(&home("[policy]\nreach = 'lan'"), rule);
 }
 
 #[test]
