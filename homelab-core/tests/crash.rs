@@ -56,14 +56,15 @@ fn killed() -> Result<(), Failed> {
         Ok(rounds) => rounds.parse()?,
         Err(_) => 24,
     };
-    // How long a whole run takes here decides when to kill.
-    let whole = {
+    // How long a whole run takes here decides when to kill; the fastest, since a slow one may be somebody else's doing.
+    let mut whole = Duration::MAX;
+    for _ in 0..3 {
         let folder = lab()?;
         let start = std::time::Instant::now();
         run(folder.path(), None)?;
+        whole = whole.min(start.elapsed());
         check_contents(folder.path(), true)?;
-        start.elapsed()
-    };
+    }
     let (mut midway, mut recorded, mut temporaries) = (0, 0, 0);
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for round in 0..rounds {

@@ -436,3 +436,48 @@ pub(super) fn failure_of(message: String, error: std::io::Error) -> Error {
         None => made,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, OwnedFd, LabPath, LabPath) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let handle = File::open(folder.path()).expect("it is there").into();
+        let path = |text: &str| text.parse().expect("a path");
+        (folder, handle, path("file"), path(".homelab-1-0.tmp"))
+    }
+
+    #[test]
+    fn a_file_that_comes_up_in_the_last_moment_is_not_overwritten() {
+        let (folder, handle, path, temporary) = folder();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "theirs").expect("a file");
+        std::fs::write(folder.path().join(temporary.name()), "ours").expect("a file");
+        let error = publish(&handle, &path, &temporary, &"ours".into(), FileMode::Shared);
+        assert_eq!(error.expect_err("taken").kind(), ErrorKind::Conflict);
+        assert_eq!(std::fs::read_to_string(&file).expect("still there"), "theirs");
+    }
+
+    #[test]
+    fn a_file_that_changes_in_the_last_moment_is_put_back() {
+        let (folder, handle, path, temporary) = folder();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "theirs").expect("a file");
+        std::fs::write(folder.path().join(temporary.name()), "ours").expect("a file");
+        let error = swap(&handle, &path, &temporary, ContentHash::of(b"planned from"));
+        assert_eq!(error.expect_err("changed").kind(), ErrorKind::Conflict);
+        assert_eq!(std::fs::read_to_string(&file).expect("still there"), "theirs");
+        swap(&handle, &path, &temporary, ContentHash::of(b"theirs")).expect("as expected");
+        assert_eq!(std::fs::read_to_string(&file).expect("still there"), "ours");
+    }
+
+    #[test]
+    fn a_file_that_goes_in_the_last_moment_is_a_conflict() {
+        let (folder, handle, path, temporary) = folder();
+        std::fs::write(folder.path().join(temporary.name()), "ours").expect("a file");
+        let error = swap(&handle, &path, &temporary, ContentHash::of(b"planned from"));
+        assert_eq!(error.expect_err("gone").kind(), ErrorKind::Conflict);
+        assert!(!folder.path().join("file").exists());
+    }
+}

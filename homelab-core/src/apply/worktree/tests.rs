@@ -200,7 +200,10 @@ fn a_repository_that_names_programs_gets_none_of_them_run() {
     lab.write("b.md", "1");
     lab.git("", &["add", "a.txt", "b.md", ".gitattributes"]);
     lab.git("", &["commit", "-qm", "x"]);
+    // A submodule, into which git would look with the submodule's own settings.
     lab.git("", &["clone", "-q", ".", "module"]);
+    lab.git("", &["add", "module"]);
+    lab.git("", &["commit", "-qm", "y"]);
     for key in [
         "core.fsmonitor",
         "core.sshCommand",
@@ -221,6 +224,9 @@ fn a_repository_that_names_programs_gets_none_of_them_run() {
         lab.git("module", &["config", key, &evil]);
     }
     lab.git("", &["config", "filter.evil.required", "true"]);
+    // Known to the submodule alone, so not among what is switched off for the repository around it.
+    lab.git("module", &["config", "filter.inner.clean", &evil]);
+    lab.write("module/.git/info/attributes", "*.txt filter=inner\n");
     for hook in [
         "post-index-change",
         "pre-commit",
