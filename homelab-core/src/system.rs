@@ -20,6 +20,7 @@
 //! the endpoints here.
 
 mod catalog;
+mod outline;
 mod pattern;
 mod record;
 mod secret_name;
@@ -48,6 +49,8 @@ pub struct System {
     name: Option<String>,
     /// What it is for.
     category: Option<Category>,
+    /// Whether it stands for a kind of application, of which it lists many, rather than for one.
+    generic: bool,
     /// Its images: `NAMESPACE/NAME` on Docker's registry, or with a registry before it; the last part may end in `*`.
     images: Vec<ImagePattern>,
     /// The last part of an image's name that is this application's whatever stands before it.
@@ -104,6 +107,11 @@ impl System {
     /// Returns what it is for.
     pub fn category(&self) -> Category {
         self.category.unwrap_or(Category::Other)
+    }
+
+    /// Returns whether it stands for a kind of application rather than for one: its category is known, and little else.
+    pub fn is_generic(&self) -> bool {
+        self.generic
     }
 
     /// Returns its images.
@@ -227,6 +235,7 @@ impl System {
             id: _,
             name,
             category,
+            generic,
             images,
             names,
             words,
@@ -270,6 +279,7 @@ impl System {
         self.admin_paths.extend(admin_paths);
         self.reads_labels.extend(reads_labels);
         self.unverified.extend(unverified);
+        self.generic |= generic;
         self.name = name.or(self.name.take());
         self.category = category.or(self.category);
         self.health = health.or(self.health.take());

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use indexmap::IndexMap;
-
+use super::outline::{self, Outline};
 use super::pattern::{self, PUBLIC_REGISTRIES};
 use super::{Category, System};
 use crate::compose;
@@ -74,8 +73,7 @@ impl<'a> Recognition<'a> {
 /// All systems that are known. Immutable, cheap to clone, shared between threads.
 ///
 /// ```
-/// use homelab_core::compose::Project;
-/// use homelab_core::system::{Basis, Catalog, System};
+/// use homelab_core::system::{Catalog, System};
 ///
 /// let mine: System = toml::from_str(r#"images = ["ghcr.io/me/thing"]"#)?;
 /// let catalog = Catalog::with([("thing".to_owned(), mine)]);
@@ -87,15 +85,40 @@ impl<'a> Recognition<'a> {
 #[derive(Clone, Debug)]
 pub struct Catalog(Arc<Index>);
 
+/// One system: its outline at once, the rest when asked for.
+#[derive(Debug)]
+struct Entry {
+    id: Box<str>,
+    /// Its TOML, where it is built in.
+    text: &'static str,
+    outline: Outline,
+    system: OnceLock<System>,
+}
+
+impl Entry {
+    fn system(&self) -> &System {
+        self.system.get_or_init(|| {
+            let mut system: System =
+                toml::from_str(self.text).expect("an entry is part of the program, and a test reads each");
+            system.id = self.id.to_string();
+            system
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 struct Index {
-    systems: IndexMap<String, System>,
+    entries: Vec<Arc<Entry>>,
+    ids: Map<u32>,
     images: Map<u32>,
     /// Patterns that end in a star, by what stands before their last part.
     stars: Map<Vec<(Box<str>, u32)>>,
     names: Map<u32>,
     words: Map<u32>,
     labels: Map<Vec<(Option<Box<str>>, u32)>>,
+    host_kinds: Map<u32>,
+    repository_schemes: Map<u32>,
+    folders: Map<u32>,
     ports: HashMap<u16, Vec<u32>, foldhash::fast::FixedState>,
 }
 
@@ -104,13 +127,16 @@ impl Catalog {
     pub fn builtin() -> &'static Catalog {
         static BUILTIN: OnceLock<Catalog> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            let mut systems = IndexMap::new();
-            for (_, text) in FILES {
-                let file: IndexMap<String, System> = toml::from_str(text)
-                    .expect("the catalog is part of the program, and a test reads each file");
-                systems.extend(file);
-            }
-            Catalog::of(systems)
+            let texts = FILES.iter().flat_map(|(_, file)| outline::entries(file));
+            let entries = texts.map(|(id, text)| {
+                Arc::new(Entry {
+                    id: id.into(),
+                    text,
+                    outline: Outline::scan(text),
+                    system: OnceLock::new(),
+                })
+            });
+            Catalog::of(entries.collect())
         })
     }
 
@@ -119,21 +145,33 @@ impl Catalog {
     /// An entry under an identity that is known adds to it: its lists grow, single values and the capture recipe are
     /// replaced. Where two systems claim one image, the lab's entry wins.
     pub fn with(entries: impl IntoIterator<Item = (String, System)>) -> Catalog {
-        let mut systems = Catalog::builtin().0.systems.clone();
+        let mut all = Catalog::builtin().0.entries.clone();
         for (id, entry) in entries {
             // The lab's entries come last, and later ones win in the index.
-            let mut system = systems.shift_remove(&id).unwrap_or_default();
+            let known = all.iter().position(|known| *known.id == *id);
+            let mut system = match known {
+                Some(at) => all.remove(at).system().clone(),
+                None => System::default(),
+            };
             system.extend(entry);
-            systems.insert(id, system);
+            system.id.clone_from(&id);
+            all.push(Arc::new(Entry {
+                id: id.into(),
+                text: "",
+                outline: Outline::of(&system),
+                system: system.into(),
+            }));
         }
-        Catalog::of(systems)
+        Catalog::of(all)
     }
 
-    fn of(mut systems: IndexMap<String, System>) -> Catalog {
+    fn of(entries: Vec<Arc<Entry>>) -> Catalog {
         let mut index = Index::default();
-        for (number, (id, system)) in (0_u32..).zip(systems.iter_mut()) {
-            system.id.clone_from(id);
-            for image in &system.images {
+        index.images.reserve(entries.len() * 4);
+        for (number, entry) in (0_u32..).zip(&entries) {
+            let outline = &entry.outline;
+            index.ids.insert(entry.id.clone(), number);
+            for image in &outline.images {
                 if image.has_star() {
                     let (before, start) = image.key().rsplit_once('/').unwrap_or(("", image.key()));
                     let stars = index.stars.entry(before.into()).or_default();
@@ -144,13 +182,16 @@ impl Catalog {
                     index.images.insert(image.key().into(), number);
                 }
             }
-            for name in &system.names {
-                index.names.insert(name.as_str().into(), number);
+            for (list, map) in [
+                (&outline.names, &mut index.names),
+                (&outline.words, &mut index.words),
+                (&outline.host_kinds, &mut index.host_kinds),
+                (&outline.repository_schemes, &mut index.repository_schemes),
+                (&outline.folders, &mut index.folders),
+            ] {
+                map.extend(list.iter().map(|text| (Box::from(text.as_str()), number)));
             }
-            for word in &system.words {
-                index.words.insert(word.as_str().into(), number);
-            }
-            for label in &system.labels {
+            for label in &outline.labels {
                 let (key, value) = match label.split_once('=') {
                     Some((key, value)) => (key, Some(value.into())),
                     None => (label.as_str(), None),
@@ -161,36 +202,34 @@ impl Catalog {
                     .or_default()
                     .insert(0, (value, number));
             }
-            for port in system.ports.iter().filter(|port| port.well_known) {
-                index.ports.entry(port.number).or_default().insert(0, number);
+            for port in &outline.ports {
+                index.ports.entry(*port).or_default().insert(0, number);
             }
         }
-        index.systems = systems;
+        index.entries = entries;
         Catalog(Arc::new(index))
     }
 
     /// Returns every system, those of the lab last.
     pub fn systems(&self) -> impl ExactSizeIterator<Item = &System> {
-        self.0.systems.values()
+        self.0.entries.iter().map(|entry| entry.system())
     }
 
     /// Returns the system of this identity.
     pub fn system(&self, id: &str) -> Option<&System> {
-        self.0.systems.get(id)
+        self.at(*self.0.ids.get(id)?)
     }
 
     /// Returns which application a service is.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use homelab_core::{compose, system::Catalog};
-    /// # fn show(service: &compose::Service) {
-    /// if let Some(system) = Catalog::builtin().recognise(service) {
-    ///     println!("{} is {}", service.name, system.name());
-    /// }
-    /// # }
-    /// # Ok(())
-    /// # }
+    /// use homelab_core::{compose::Project, system::Catalog};
+    ///
+    /// let project = Project::from_text("lab", "services: { db: { image: 'postgres:16-alpine' } }")?;
+    /// let (name, service) = project.services().first().expect("one service");
+    /// let system = Catalog::builtin().recognise(service).expect("a well-known image");
+    /// assert_eq!(format!("{name} is {}", system.name()), "db is PostgreSQL");
+    /// # Ok::<(), homelab_core::Error>(())
     /// ```
     pub fn recognise(&self, service: &compose::Service) -> Option<&System> {
         self.explain(service).map(|recognition| recognition.system)
@@ -235,28 +274,27 @@ impl Catalog {
 
     /// Returns the system that a kind of host is, as instance.toml writes it: `truenas`.
     pub fn host_kind(&self, kind: &str) -> Option<&System> {
-        self.find(|system| &system.host_kinds, kind)
+        self.at(*self.0.host_kinds.get(kind)?)
     }
 
     /// Returns the system that a backup repository's address leads to: `s3:https://host/bucket` to S3.
     pub fn repository(&self, address: &str) -> Option<&System> {
         let (scheme, _) = address.split_once(':')?;
-        self.find(|system| &system.repository_schemes, scheme)
+        self.at(*self.0.repository_schemes.get(scheme)?)
     }
 
     /// Returns the system that a folder of this name shows: `.obsidian` an Obsidian vault.
     pub fn folder(&self, name: &str) -> Option<&System> {
-        self.find(|system| &system.folders, name)
+        self.at(*self.0.folders.get(name)?)
     }
 
-    fn find(&self, list: impl Fn(&System) -> &Vec<String>, text: &str) -> Option<&System> {
-        let has = |system: &&System| list(system).iter().any(|item| item == text);
-        self.0.systems.values().rev().find(has)
+    fn at(&self, number: u32) -> Option<&System> {
+        self.0.entries.get(number as usize).map(|entry| entry.system())
     }
 
     fn recognition(&self, number: u32, basis: Basis) -> Recognition<'_> {
         Recognition {
-            system: &self.0.systems[number as usize],
+            system: self.0.entries[number as usize].system(),
             basis,
         }
     }
@@ -321,8 +359,9 @@ impl Catalog {
         published.chain(exposed).find_map(|port| {
             let candidates = self.0.ports.get(&port)?;
             let number = candidates.iter().find(|number| {
-                let system = &self.0.systems[**number as usize];
-                std::iter::once(&system.id).chain(&system.names).any(|name| {
+                let entry = &self.0.entries[**number as usize];
+                let names = entry.outline.names.iter().map(String::as_str);
+                std::iter::once(&*entry.id).chain(names).any(|name| {
                     let name = squeezed(name);
                     called
                         .iter()

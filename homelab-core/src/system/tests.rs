@@ -55,10 +55,56 @@ fn images_are_recognised_in_every_way_of_writing_them() {
         ("ghcr.io/me/weather-mcp-server:1", Some("mcp")),
         ("ghcr.io/github/github-mcp-server", Some("github-mcp")),
         ("me/my-ddns", Some("dynamic-dns")),
-        ("makeplane/plane-space:v0.24", Some("project-management")),
+        ("makeplane/plane-space:v0.24", Some("plane")),
         ("nextcloud/aio-nextcloud", Some("nextcloud-aio")),
     ] {
         assert_eq!(recognised(&image.replace("DIGEST", digest)), id, "{image}");
+    }
+}
+
+#[test]
+fn services_are_recognised_by_more_than_their_image() {
+    let text = r#"
+services:
+  image: { image: 'vaultwarden/server:1.32.0' }
+  tag: { image: 'ghcr.io/immich-app/immich-server:${VERSION}' }
+  label: { build: ., labels: { io.modelcontextprotocol.server.name: me/weather } }
+  mirror: { image: 'nas.lan:5000/hub/louislam/uptime-kuma:1' }
+  name: { image: 'nas.lan:5000/homeassistant:1' }
+  immich_server: { build: ., ports: ['2283:2283'] }
+  word: { image: 'me/my-ddns' }
+  base: { image: alpine, container_name: my-uptime-kuma, expose: ['3001'] }
+  bare: { image: 'alpine:3.20' }
+  other_port: { build: ., container_name: immich, ports: ['8080:8080'] }
+  other_name: { build: ., ports: ['2283:2283'] }
+  nothing: { image: 'me/server' }
+"#;
+    let project = crate::compose::Project::from_text("lab", text).expect("a project");
+    let catalog = Catalog::builtin();
+    for (name, expected) in [
+        ("image", Some(("vaultwarden", Basis::Image))),
+        ("tag", Some(("immich", Basis::Image))),
+        ("label", Some(("mcp", Basis::Label))),
+        ("mirror", Some(("uptime-kuma", Basis::Mirror))),
+        ("name", Some(("home-assistant", Basis::Name))),
+        ("immich_server", Some(("immich", Basis::Port))),
+        ("word", Some(("dynamic-dns", Basis::Word))),
+        ("base", Some(("uptime-kuma", Basis::Port))),
+        ("bare", Some(("alpine", Basis::Image))),
+        ("other_port", None),
+        ("other_name", None),
+        ("nothing", None),
+    ] {
+        let service = &project.services()[&crate::ServiceName::new(name).expect("a name")];
+        let found = catalog
+            .explain(service)
+            .map(|found| (found.system().id(), found.basis()));
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(
+            catalog.recognise(service).map(System::id),
+            expected.map(|(id, _)| id),
+            "{name}"
+        );
     }
 }
 
