@@ -15,6 +15,7 @@ pub(super) fn consistency(root: &Map, active: &dyn Fn(&str) -> bool, problems: &
         services,
         networks: section("networks"),
         volumes: section("volumes"),
+        models: section("models"),
         configs: section("configs"),
         secrets: section("secrets"),
         active,
@@ -41,6 +42,7 @@ struct Sections<'a> {
     services: &'a Map,
     networks: &'a Map,
     volumes: &'a Map,
+    models: &'a Map,
     configs: &'a Map,
     secrets: &'a Map,
     active: &'a dyn Fn(&str) -> bool,
@@ -77,6 +79,11 @@ impl Sections<'_> {
         for (network, at) in networks.into_iter().flatten() {
             if !self.networks.contains_key(network) {
                 problems.push(undefined("network", network, at));
+            }
+        }
+        for (model, at) in service.get("models").and_then(Node::as_map).into_iter().flatten() {
+            if !self.models.contains_key(model) {
+                problems.push(undefined("model", model, at));
             }
         }
         if let Some(test) = service

@@ -340,14 +340,22 @@ impl Printer {
                 Some(JsonValue::Object(out))
             }
             Shape::Either(shapes) => {
-                let shape = shapes.iter().find(|shape| match (&node.value, shape) {
-                    (Value::Map(_), Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)) => true,
-                    (Value::List(_), Shape::List(_) | Shape::TextList | Shape::LooseTextList) => true,
-                    (Value::Text(_), Shape::Text | Shape::Word(_)) => true,
-                    (Value::Bool(_), Shape::Bool) => true,
-                    (Value::Int(_) | Value::Uint(_), Shape::IntOption | Shape::Int) => true,
-                    (Value::Int(_) | Value::Uint(_), Shape::StrictInt | Shape::StrictNumber) => true,
-                    _ => false,
+                let shape = shapes.iter().find(|shape| {
+                    matches!(
+                        (&node.value, shape),
+                        (
+                            Value::Map(_),
+                            Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)
+                        ) | (
+                            Value::List(_),
+                            Shape::List(_) | Shape::TextList | Shape::LooseTextList
+                        ) | (Value::Text(_), Shape::Text | Shape::Word(_))
+                            | (Value::Bool(_), Shape::Bool)
+                            | (
+                                Value::Int(_) | Value::Uint(_),
+                                Shape::IntOption | Shape::Int | Shape::StrictInt | Shape::StrictNumber
+                            )
+                    )
                 })?;
                 // A number that is printed as a text: the published port.
                 if matches!(shape, Shape::StrictInt) {
@@ -420,7 +428,7 @@ pub(super) fn pairs(node: &Node) -> Vec<(String, Option<String>)> {
     }
 }
 
-/// Host names and addresses as `HOST=ADDRESS`, sorted by name.
+/// Host names and addresses as `HOST=ADDRESS`, sorted.
 fn hosts(node: &Node) -> Vec<String> {
     let mut all: Vec<(String, String)> = Vec::new();
     match &node.value {
@@ -445,8 +453,8 @@ fn hosts(node: &Node) -> Vec<String> {
         }
         _ => {}
     }
-    all.sort_by(|a, b| a.0.cmp(&b.0));
-    all.into_iter()
+    let mut all: Vec<String> = all
+        .into_iter()
         .map(|(host, address)| {
             let address = address
                 .strip_prefix('[')
@@ -454,7 +462,9 @@ fn hosts(node: &Node) -> Vec<String> {
                 .unwrap_or(&address);
             format!("{host}={address}")
         })
-        .collect()
+        .collect();
+    all.sort();
+    all
 }
 
 /// The words of a command; nothing where nothing is written, or the quotes do not close.
