@@ -3,6 +3,7 @@
 pub mod terminal;
 
 use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use homelab_core::{Error, ErrorKind, Result};
@@ -110,6 +111,35 @@ pub fn moment(now: Option<&str>) -> Result<Timestamp> {
                 .with_hint("write a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z")
         })
     })
+}
+
+/// Returns the folder that is named, or the working one.
+///
+/// # Errors
+/// When there are several.
+pub fn one(folders: Vec<String>) -> Result<String> {
+    match folders.as_slice() {
+        [] => Ok(".".to_owned()),
+        [folder] => Ok(folder.clone()),
+        [_, second, ..] => {
+            Err(Error::new(ErrorKind::Invalid, format!("read `{second}`")).with_hint("name one folder"))
+        }
+    }
+}
+
+/// Waits for what is asynchronous, on a runtime of this thread's own.
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime
+        .expect("a runtime of one thread needs nothing of the machine")
+        .block_on(work)
+}
+
+/// Prints a text. That nobody reads to the end of it, as with `| head`, is no failure.
+pub fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Says what could not be done, with every reason below it and what to do, and returns this exit code.

@@ -113,6 +113,7 @@ impl Lab {
         let switches = select::Switches::new(self, selection);
         let exposures = self.exposures(seen);
         let mut findings = self.diagnostics().to_vec();
+        findings.extend(self.versioned(seen));
         findings.extend(self.access_findings(&exposures, seen));
         findings.extend(self.hygiene());
         findings.extend(self.update_findings());

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use homelab_core::compose::{Project, ResolveOptions};
 use homelab_core::{Error, Result};
-use homelab_examples::{Arguments, fail};
+use homelab_examples::{Arguments, fail, say};
 
 const USAGE: &str = "resolve [OPTIONS] [FILE...]
 
@@ -48,6 +48,6 @@ fn run(mut arguments: Arguments) -> Result<(), Error> {
     for finding in project.diagnostics() {
         eprintln!("{finding}");
     }
-    println!("{:#}", project.to_json(redact));
+    say(&format!("{:#}\n", project.to_json(redact)));
     Ok(())
 }
