@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use homelab_core::lab::{InitOptions, random_id};
 use homelab_core::{Lab, Observed, Result, World};
-use homelab_examples::{Arguments, fail, moment, one, say, wait};
+use homelab_examples::{Arguments, fail, interfaces, moment, one, say, wait};
 
 const USAGE: &str = "init [DIR] [--write]
 
 Shows the commented lab.toml and instance.toml that it would write into this folder (the working folder without one), made
-of what is found there. A file that exists is never touched.
+of what is found there and of this machine's interfaces. A file that exists is never touched.
 
   --write  write them";
 
@@ -27,15 +27,17 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let reaches = exposures
         .iter()
         .map(|exposure| (exposure.id().clone(), exposure.reach()));
-    let plan = lab.plan_init(&InitOptions::new(random_id()).with_reaches(reaches));
+    let mut options = InitOptions::new(random_id()).with_reaches(reaches);
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    if let Ok(host) = name.trim().parse() {
+        options = options.with_host(host, None, interfaces());
+    }
+    let plan = lab.plan_init(&options);
     if plan.is_empty() {
         say("lab.toml and instance.toml are there already; nothing to do\n");
         return Ok(());
     }
-    say(&plan.to_string());
-    for step in plan.steps() {
-        say(&step.diff().unwrap_or_default());
-    }
+    say(&format!("{plan:#}"));
     if write {
         say(&format!(
             "{}\n",

@@ -216,7 +216,7 @@ impl Resolver<'_> {
         Project::resolve(&options)
     }
 
-    /// Gives projects that share a name on one machine those of their folders, and says so once.
+    /// Gives projects that share a name on one machine those of their folders, and says so.
     fn tell_apart(&mut self, candidates: &mut [Candidate]) {
         let mut groups: BTreeMap<ProjectName, Vec<usize>> = BTreeMap::new();
         for (index, candidate) in candidates.iter().enumerate() {
@@ -226,48 +226,25 @@ impl Resolver<'_> {
                 .push(index);
         }
         let mut taken: BTreeSet<ProjectName> = groups.keys().cloned().collect();
+        let mut findings = Vec::new();
         for (name, group) in groups {
-            let clash: Vec<usize> = group
-                .iter()
-                .copied()
-                .filter(|&one| {
-                    group
-                        .iter()
-                        .any(|&other| one != other && share(&candidates[one], &candidates[other]))
-                })
-                .collect();
+            let meets_another = |&one: &usize| {
+                let others = group.iter().filter(|other| **other != one);
+                others
+                    .into_iter()
+                    .any(|&other| share(&candidates[one], &candidates[other]))
+            };
+            let clash: Vec<usize> = group.iter().copied().filter(meets_another).collect();
             if clash.is_empty() {
                 continue;
             }
-            let known = clash.iter().all(|&index| !candidates[index].hosts.is_empty());
-            let files: Vec<String> = clash
-                .iter()
-                .map(|&index| format!("`{}`", candidates[index].found.files[0]))
-                .collect();
-            let message = format!(
-                "{} folders make the project `{name}`: {}",
-                clash.len(),
-                in_words(&files, "and", 5)
-            );
-            let mut finding = Finding::new(&rules::SHARED_NAME, Subject::Project(name.clone()), message);
-            if !known {
-                // On different machines, which nobody has named, they would not meet.
-                finding = finding.with_severity(Severity::Note);
-            }
             taken.remove(&name);
+            let known = clash.iter().all(|&index| !candidates[index].hosts.is_empty());
+            let mut finding = shared_name(&name, clash.iter().map(|&index| &candidates[index]), known);
             for &index in &clash {
                 let candidate = &mut candidates[index];
-                let place = match (candidate.project.name_span(), candidate.project.files().first()) {
-                    (Some(span), _) => Some(span.clone()),
-                    (None, Some(source)) => Some(Span::file(source)),
-                    (None, None) => None,
-                };
                 let new = unique_name(self.lab, &candidate.found, &taken);
-                if let Some(place) = place {
-                    finding = match finding.place() {
-                        None => finding.at(&place),
-                        Some(_) => finding,
-                    };
+                if let Some(place) = name_place(&candidate.project) {
                     finding = finding.with_evidence(Evidence::at(format!("called `{new}` here"), &place));
                 }
                 taken.insert(new.clone());
@@ -275,9 +252,58 @@ impl Resolver<'_> {
                     candidate.project = project;
                 }
             }
-            self.findings.push(finding);
+            findings.push(finding);
         }
+        self.findings.extend(few(findings));
     }
+}
+
+/// Returns the finding that several folders make one project.
+fn shared_name<'a>(name: &ProjectName, clash: impl Iterator<Item = &'a Candidate>, known: bool) -> Finding {
+    let clash: Vec<&Candidate> = clash.collect();
+    let files: Vec<String> = clash
+        .iter()
+        .map(|one| format!("`{}`", one.found.files[0]))
+        .collect();
+    let message = format!(
+        "{} folders make the project `{name}`: {}",
+        clash.len(),
+        in_words(&files, "and", 5)
+    );
+    let place = clash.first().and_then(|one| name_place(&one.project));
+    let finding = Finding::new(&rules::SHARED_NAME, Subject::Project(name.clone()), message);
+    // On different machines, which nobody has named, they would not meet.
+    let severity = if known { Severity::Warning } else { Severity::Note };
+    finding.at_maybe(place.as_ref()).with_severity(severity)
+}
+
+/// Returns where a project's name is written, else its first file.
+fn name_place(project: &Project) -> Option<Span> {
+    let written = project.name_span().cloned();
+    written.or_else(|| project.files().first().map(Span::file))
+}
+
+/// Returns the findings, or one with a list where the same is true of more than three projects.
+fn few(findings: Vec<Finding>) -> Vec<Finding> {
+    let (Some(worst), true) = (findings.iter().map(Finding::severity).max(), findings.len() > 3) else {
+        return findings;
+    };
+    let names: Vec<String> = findings
+        .iter()
+        .filter_map(Finding::project)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let message = format!(
+        "{} names are those of several projects: {}",
+        names.len(),
+        in_words(&names, "and", 8)
+    );
+    let place = findings.first().and_then(Finding::place);
+    let one = Finding::new(&rules::SHARED_NAME, Subject::Lab, message)
+        .at_maybe(place)
+        .with_severity(worst);
+    let evidence = findings.iter().flat_map(Finding::evidence);
+    vec![evidence.fold(one, |one, evidence| one.with_evidence(evidence.clone()))]
 }
 
 /// Returns whether two projects of one name are on one machine. Where nobody has said, they may be.

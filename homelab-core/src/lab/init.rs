@@ -22,7 +22,7 @@ use ipnet::IpNet;
 
 use super::{HostKind, Lab, in_words};
 use crate::compose::MountKind;
-use crate::name::{HostName, ServiceId, SlotName};
+use crate::name::{DatasetName, HostName, ServiceId, SlotName, VolumeName};
 use crate::plan::{FileMode, LabPath, Plan, Step};
 use crate::system::{Class, names_secret};
 use crate::view::Reach;
@@ -201,6 +201,11 @@ id = {}
             out.push_str("#[hosts.nas]\n");
             host_questions("nas", &mut out);
         }
+        if !self.hosts.is_empty() {
+            out.push_str(
+                "# As it was seen where this file was written: remove what runs nothing of this lab.\n",
+            );
+        }
         for SeenHost {
             name,
             kind,
@@ -306,7 +311,10 @@ fn datasets(lab: &Lab, out: &mut String) {
             let system = catalog.recognise(service);
             for mount in &service.mounts {
                 let mount = &mount.value;
-                let volume = mount.source.as_ref().filter(|_| mount.kind == MountKind::Volume);
+                let volume = mount.source.as_ref().filter(|key| {
+                    // What is no volume's name cannot be said in lab.toml; the service that has it can.
+                    mount.kind == MountKind::Volume && VolumeName::new(key).is_ok()
+                });
                 let volume = volume.map(|key| format!("{}/{key}", project.name()));
                 match (system.and_then(|system| system.data_at(&mount.target)), volume) {
                     (Some(data), volume) if matches!(data.class, Class::Irreplaceable | Class::Important) => {
@@ -349,6 +357,9 @@ fn datasets(lab: &Lab, out: &mut String) {
             } else {
                 (*project).to_owned()
             };
+            if DatasetName::new(&name).is_err() {
+                continue;
+            }
             let _ = writeln!(
                 out,
                 "[datasets.{}]\nclass = {}",
@@ -544,6 +555,19 @@ mod tests {
                 "{wrong:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_no_volumes_name_is_said_by_its_service() {
+        let compose = "services:\n  v:\n    image: vaultwarden/server:1\n    volumes: ['vw/sub:/data']\n";
+        let pattern = InitOptions::new(ID)
+            .texts(&Lab::from_texts("home", [("m/compose.yaml", compose)]))
+            .pattern;
+        assert!(
+            pattern.contains("services = [\"m/v\"]") && !pattern.contains("vw/sub"),
+            "{pattern}"
+        );
+        assert_eq!(schema::is_valid("lab", &pattern), Ok(()));
     }
 
     #[test]

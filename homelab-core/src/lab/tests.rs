@@ -170,6 +170,23 @@ fn projects_that_share_a_name_get_those_of_their_folders() {
 }
 
 #[test]
+fn many_shared_names_are_one_finding() {
+    let names = ["p", "q", "r", "s"];
+    let paths: Vec<String> = names
+        .iter()
+        .flat_map(|name| ["x", "y"].map(|folder| format!("{folder}/{name}/compose.yaml")))
+        .collect();
+    let files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), ONE)).collect();
+    assert_eq!(
+        said(&lab(&files)),
+        [
+            "lab.shared-project-name x/p/compose.yaml:1:1: 4 names are those of several projects: `p`, `q`, `r` and `s`"
+        ]
+    );
+    assert_eq!(said(&lab(&files[..6])).len(), 3);
+}
+
+#[test]
 fn files_without_a_name_of_their_own_are_called_after_their_word() {
     let lab = lab(&[
         ("media/plex.compose.yml", ONE),
