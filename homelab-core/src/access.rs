@@ -215,13 +215,14 @@ impl Lab {
     /// What was observed adds nothing yet: all of it comes from files.
     pub fn exposures(&self, _seen: &Observed) -> Vec<Exposure> {
         let instance = self.instance();
+        let catalog = self.catalog();
         let host_facts = |id: &ServiceId| {
             let host = id.host().and_then(|name| instance.host(name));
             HostFacts::new(id.host(), host, instance)
         };
         let services: Vec<ServiceRef<'_>> = self.services().collect();
         let entries = services.iter().map(|service| {
-            let system = self.catalog().recognise(service.service());
+            let system = catalog.recognise(service.service());
             Entry {
                 id: service.id(),
                 project: service.project(),

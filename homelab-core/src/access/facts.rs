@@ -183,7 +183,7 @@ pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>) -> V
                 .collect();
         }
     }
-    let known = system.into_iter().flat_map(|system| {
+    let ports = system.into_iter().flat_map(|system| {
         system
             .ports()
             .iter()
@@ -198,5 +198,5 @@ pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>) -> V
                 evidence: Evidence::said(format!("{} listens on {}", system.name(), port.number)),
             })
     });
-    known.collect()
+    ports.collect()
 }

@@ -186,6 +186,56 @@ fn all_interfaces_means_what_the_machine_says() {
 }
 
 #[test]
+fn an_interface_may_say_who_is_on_its_other_side() {
+    let instance = "[hosts.nas]
+public_addresses = []
+forwards = []
+[hosts.nas.interfaces]
+lan = ['192.0.2.10/24']
+mesh = { addresses = ['10.9.0.1/24'], zone = 'tailnet' }
+wan = { addresses = ['10.20.0.5/24'], zone = 'internet' }
+";
+    let compose = "services:
+  home: { image: a, ports: ['192.0.2.10:80:80'] }
+  mesh: { image: a, ports: ['10.9.0.1:80:80'] }
+  wan: { image: a, ports: ['10.20.0.5:80:80'] }
+  all: { image: a, ports: ['80:80'] }
+";
+    let lab = lab(&[("p/compose.yaml", compose), ("instance.toml", instance)]);
+    let expected = [
+        ("home", Lan, Lan),
+        ("mesh", Tailnet, Tailnet),
+        ("wan", Internet, Internet),
+        ("all", Internet, Internet),
+    ];
+    check("interfaces", &lab, &expected);
+}
+
+#[test]
+fn a_lab_may_say_where_its_own_programs_listen() {
+    let compose = "services:
+  vpn: { image: vpn, ports: ['9000:9000', '127.0.0.1:8080:8080'] }
+  mine: { image: 'ghcr.io/me/thing:1', network_mode: 'service:vpn' }
+  other: { image: qbittorrentofficial/qbittorrent-nox, network_mode: 'service:vpn' }
+";
+    let toml = "[systems.thing]\nimages = ['ghcr.io/me/thing']\nports = [{ number = 9000, role = 'web' }]\n";
+    let lab = lab(&[("p/compose.yaml", compose), ("lab.toml", toml)]);
+    check(
+        "own",
+        &lab,
+        &[
+            ("mine", Lan, Internet),
+            ("other", Host, Host),
+            ("vpn", Host, Host),
+        ],
+    );
+    assert_eq!(
+        exposure(&lab, "other").view().application.as_deref(),
+        Some("torrent")
+    );
+}
+
+#[test]
 fn a_forward_opens_exactly_its_own_ports() {
     let instance = "[hosts.nas]
 addresses = ['192.168.1.10']

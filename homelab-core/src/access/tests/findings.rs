@@ -82,6 +82,8 @@ fn a_public_service_needs_an_exception() {
             .any(|text| text.contains("forwarded port without authentication")),
         "{said:?}"
     );
+    assert!(said.contains(&"published on the machine"), "{said:?}");
+    assert!(said.contains(&"the router forwards port 443"), "{said:?}");
     silent(
         &open(&exception("expires = '2027-01-01'\nmitigations = ['auth']")),
         "access.public-without-exception",
@@ -104,6 +106,12 @@ fn a_public_machine_is_told_that_its_firewall_does_not_help() {
             .any(|one| one.text().contains("firewall")),
         "{finding:?}"
     );
+    let two = "services: { a: { image: a, ports: ['443:443', '80:80'] } }";
+    let lab = self::lab(&[("p/compose.yaml", two), ("instance.toml", PUBLIC)]);
+    let finding = fires(&lab, "access.public-without-exception");
+    for (at, one) in finding.evidence().iter().enumerate() {
+        assert!(!finding.evidence()[..at].contains(one), "said twice: {one:?}");
+    }
 }
 
 #[test]
@@ -123,6 +131,13 @@ fn the_alternatives_are_named_where_they_are_seen() {
     assert!(tunnel.contains("a tunnel such as Cloudflare's"), "{tunnel}");
     let vpn = why("services: { w: { image: ghcr.io/wg-easy/wg-easy, ports: ['51820:51820/udp'] } }");
     assert!(vpn.contains("WireGuard by itself"), "{vpn}");
+    let page = why("services: { w: { image: ghcr.io/wg-easy/wg-easy, ports: ['51821:51821'] } }");
+    assert!(
+        !page.contains("WireGuard by itself") && page.contains("without authentication before it"),
+        "{page}"
+    );
+    let other = why("services: { d: { image: dns, ports: ['53:53/udp'] } }");
+    assert!(!other.contains("WireGuard by itself"), "{other}");
     let forward = why("services: { a: { image: a, ports: ['443:443'] } }");
     assert!(forward.contains("without authentication before it"), "{forward}");
 }
@@ -304,7 +319,14 @@ fn an_open_administration_is_for_the_machine_and_the_tailnet() {
     let npm = "services: { n: { image: jc21/nginx-proxy-manager, ports: ['81:81'] } }";
     silent(&of(npm), rule);
     let public = lab(&[("p/compose.yaml", npm), ("instance.toml", PUBLIC)]);
-    assert_eq!(fires(&public, rule).severity(), Severity::Error);
+    let finding = fires(&public, rule);
+    assert_eq!(finding.severity(), Severity::Error);
+    assert!(finding.message().contains("from the internet"), "{finding}");
+    let home = fires(
+        &of("services: { p: { image: prom/prometheus, ports: ['9090:9090'] } }"),
+        rule,
+    );
+    assert!(home.message().contains("from the local network"), "{home}");
 
     let dashboard = |more: &str| {
         of(&format!("services:
@@ -343,6 +365,17 @@ fn unseen_routes_are_one_finding() {
     );
     let finding = fires(&lab, "access.tunnel-unseen-routes");
     assert!(finding.message().contains("`p/a` and `p/b`"), "{finding}");
+    let around = of("services:
+  t: { image: cloudflare/cloudflared, command: tunnel run, networks: [n] }
+  u: { image: cloudflare/cloudflared, command: tunnel run, networks: [n] }
+  a: { image: a, networks: [n] }
+  npm: { image: jc21/nginx-proxy-manager, ports: ['80:80'], networks: [m] }
+  b: { image: b, networks: [m] }
+networks: { n: {}, m: {} }
+");
+    let finding = fires(&around, "access.tunnel-unseen-routes");
+    assert_eq!(finding.message(), "`p/t` and `p/u` may lead to `p/a`");
+    assert_eq!(finding.evidence().len(), 2);
     let alone = of("services: { t: { image: cloudflare/cloudflared, command: tunnel run } }");
     silent(&alone, "access.tunnel-unseen-routes");
 }
