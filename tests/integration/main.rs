@@ -7,6 +7,7 @@
 mod budget;
 mod corpus;
 mod generated;
+mod hostile;
 mod layers;
 mod needs;
 mod repository;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         budget::tests(),
         corpus::tests(),
         generated::tests(),
+        hostile::tests(),
     ]
     .into_iter()
     .flatten()

@@ -100,12 +100,17 @@ fn sees_a_path_and_a_host() -> Result<(), String> {
 }
 
 fn public_registry() -> Result<(), String> {
-    let lock = fs::read_to_string(repository().join("Cargo.lock")).map_err(|error| error.to_string())?;
-    let foreign: Vec<&str> = lock
-        .lines()
-        .filter(|line| line.starts_with("source = "))
-        .filter(|line| *line != "source = \"registry+https://github.com/rust-lang/crates.io-index\"")
-        .collect();
+    let mut foreign = Vec::new();
+    for lock in ["Cargo.lock", "homelab-core/fuzz/Cargo.lock"] {
+        let text = fs::read_to_string(repository().join(lock)).map_err(|error| format!("{lock}: {error}"))?;
+        let sources = text.lines().filter(|line| line.starts_with("source = "));
+        let public = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+        foreign.extend(
+            sources
+                .filter(|line| *line != public)
+                .map(|line| format!("{lock}: {line}")),
+        );
+    }
     if foreign.is_empty() {
         Ok(())
     } else {

@@ -5,6 +5,7 @@ pub mod beside;
 pub mod budget;
 pub mod compare;
 pub mod corpus;
+pub mod fuzzing;
 pub mod generate;
 pub mod needs;
 pub mod summary;

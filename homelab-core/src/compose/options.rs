@@ -81,7 +81,7 @@ impl ResolveOptions {
         self
     }
 
-    /// Sets the active profiles, beside those of `COMPOSE_PROFILES`; `*` is all of them.
+    /// Sets the active profiles, instead of those of `COMPOSE_PROFILES`; `*` is all of them.
     #[must_use]
     pub fn with_profiles<S: Into<String>>(mut self, profiles: impl IntoIterator<Item = S>) -> Self {
         self.profiles = profiles.into_iter().map(Into::into).collect();
