@@ -26,6 +26,8 @@ use jiff::Timestamp;
 pub use self::interrupted::Interrupted;
 pub use self::worktree::{Checkout, FileState, Remote, Worktree};
 
+use crate::view::SeenView;
+
 /// Everything that was seen, each part with its time and source. Immutable and cheap to clone.
 ///
 /// Each part is optional: what was not looked at is absent, which judges take as not known, never as good. It has no
@@ -66,6 +68,21 @@ impl Observed {
     /// Returns the version control state of the lab's folder, if it was looked at.
     pub fn worktree(&self) -> Option<&Seen<Worktree>> {
         self.0.worktree.as_ref()
+    }
+
+    /// Returns every part by its name, with when it was seen and who said so.
+    pub(crate) fn parts(&self) -> Vec<SeenView> {
+        fn part<T>(name: &str, seen: Option<&Seen<T>>) -> SeenView {
+            SeenView {
+                part: name.to_owned(),
+                at: seen.map(|seen| seen.at().to_string()),
+                source: seen.map(|seen| seen.source().to_owned()),
+            }
+        }
+        vec![
+            part("worktree", self.worktree()),
+            part("interrupted", self.interrupted()),
+        ]
     }
 
     /// Returns the observation with these runs that were killed midway.

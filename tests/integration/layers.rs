@@ -46,7 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "portal",
         ],
     ),
-    ("audit", &["audit"]),
+    ("audit", &["audit", "posture"]),
     ("drivers", &["process", "http", "engine", "files"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
