@@ -32,7 +32,7 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let folder = one(arguments.rest()?)?;
 
     let lab = Lab::load(&folder)?;
-    let looked = wait(World::files(lab.root()).observe());
+    let looked = wait(async { World::connect(&lab).await.observe(&lab).await });
     let seen = match looked.worktree() {
         Some(worktree) => Observed::none(now).with_worktree(worktree.value().clone()),
         None => Observed::none(now),
