@@ -36,6 +36,8 @@
 mod event;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
+mod machine;
 mod operation;
 #[cfg(unix)]
 mod recovery;

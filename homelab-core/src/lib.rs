@@ -12,6 +12,7 @@ pub mod cancel;
 pub mod compose;
 pub mod error;
 pub mod finding;
+mod init;
 pub mod lab;
 pub mod name;
 pub mod observed;

@@ -179,9 +179,17 @@ mod tests {
         assert_eq!(view.counts, report.counts);
         assert!(view.counts.error > 0, "{posture}");
         assert_eq!(view.worst, report.findings[..view.worst.len()]);
-        assert_eq!(view.seen[0].at.as_deref(), Some("2026-12-01T00:00:00Z"));
-        assert_eq!(view.seen[0].source.as_deref(), Some("git"));
-        assert_eq!(view.seen[1].at, None, "nobody looked");
+        let seen: Vec<_> = view
+            .seen
+            .iter()
+            .map(|seen| (seen.part.as_str(), seen.at.as_deref()))
+            .collect();
+        let expected = [
+            ("machine", None),
+            ("worktree", Some("2026-12-01T00:00:00Z")),
+            ("interrupted", None),
+        ];
+        assert_eq!(seen, expected);
     }
 
     #[test]

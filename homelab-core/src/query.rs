@@ -34,7 +34,9 @@ use crate::error::Result;
 use crate::finding::{Finding, Report, Severity};
 use crate::lab::{Lab, LabFile, Tier};
 use crate::observed::Observed;
-use crate::view::{FileView, FindingView, PostureView, ProjectView, ReportView, ServiceView, SystemView};
+use crate::view::{
+    FileView, FindingView, PlanView, PostureView, ProjectView, ReportView, ServiceView, SystemView,
+};
 
 /// A question about a lab.
 ///
@@ -82,6 +84,8 @@ pub enum Query {
     Projects {},
     /// The lab's files, each with its stratum.
     Files {},
+    /// What `init` would write.
+    InitPlan {},
 }
 
 /// What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
@@ -106,6 +110,8 @@ pub enum Answer {
     Projects(Vec<ProjectView>),
     /// To `files`, by their path.
     Files(Vec<FileView>),
+    /// To `init_plan`.
+    InitPlan(PlanView),
 }
 
 impl Query {
@@ -161,6 +167,7 @@ impl Query {
             Query::Systems {} => Answer::Systems(systems(lab)),
             Query::Projects {} => Answer::Projects(lab.projects().map(|own| project(lab, own)).collect()),
             Query::Files {} => Answer::Files(lab.manifest().files().iter().map(file).collect()),
+            Query::InitPlan {} => Answer::InitPlan(lab.plan_init(seen).view()),
         })
     }
 }

@@ -43,7 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "judges and planners",
         &[
             "access", "hygiene", "drift", "backup", "leak", "split", "monitor", "update", "identity",
-            "portal",
+            "portal", "init",
         ],
     ),
     ("audit", &["audit", "posture"]),

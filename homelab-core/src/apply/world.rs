@@ -74,8 +74,8 @@ impl World {
         &self.0.root
     }
 
-    /// Returns what there is to see of a lab now: the version control state of its folder (with the feature `tools`),
-    /// and what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
+    /// Returns what there is to see of a lab now: this machine, the version control state of the lab's folder (with the
+    /// feature `tools`), and what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
     ///
     /// The lab is the one that this was connected to, perhaps loaded anew since. Dropping the future stops what it
     /// started.
@@ -111,16 +111,27 @@ impl World {
     #[cfg(unix)]
     #[cfg_attr(
         not(feature = "tools"),
-        expect(unused_variables, reason = "only programs look there, and can be stopped")
+        expect(unused_variables, reason = "only programs look there")
     )]
     fn look(&self, root: &Path, mut seen: Observed, cancel: &crate::cancel::Cancel) -> Observed {
         // Without a state folder nobody can have looked.
         if let Ok(folders) = self.recovery_folders() {
             seen = seen.with_interrupted(super::recovery::interrupted(&folders, &self.0.root));
         }
-        #[cfg(feature = "tools")]
-        {
-            seen = seen.with_worktree(super::worktree::read(root, cancel));
+        // Side by side: each mostly waits for programs.
+        let (machine, worktree) = std::thread::scope(|scope| {
+            let machine = scope.spawn(|| super::machine::read(cancel));
+            #[cfg(feature = "tools")]
+            let worktree = Some(super::worktree::read(root, cancel));
+            #[cfg(not(feature = "tools"))]
+            let worktree = None;
+            (machine.join().ok().flatten(), worktree)
+        });
+        if let Some(machine) = machine {
+            seen = seen.with_machine(machine);
+        }
+        if let Some(worktree) = worktree {
+            seen = seen.with_worktree(worktree);
         }
         seen
     }
@@ -164,7 +175,7 @@ fn state_base(state_home: Option<OsString>, home: Option<OsString>) -> Result<Pa
         .or_else(|| absolute(home).map(|home| home.join(".local/state")))
         .ok_or_else(|| {
             let message = "find the folder for the lab's state: neither `XDG_STATE_HOME` nor `HOME` is an absolute path";
-            Error::new(ErrorKind::NotFound, message).with_hint("set one of them, or name a folder: `World::with_state`")
+            Error::new(ErrorKind::NotFound, message).with_hint("set one of them: recovery files are written there before anything is changed")
         })
 }
 
@@ -228,7 +239,7 @@ mod tests {
         for (state_home, home) in [(None, None), (Some(""), Some("")), (Some("s"), Some("h"))] {
             let error = base(state_home, home).expect_err("nowhere");
             assert_eq!(error.kind(), ErrorKind::NotFound);
-            assert!(error.hint().is_some_and(|hint| hint.contains("with_state")));
+            assert!(error.hint().is_some_and(|hint| hint.contains("set one")));
         }
     }
 

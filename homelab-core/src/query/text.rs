@@ -25,6 +25,7 @@ impl Query {
         "systems",
         "projects",
         "files",
+        "init_plan",
     ];
 }
 
