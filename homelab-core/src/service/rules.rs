@@ -40,13 +40,6 @@ pub(crate) const ALL: &[&Rule] = &[
 
 impl Lab {
     /// Returns what is worth saying about how services are set up, in the order of projects and files.
-    ///
-    /// ```
-    /// use homelab_core::Lab;
-    ///
-    /// let lab = Lab::from_texts("home", [("compose.yaml", "services: { web: { image: 'nginx:1', privileged: true } }")]);
-    /// assert_eq!(lab.hygiene()[0].rule().id, "service.privileged");
-    /// ```
     pub(crate) fn hygiene(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let services = Declared::all(self, catalog);
