@@ -41,7 +41,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
     if write {
         say(&format!(
             "{}\n",
-            wait(async { plan.apply(&World::files(lab.root())).await })?
+            wait(async { plan.apply(&World::files(lab.root())).await?.complete() })?
         ));
     } else {
         say("nothing is written yet: `--write` does\n");

@@ -6,9 +6,10 @@
 // Fields are what the schema is made of; nobody reads them.
 #![expect(dead_code, reason = "the types are only described")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, schema_for};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 
 use crate::system::System;
 
@@ -39,11 +40,29 @@ struct PatternFile {
     /// The variables that each lab gives values to, in the `.env` beside each Compose file.
     slots: Option<BTreeMap<String, SlotTable>>,
     /// Applications that are not recognised by themselves.
+    #[schemars(with = "Option<BTreeMap<String, CatalogRecord>>")]
     systems: Option<BTreeMap<String, System>>,
     /// Rules and sets of rules turned on or off, by id: `"rule.id" = false`.
     rules: Option<BTreeMap<String, Switch>>,
     /// The stratum, from 1 to 5, of files that match a glob; the last that matches counts.
     strata: Option<BTreeMap<String, StratumNumber>>,
+}
+
+/// A record of the catalog, whose shape stands in its own schema beside this one: so each has one place to change.
+struct CatalogRecord;
+
+impl JsonSchema for CatalogRecord {
+    fn schema_name() -> Cow<'static, str> {
+        "CatalogRecord".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "$ref": "system.schema.json#/$defs/System" })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
 }
 
 #[derive(JsonSchema)]
