@@ -59,7 +59,7 @@ impl ResolveOptions {
     }
 
     /// Sets the Compose files, the later ones laid over the earlier. Without any, the directory is searched for
-    /// `compose.yaml`, `compose.yml`, `docker-compose.yaml` and `docker-compose.yml`, in this order, and the matching
+    /// `compose.yaml`, `compose.yml`, `docker-compose.yml` and `docker-compose.yaml`, in this order, and the matching
     /// override file.
     #[must_use]
     pub fn with_files<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
