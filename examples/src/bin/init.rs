@@ -39,10 +39,9 @@ fn run(mut arguments: Arguments) -> Result<()> {
     }
     say(&format!("{plan:#}"));
     if write {
-        say(&format!(
-            "{}\n",
-            wait(async { plan.apply(&World::files(lab.root())).await?.complete() })?
-        ));
+        let outcome = wait(async { plan.apply(&World::files(lab.root())).await })?;
+        say(&format!("{outcome}\n"));
+        outcome.complete()?;
     } else {
         say("nothing is written yet: `--write` does\n");
     }
