@@ -169,9 +169,7 @@ fn resolve(
         let place = Span::file(&Source::new(first, ""));
         loader.report(Problem::new(&rules::INVALID_VALUE, &place, "the file is empty"))?;
     }
-    normalize(&mut root, name.as_str(), &directory.to_string_lossy(), &|name| {
-        variables.value(name)
-    });
+    normalize(&mut root, name.as_str(), &|name| variables.value(name));
     amounts(loader, &mut root)?;
     replicas(&mut root);
 
