@@ -36,6 +36,7 @@ mod node;
 mod normalize;
 mod options;
 mod path;
+pub(crate) mod quadlet;
 mod resolve;
 pub mod rules;
 mod schema;

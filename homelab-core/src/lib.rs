@@ -5,11 +5,13 @@
     allow(clippy::disallowed_methods, reason = "tests stand outside of what they test")
 )]
 
+pub mod access;
 pub mod apply;
 pub mod cancel;
 pub mod compose;
 pub mod error;
 pub mod finding;
+pub mod lab;
 pub mod name;
 pub mod observed;
 pub mod plan;
@@ -23,9 +25,11 @@ pub mod subscription;
 pub mod system;
 pub mod view;
 
+pub use access::Exposure;
 pub use apply::{Event, Operation, Outcome, World};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
+pub use lab::{Lab, ServiceRef};
 pub use name::{
     DatasetName, HostName, InvalidName, NetworkName, ProjectName, RepositoryName, RoleName, ServiceId,
     ServiceName, SlotName, VolumeName,

@@ -1,6 +1,8 @@
 //! Reports in all their renderings, against committed files: `HOMELAB_UPDATE=1 cargo test --test report` rewrites
 //! these after a change that was meant.
 
+#![expect(clippy::disallowed_methods, reason = "tests stand outside of what they test")]
+
 #[path = "report/sample.rs"]
 mod sample;
 #[path = "report/sarif.rs"]

@@ -94,10 +94,14 @@ fn value(node: &mut Node, shape: &'static Shape, name: &str, problems: &mut Vec<
             true
         }
         Shape::Either(shapes) => {
-            let fitting = shapes.iter().find(|shape| match (&node.value, shape) {
-                (Value::Map(_), Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)) => true,
-                (Value::List(_), Shape::List(_)) => true,
-                _ => false,
+            let fitting = shapes.iter().find(|shape| {
+                matches!(
+                    (&node.value, shape),
+                    (
+                        Value::Map(_),
+                        Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)
+                    ) | (Value::List(_), Shape::List(_))
+                )
             });
             fitting.is_none_or(|shape| value(node, shape, name, problems))
         }

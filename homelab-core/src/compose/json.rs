@@ -340,14 +340,22 @@ impl Printer {
                 Some(JsonValue::Object(out))
             }
             Shape::Either(shapes) => {
-                let shape = shapes.iter().find(|shape| match (&node.value, shape) {
-                    (Value::Map(_), Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)) => true,
-                    (Value::List(_), Shape::List(_) | Shape::TextList | Shape::LooseTextList) => true,
-                    (Value::Text(_), Shape::Text | Shape::Word(_)) => true,
-                    (Value::Bool(_), Shape::Bool) => true,
-                    (Value::Int(_) | Value::Uint(_), Shape::IntOption | Shape::Int) => true,
-                    (Value::Int(_) | Value::Uint(_), Shape::StrictInt | Shape::StrictNumber) => true,
-                    _ => false,
+                let shape = shapes.iter().find(|shape| {
+                    matches!(
+                        (&node.value, shape),
+                        (
+                            Value::Map(_),
+                            Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)
+                        ) | (
+                            Value::List(_),
+                            Shape::List(_) | Shape::TextList | Shape::LooseTextList
+                        ) | (Value::Text(_), Shape::Text | Shape::Word(_))
+                            | (Value::Bool(_), Shape::Bool)
+                            | (
+                                Value::Int(_) | Value::Uint(_),
+                                Shape::IntOption | Shape::Int | Shape::StrictInt | Shape::StrictNumber
+                            )
+                    )
                 })?;
                 // A number that is printed as a text: the published port.
                 if matches!(shape, Shape::StrictInt) {

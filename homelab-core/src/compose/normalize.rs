@@ -12,14 +12,6 @@ pub(super) fn defaults(root: &mut Map) {
         return;
     };
     for service in services.values_mut().filter_map(Node::as_map_mut) {
-        if let Some(build) = service.get_mut("build") {
-            let span = build.place().clone();
-            if let Some(build) = build.as_map_mut() {
-                build
-                    .entry("context".into())
-                    .or_insert_with(|| Node::text(".", span));
-            }
-        }
         if let Some(items) = service.get_mut("secrets").and_then(Node::as_list_mut) {
             for item in items {
                 let span = item.span.clone();
@@ -314,13 +306,18 @@ pub(super) fn service_paths(service: &mut Map, places: &Places<'_>) {
 }
 
 /// Adds what Compose implies, and names what has no name.
-pub(super) fn normalize(root: &mut Map, project: &str, lookup: &dyn Fn(&str) -> Option<String>) {
+pub(super) fn normalize(
+    root: &mut Map,
+    project: &str,
+    directory: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) {
     networks(root);
     if let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) {
         for node in services.values_mut() {
             let span = node.place().clone();
             if let Some(service) = node.as_map_mut() {
-                self::service(service, &span, lookup);
+                self::service(service, &span, directory, lookup);
             }
         }
     }
@@ -391,13 +388,17 @@ fn networks(root: &mut Map) {
     }
 }
 
-fn service(service: &mut Map, span: &Span, lookup: &dyn Fn(&str) -> Option<String>) {
+fn service(service: &mut Map, span: &Span, directory: &str, lookup: &dyn Fn(&str) -> Option<String>) {
     if let Some(policy) = service.get_mut("pull_policy")
         && policy.as_text() == Some("if_not_present")
     {
         policy.value = Value::Text("missing".into());
     }
     if let Some(build) = service.get_mut("build").and_then(Node::as_map_mut) {
+        // Also of what was included from elsewhere, it is the project's own folder.
+        build
+            .entry("context".into())
+            .or_insert_with(|| Node::text(directory, span.clone()));
         if !build.contains_key("dockerfile") && !build.contains_key("dockerfile_inline") {
             build.insert("dockerfile".into(), Node::text("Dockerfile", span.clone()));
         }

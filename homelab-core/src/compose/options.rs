@@ -59,7 +59,7 @@ impl ResolveOptions {
     }
 
     /// Sets the Compose files, the later ones laid over the earlier. Without any, the directory is searched for
-    /// `compose.yaml`, `compose.yml`, `docker-compose.yaml` and `docker-compose.yml`, in this order, and the matching
+    /// `compose.yaml`, `compose.yml`, `docker-compose.yml` and `docker-compose.yaml`, in this order, and the matching
     /// override file.
     #[must_use]
     pub fn with_files<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
@@ -81,7 +81,7 @@ impl ResolveOptions {
         self
     }
 
-    /// Sets the active profiles, beside those of `COMPOSE_PROFILES`; `*` is all of them.
+    /// Sets the active profiles, instead of those of `COMPOSE_PROFILES`; `*` is all of them.
     #[must_use]
     pub fn with_profiles<S: Into<String>>(mut self, profiles: impl IntoIterator<Item = S>) -> Self {
         self.profiles = profiles.into_iter().map(Into::into).collect();

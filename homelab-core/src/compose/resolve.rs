@@ -165,7 +165,9 @@ fn resolve(
         let place = loader.sources.first().map_or(nowhere, Span::file);
         loader.report(Problem::new(&rules::INVALID_VALUE, &place, "the file is empty"))?;
     }
-    normalize(&mut root, name.as_str(), &|name| variables.value(name));
+    normalize(&mut root, name.as_str(), &directory.to_string_lossy(), &|name| {
+        variables.value(name)
+    });
     amounts(loader, &mut root)?;
     replicas(&mut root);
 
@@ -327,7 +329,9 @@ fn normal_name(text: &str) -> String {
 /// The services that have no profile, or an active one.
 fn active_services(root: &Map, options: &ResolveOptions, variables: &Variables) -> Vec<Box<str>> {
     let mut profiles = options.profiles.clone();
-    if let Some(listed) = variables.value("COMPOSE_PROFILES") {
+    if profiles.is_empty()
+        && let Some(listed) = variables.value("COMPOSE_PROFILES")
+    {
         profiles.extend(
             listed
                 .split(',')

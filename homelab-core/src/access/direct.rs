@@ -1,0 +1,331 @@
+//! The ways that need nobody in between: published ports, the machine's own network, an address of one's own, and
+//! what a router forwards to them.
+
+use super::path::{Path, PathKind, Unknown, UnknownKind};
+use super::topology::{Namespace, NodeIndex, Topology};
+use crate::compose::{Field, Port, Protocol};
+use crate::finding::Evidence;
+use crate::view::Reach;
+
+/// Adds the direct paths of every service.
+pub(super) fn paths(topology: &Topology<'_>, paths: &mut [Vec<Path>]) {
+    for index in 0..topology.nodes.len() {
+        match &topology.nodes[index].namespace {
+            Namespace::Own => {
+                published(topology, index, paths);
+                own_addresses(topology, index, paths);
+            }
+            Namespace::Host => host_network(topology, index, &mut paths[index]),
+            Namespace::Missing(whose) => paths[index].push(missing(topology, index, whose)),
+            Namespace::Guest(_) | Namespace::None | Namespace::Ring => {}
+        }
+    }
+}
+
+fn published(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Path>]) {
+    let node = &topology.nodes[owner];
+    if node.service.ports.is_empty() {
+        return;
+    }
+    // The engine publishes through a bridge that leads out: neither an internal network nor an address on the local
+    // network does.
+    let cannot_publish = |net: &usize| topology.nets[*net].internal || topology.nets[*net].is_on_the_lan();
+    if !node.nets.is_empty() && node.nets.iter().all(cannot_publish) {
+        return;
+    }
+    for stretch in stretches(&node.service.ports, node.guests.is_empty()) {
+        let direct = published_paths(topology, owner, stretch);
+        let port = &stretch.first.value;
+        for listener in topology.listeners(owner, port.target, port.protocol) {
+            let through = (listener != owner).then(|| whose_network(topology, listener, owner));
+            let with_owner = direct.iter().cloned().map(|path| path.with_all(through.clone()));
+            paths[listener].extend(with_owner);
+        }
+    }
+}
+
+/// Published ports that follow each other and were written as one: `10000-20000:10000-20000`.
+#[derive(Clone, Copy)]
+struct Stretch<'a> {
+    first: &'a Field<Port>,
+    last: &'a Port,
+}
+
+/// Puts ports together that were written together, so that a range of thousands is one way in. Where several
+/// containers share a network each port may be another's: they stay apart.
+fn stretches(ports: &[Field<Port>], together: bool) -> Vec<Stretch<'_>> {
+    let mut found: Vec<Stretch<'_>> = Vec::new();
+    for field in ports {
+        let port = &field.value;
+        if let Some(stretch) = found.last_mut()
+            && together
+            && stretch.first.span == field.span
+            && stretch.first.value.host_ip == port.host_ip
+            && stretch.first.value.protocol == port.protocol
+            && stretch.last.target.checked_add(1) == Some(port.target)
+            && follows(stretch.last.published, port.published)
+        {
+            stretch.last = port;
+        } else {
+            found.push(Stretch {
+                first: field,
+                last: port,
+            });
+        }
+    }
+    found
+}
+
+fn follows(before: Option<(u16, u16)>, after: Option<(u16, u16)>) -> bool {
+    match (before, after) {
+        (None, None) => true,
+        (Some((from, to)), Some((next, end))) => from == to && next == end && to.checked_add(1) == Some(next),
+        _ => false,
+    }
+}
+
+impl Stretch<'_> {
+    /// Returns the ports of the machine.
+    fn published(&self) -> Option<(u16, u16)> {
+        Some((self.first.value.published?.0, self.last.published?.1))
+    }
+
+    /// Returns the ports of the container that lie behind these of the machine.
+    fn targets(&self, (from, to): (u16, u16)) -> (u16, u16) {
+        let (first, last) = (self.first.value.target, self.last.target);
+        match self.published() {
+            // One port of the container behind a choice of the machine's.
+            _ if first == last => (first, last),
+            Some((start, _)) => (first + (from - start), first + (to - start)),
+            None => (first, last),
+        }
+    }
+}
+
+/// Returns what makes one service's ports another's.
+fn whose_network(topology: &Topology<'_>, guest: NodeIndex, owner: NodeIndex) -> Evidence {
+    let text = format!("it uses the network of `{}`", topology.nodes[owner].id);
+    match &topology.nodes[guest].service.network_mode {
+        Some(mode) => Evidence::at(text, &mode.span),
+        None => Evidence::said(text),
+    }
+}
+
+fn published_paths(topology: &Topology<'_>, owner: NodeIndex, stretch: Stretch<'_>) -> Vec<Path> {
+    let facts = &topology.machines[topology.nodes[owner].machine].facts;
+    let field = stretch.first;
+    let port = &field.value;
+    let meaning = facts.meaning(port.host_ip);
+    let mut text = format!("published on {}", meaning.words);
+    if let Some(written) = &field.interpolation {
+        text.push_str(&format!(", written `{}`", written.raw));
+        if port.host_ip.is_none() && field.is_unset() {
+            text.push_str(", of which a variable has no value");
+        }
+    }
+    let label = port_label(stretch);
+    let mut path = Path::new(PathKind::PublishedPort, meaning.zone, label.clone())
+        .on_range((port.target, stretch.last.target), port.protocol)
+        .with(Evidence::at(text, &field.span));
+    path.zones = meaning.zones;
+    if meaning.zone >= Reach::Lan
+        && let Some(evidence) = &facts.evidence
+    {
+        path = path.with(evidence.clone());
+    }
+    if let Some(unknown) = meaning.unknown {
+        path = path.widen(meaning.at_most, unknown);
+    }
+    let mut all = vec![path];
+    if meaning.forwardable
+        && let Some(published) = stretch.published()
+    {
+        for forward in &facts.forwards {
+            if let Some(both) = forward.meets(published, port.protocol) {
+                let label = format!("router {} -> {label}", forward.port);
+                all.push(
+                    Path::new(PathKind::RouterForward, Reach::Internet, label)
+                        .on_range(stretch.targets(both), port.protocol)
+                        .with(Evidence::at("published on the machine", &field.span))
+                        .with(forward.evidence.clone()),
+                );
+            }
+        }
+    }
+    all
+}
+
+fn port_label(stretch: Stretch<'_>) -> String {
+    let port = &stretch.first.value;
+    let host = match (port.host_ip, stretch.published()) {
+        (_, None) => "a port that the engine chooses".to_owned(),
+        (None, Some((first, last))) => range(first, last),
+        (Some(std::net::IpAddr::V6(v6)), Some((first, last))) => format!("[{v6}]:{}", range(first, last)),
+        (Some(v4), Some((first, last))) => format!("{v4}:{}", range(first, last)),
+    };
+    format!(
+        "{host} -> {}/{}",
+        range(port.target, stretch.last.target),
+        port.protocol
+    )
+}
+
+fn range(first: u16, last: u16) -> String {
+    if first == last {
+        first.to_string()
+    } else {
+        format!("{first}-{last}")
+    }
+}
+
+fn host_network(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>) {
+    let node = &topology.nodes[index];
+    let facts = &topology.machines[node.machine].facts;
+    if node.is_tailscale() {
+        // It listens for its peers only, who prove who they are; what it serves is found where Serve is read.
+        return;
+    }
+    let declared = match &node.service.network_mode {
+        Some(mode) => Evidence::at("it uses the machine's own network", &mode.span),
+        None => Evidence::said("it uses the machine's own network"),
+    };
+    let mut listeners = listen_flags(topology, index);
+    if listeners.is_empty() {
+        listeners.extend(node.known_ports.iter().map(|known| Listener {
+            address: None,
+            port: Some(known.port),
+            protocol: known.protocol,
+            evidence: Some(known.evidence.clone()),
+        }));
+    }
+    if listeners.is_empty() {
+        listeners.push(Listener {
+            address: None,
+            port: None,
+            protocol: Protocol::Tcp,
+            evidence: None,
+        });
+    }
+    for listener in listeners {
+        let meaning = facts.meaning(listener.address);
+        let label = match listener.port {
+            Some(port) => format!("{port}/{} on {}", listener.protocol, meaning.words),
+            None => format!("whatever it listens on, on {}", meaning.words),
+        };
+        let mut path = Path::new(PathKind::HostNetwork, meaning.zone, label)
+            .on(listener.port, listener.protocol)
+            .with(declared.clone())
+            .with_all(listener.evidence);
+        path.zones = meaning.zones;
+        if let Some(unknown) = meaning.unknown {
+            path = path.widen(meaning.at_most, unknown);
+        }
+        for forward in facts.forwards.iter().filter(|_| meaning.forwardable) {
+            match listener.port {
+                Some(port) if forward.meets((port, port), listener.protocol).is_some() => paths.push(
+                    Path::new(
+                        PathKind::RouterForward,
+                        Reach::Internet,
+                        format!("router {} -> {port}/{}", forward.port, listener.protocol),
+                    )
+                    .on(Some(port), listener.protocol)
+                    .with(declared.clone())
+                    .with(forward.evidence.clone()),
+                ),
+                Some(_) => {}
+                None if topology.publishes(node.machine, forward.target.first()) => {}
+                None => {
+                    let why = format!(
+                        "whether it listens on {}, which the router forwards",
+                        forward.target
+                    );
+                    path = path.widen(Reach::Internet, Unknown::new(UnknownKind::Port, why));
+                }
+            }
+        }
+        paths.push(path);
+    }
+}
+
+struct Listener {
+    address: Option<std::net::IpAddr>,
+    port: Option<u16>,
+    protocol: Protocol,
+    evidence: Option<Evidence>,
+}
+
+/// Reads the one flag for a listening address that means the same in every program that has it: Prometheus's.
+fn listen_flags(topology: &Topology<'_>, index: NodeIndex) -> Vec<Listener> {
+    let mut found = Vec::new();
+    for (word, span) in topology.nodes[index].words() {
+        let Some(value) = word.trim_start_matches('-').strip_prefix("web.listen-address=") else {
+            continue;
+        };
+        let Some((address, port)) = value.rsplit_once(':') else {
+            continue;
+        };
+        let address = address.trim_matches(['[', ']']);
+        let parsed = address.parse().ok();
+        if address.is_empty() || parsed.is_some() {
+            found.push(Listener {
+                address: parsed,
+                port: port.parse().ok(),
+                protocol: Protocol::Tcp,
+                evidence: Some(Evidence::at(format!("`{word}`"), span)),
+            });
+        }
+    }
+    found
+}
+
+fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Path>]) {
+    let node = &topology.nodes[owner];
+    let facts = &topology.machines[node.machine].facts;
+    for &index in &node.nets {
+        let net = &topology.nets[index];
+        let why = || {
+            Unknown::new(
+                UnknownKind::Missing,
+                format!(
+                    "which kind of network `{}` is: it is made outside of the lab",
+                    net.name
+                ),
+            )
+        };
+        let path = if net.is_on_the_lan() {
+            let label = format!("an address of its own on the local network, by `{}`", net.name);
+            let path = Path::new(PathKind::OwnAddress, Reach::Lan, label).with_all(net.evidence.clone());
+            match facts.meaning(None).unknown {
+                Some(unknown) => path.widen(Reach::Internet, unknown),
+                None => path,
+            }
+        } else if net.may_be_on_the_lan() {
+            let label = format!("perhaps an address of its own, by `{}`", net.name);
+            Path::new(PathKind::OwnAddress, Reach::None, label).widen(Reach::Lan, why())
+        } else {
+            continue;
+        };
+        for member in topology.namespace_members(owner) {
+            paths[member].push(path.clone());
+        }
+    }
+}
+
+fn missing(topology: &Topology<'_>, index: NodeIndex, whose: &str) -> Path {
+    let path = Path::new(
+        PathKind::ContainerNetwork,
+        Reach::Host,
+        format!("the network of {whose}, which is not in the lab"),
+    )
+    .widen(
+        Reach::Internet,
+        Unknown::new(
+            UnknownKind::Missing,
+            format!("what reaches the network of {whose}, which it uses: that is not in the lab"),
+        ),
+    );
+    match &topology.nodes[index].service.network_mode {
+        Some(mode) => path.with(Evidence::at("it uses another container's network", &mode.span)),
+        None => path,
+    }
+}

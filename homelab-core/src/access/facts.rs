@@ -1,0 +1,202 @@
+//! What the rules ask of a service beyond its paths.
+
+use super::proxy::Proxies;
+use super::topology::{KnownPort, Node, NodeIndex, Topology};
+use super::tunnel::{Tunnel, TunnelKind};
+use crate::compose::Protocol;
+use crate::finding::Evidence;
+use crate::lab::ServiceRef;
+use crate::system::{Authentication, Category, PortRole, System, Transport};
+
+/// Facts about one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// The application's name, where it was recognised.
+    pub(super) application: Option<String>,
+    /// Which tunnel's client it is.
+    pub(super) tunnel: Option<(&'static str, TunnelKind, Evidence)>,
+    /// Whether it is a proxy, wherever its routes are.
+    pub(super) proxy: bool,
+    /// Whether it is a proxy that others ask for routes.
+    pub(super) gateway: bool,
+    /// Whether its own labels or environment ask a proxy for a route.
+    pub(super) asks_for_route: bool,
+    /// Whether it is a WireGuard server.
+    pub(super) wireguard: bool,
+    /// Shows that its certificates need an open port.
+    pub(super) public_challenge: Option<(u16, Evidence)>,
+    /// Shows that it publishes the home's address.
+    pub(super) dynamic_dns: Option<Evidence>,
+    /// Its ports for administration.
+    pub(super) admin: Vec<AdminPort>,
+    /// Ports that are known to ask nobody who they are.
+    pub(super) open_ports: Vec<u16>,
+    /// Ports that are known to be no web pages.
+    pub(super) other_ports: Vec<u16>,
+}
+
+/// A port for administration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AdminPort {
+    pub(super) port: u16,
+    /// Whether it asks for no password.
+    pub(super) open: bool,
+    /// Whether the internet should never reach it, password or not.
+    pub(super) never_public: bool,
+    pub(super) evidence: Option<Evidence>,
+}
+
+impl Facts {
+    /// Returns whether a port, or any where none is known, asks nobody who they are.
+    pub(super) fn has_no_auth(&self, port: Option<u16>) -> bool {
+        port.is_some_and(|port| self.open_ports.contains(&port))
+    }
+
+    /// Returns whether a port is known for something else than web pages.
+    pub(super) fn is_other_port(&self, port: Option<u16>) -> bool {
+        port.is_some_and(|port| self.other_ports.contains(&port))
+    }
+}
+
+/// Returns the facts about every service, in the topology's order.
+pub(super) fn all(topology: &Topology<'_>, proxies: &Proxies, tunnels: Vec<Tunnel>) -> Vec<Facts> {
+    let mut all: Vec<Facts> = (0..topology.nodes.len())
+        .map(|index| of(topology, proxies, index))
+        .collect();
+    for tunnel in tunnels {
+        all[tunnel.node].tunnel = Some((tunnel.product, tunnel.kind, tunnel.evidence));
+    }
+    for gateway in &proxies.gateways {
+        let facts = &mut all[gateway.node];
+        facts.gateway = true;
+        facts.public_challenge.clone_from(&gateway.public_challenge);
+        if let Some((port, evidence)) = &gateway.insecure_admin {
+            facts.open_ports.push(*port);
+            facts.admin.push(AdminPort {
+                port: *port,
+                open: true,
+                never_public: true,
+                evidence: Some(evidence.clone()),
+            });
+        }
+    }
+    for proxy in proxies.nodes() {
+        all[proxy].proxy = true;
+    }
+    all
+}
+
+fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
+    let node = &topology.nodes[index];
+    let base = node.image_base();
+    let shown = || match &node.service.image {
+        Some(image) => Evidence::at(format!("image `{}`", image.value), &image.span),
+        None => Evidence::at(format!("service `{}`", node.service.name), &node.service.span),
+    };
+    let swag_by_http = || {
+        let (validation, evidence) = node.environment("VALIDATION")?;
+        (base == "swag" && validation == "http").then_some((80, evidence))
+    };
+    let companion = || {
+        let is_companion = matches!(base, "acme-companion" | "letsencrypt-nginx-proxy-companion");
+        let by_dns = node.sets("ACME_CHALLENGE").is_some();
+        (is_companion && !by_dns).then(|| (80, shown()))
+    };
+    let certbot = || {
+        let words = || node.words().map(|(word, _)| word);
+        let by_http =
+            words().any(|word| matches!(word, "--standalone" | "--webroot" | "--nginx" | "--apache"));
+        (base == "certbot" && by_http).then(|| (80, shown()))
+    };
+    let mut facts = Facts {
+        application: node.system.map(|system| system.id().to_owned()),
+        wireguard: base.starts_with("wg-easy") || base.starts_with("wireguard"),
+        asks_for_route: proxies.routes[index].iter().any(|route| !route.admin),
+        public_challenge: swag_by_http().or_else(companion).or_else(certbot),
+        dynamic_dns: is_dynamic_dns(node).then(shown),
+        ..Facts::default()
+    };
+    // Others without a password show films or convert files: these see the lab's inside, or change it.
+    let controls = node.system.is_some_and(|system| {
+        matches!(
+            system.category(),
+            Category::Monitoring
+                | Category::Logging
+                | Category::Management
+                | Category::DatabaseAdmin
+                | Category::SocketProxy
+                | Category::Proxy
+                | Category::Mcp
+        )
+    });
+    // What a Traefik opens is known from its own settings.
+    let ports = node.system.map_or(&[][..], System::ports);
+    for port in ports
+        .iter()
+        .filter(|port| port.transport == Transport::Tcp && node.image_base() != "traefik")
+    {
+        let by_people = matches!(port.role, PortRole::Web | PortRole::Admin | PortRole::Api);
+        if port.auth == Authentication::None {
+            facts.open_ports.push(port.number);
+        }
+        if !by_people {
+            facts.other_ports.push(port.number);
+        }
+        if port.never_public {
+            facts.admin.push(AdminPort {
+                port: port.number,
+                open: port.auth == Authentication::None
+                    && (port.role == PortRole::Admin || (by_people && controls)),
+                never_public: true,
+                evidence: node
+                    .system
+                    .map(|system| Evidence::said(format!("it is {}", system.name()))),
+            });
+        }
+    }
+    facts
+}
+
+/// Programs that tell a public name server where the home is.
+fn is_dynamic_dns(node: &Node<'_>) -> bool {
+    node.system
+        .is_some_and(|system| system.category() == Category::DynamicDns)
+        || node.image_base().contains("ddns")
+        || matches!(
+            node.image_base(),
+            "ddclient" | "duckdns" | "inadyn" | "noip" | "no-ip"
+        )
+}
+
+/// Returns the ports that a service is known to listen on: by its own settings, else by what its image is known for.
+pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>) -> Vec<KnownPort> {
+    if system.is_some_and(|system| system.id() == "traefik") {
+        let entries = super::proxy::traefik::entry_ports(service.service());
+        if !entries.is_empty() {
+            return entries
+                .into_iter()
+                .map(|(port, protocol, evidence)| KnownPort {
+                    port,
+                    protocol,
+                    evidence,
+                })
+                .collect();
+        }
+    }
+    let ports = system.into_iter().flat_map(|system| {
+        system
+            .ports()
+            .iter()
+            // Caddy's administration is for its own container, unless somebody says otherwise.
+            .filter(|port| !(port.number == 2019 && system.id().starts_with("caddy")))
+            .map(|port| KnownPort {
+                port: port.number,
+                protocol: match port.transport {
+                    Transport::Tcp => Protocol::Tcp,
+                    Transport::Udp => Protocol::Udp,
+                },
+                evidence: Evidence::said(format!("{} listens on {}", system.name(), port.number)),
+            })
+    });
+    ports.collect()
+}

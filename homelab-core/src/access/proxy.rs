@@ -1,0 +1,577 @@
+//! Reverse proxies: whoever reaches the proxy's port reaches what the proxy leads to, past the proxy's guards.
+
+pub(super) mod caddy;
+pub(super) mod file;
+pub(super) mod middleware;
+pub(super) mod nginx;
+pub(super) mod traefik;
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use super::files::Files;
+use super::path::{Guard, Path, PathKind, Unknown, UnknownKind, Zones};
+use super::spread::{Source, Spreads};
+use super::topology::{Namespace, NetIndex, NodeIndex, Topology};
+use crate::compose::Protocol;
+use crate::finding::Evidence;
+use crate::view::Reach;
+
+/// Which family of proxies reads a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Flavour {
+    Traefik,
+    Caddy,
+    NginxProxy,
+}
+
+impl Flavour {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Flavour::Traefik => "Traefik",
+            Flavour::Caddy => "caddy-docker-proxy",
+            Flavour::NginxProxy => "nginx-proxy",
+        }
+    }
+}
+
+/// A proxy that takes its routes from the labels or environment of others.
+pub(super) struct Gateway {
+    pub(super) node: NodeIndex,
+    pub(super) flavour: Flavour,
+    /// Where it listens; none where that cannot be seen.
+    pub(super) entries: Option<Vec<EntryPoint>>,
+    /// Shows that it leads to every container around it unless told otherwise.
+    pub(super) by_default: Option<Evidence>,
+    /// Shows that it may have routes that are kept where this library cannot look.
+    pub(super) unseen: Option<Evidence>,
+    /// Shows that its administration asks for no password, and on which port it is.
+    pub(super) insecure_admin: Option<(u16, Evidence)>,
+    /// Shows that its certificates need a port that the internet can reach.
+    pub(super) public_challenge: Option<(u16, Evidence)>,
+}
+
+/// A port on which a proxy listens, under the name that routes call it by.
+pub(super) struct EntryPoint {
+    pub(super) name: String,
+    pub(super) port: u16,
+    pub(super) protocol: Protocol,
+    pub(super) guards: Vec<Guard>,
+    /// Whether a route that names no entry point uses it.
+    pub(super) default: bool,
+}
+
+/// Through which of a proxy's ports a route can be used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Entry {
+    Default,
+    Named(Vec<String>),
+    Ports(Vec<u16>),
+}
+
+/// A route that a service asks for.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) flavour: Flavour,
+    pub(super) entry: Entry,
+    /// The port in the service's container, where it is written.
+    pub(super) port: Option<u16>,
+    pub(super) names: Vec<String>,
+    pub(super) guards: Vec<Guard>,
+    pub(super) evidence: Evidence,
+    /// Whether it leads to the proxy's own administration.
+    pub(super) admin: bool,
+}
+
+/// A route out of a proxy's configuration file.
+struct FileRoute {
+    proxy: NodeIndex,
+    port: u16,
+    evidence: Evidence,
+}
+
+/// A proxy whose routes are kept where this library cannot look.
+struct UnseenProxy {
+    node: NodeIndex,
+    what: &'static str,
+    /// The port of its administration, which leads to no service.
+    admin_port: Option<u16>,
+    evidence: Evidence,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Place {
+    Net(NetIndex),
+    /// Proxies on the machine's own network: they reach every bridge of it.
+    OnHost(usize),
+    /// Every proxy of the machine.
+    Machine(usize),
+}
+
+/// Who comes in through the proxies of one place: one record for each zone and set of guards, however many there are.
+struct Ingress {
+    zone: Reach,
+    at_most: Reach,
+    zones: Zones,
+    guards: Vec<Guard>,
+    evidence: Vec<Evidence>,
+    unknowns: Vec<Unknown>,
+    proxy: NodeIndex,
+    others: usize,
+}
+
+/// Every proxy of the lab and every route that anybody asks for.
+pub(super) struct Proxies {
+    pub(super) gateways: Vec<Gateway>,
+    /// By service.
+    pub(super) routes: Vec<Vec<Route>>,
+    places: HashMap<(Place, Flavour), Vec<usize>>,
+    file_routes: BTreeMap<NodeIndex, Vec<FileRoute>>,
+    unseen: Vec<UnseenProxy>,
+    ways_in: Vec<NodeIndex>,
+}
+
+type Cache = HashMap<(Place, Flavour, Entry), Rc<Vec<Ingress>>>;
+
+impl Proxies {
+    pub(super) fn new(topology: &Topology<'_>, files: &Files<'_>) -> Self {
+        let middlewares = middleware::Middlewares::new(topology);
+        let mut proxies = Proxies {
+            gateways: Vec::new(),
+            routes: Vec::with_capacity(topology.nodes.len()),
+            places: HashMap::new(),
+            file_routes: BTreeMap::new(),
+            unseen: Vec::new(),
+            ways_in: Vec::new(),
+        };
+        for index in 0..topology.nodes.len() {
+            let mut routes = traefik::routes(topology, index, &middlewares);
+            routes.extend(caddy::routes(&topology.nodes[index]));
+            routes.extend(nginx::routes(&topology.nodes[index]));
+            proxies.routes.push(routes);
+            let gateway = traefik::gateway(topology, index, files, &middlewares)
+                .or_else(|| caddy::gateway(topology, index))
+                .or_else(|| nginx::gateway(topology, index));
+            match gateway {
+                Some(gateway) => proxies.add(topology, gateway),
+                None => proxies.add_file_proxy(topology, files, index),
+            }
+        }
+        proxies.ways_in.sort_unstable();
+        proxies.ways_in.dedup();
+        proxies
+    }
+
+    fn add(&mut self, topology: &Topology<'_>, gateway: Gateway) {
+        let index = self.gateways.len();
+        let node = gateway.node;
+        let machine = topology.nodes[node].machine;
+        let mut places = vec![Place::Machine(machine)];
+        places.extend(topology.nets_of(node).iter().map(|&net| Place::Net(net)));
+        if topology.nodes[node].namespace == Namespace::Host {
+            places.push(Place::OnHost(machine));
+        }
+        for place in places {
+            self.places
+                .entry((place, gateway.flavour))
+                .or_default()
+                .push(index);
+        }
+        if let Some(evidence) = &gateway.unseen {
+            self.unseen.push(UnseenProxy {
+                node,
+                what: "the routes in the files",
+                admin_port: None,
+                evidence: evidence.clone(),
+            });
+        }
+        self.ways_in.push(node);
+        self.gateways.push(gateway);
+    }
+
+    fn add_file_proxy(&mut self, topology: &Topology<'_>, files: &Files<'_>, index: NodeIndex) {
+        let found = file::routes(topology, files, index);
+        if found.unseen.is_some() || !found.routes.is_empty() {
+            self.ways_in.push(index);
+        }
+        if let Some(unseen) = found.unseen {
+            self.unseen.push(UnseenProxy {
+                node: index,
+                what: unseen.what,
+                admin_port: unseen.admin_port,
+                evidence: unseen.evidence,
+            });
+        }
+        for (target, port, evidence) in found.routes {
+            if target != index {
+                let route = FileRoute {
+                    proxy: index,
+                    port,
+                    evidence,
+                };
+                self.file_routes.entry(target).or_default().push(route);
+            }
+        }
+    }
+
+    /// Returns every proxy.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeIndex> {
+        self.ways_in.iter().copied()
+    }
+
+    /// Adds every path by a proxy. A proxy behind a proxy, or behind a tunnel, passes on what it gets: proxies are gone
+    /// through again until nothing changes, at most a few times, for a chain that is longer than that is a ring.
+    pub(super) fn paths(&self, topology: &Topology<'_>, paths: &mut [Vec<Path>]) {
+        if self.ways_in.is_empty() && self.routes.iter().all(Vec::is_empty) {
+            return;
+        }
+        let mut behind: HashMap<NodeIndex, Vec<Path>> = HashMap::new();
+        let width = |paths: &[Path]| {
+            let zone = paths.iter().map(|path| path.zone).max();
+            (zone, paths.iter().map(|path| path.at_most).max(), paths.len())
+        };
+        for _ in 0..4 {
+            let spreads = self.spreads(topology, paths, &behind);
+            let mut cache = Cache::new();
+            let mut next = HashMap::new();
+            for &node in &self.ways_in {
+                let found = self.paths_to(topology, node, paths, &behind, &spreads, &mut cache);
+                next.insert(node, found);
+            }
+            let unchanged = self.ways_in.iter().all(|node| {
+                let before = behind.get(node).map_or((None, None, 0), |paths| width(paths));
+                before == next.get(node).map_or((None, None, 0), |paths| width(paths))
+            });
+            behind = next;
+            if unchanged {
+                break;
+            }
+        }
+        let spreads = self.spreads(topology, paths, &behind);
+        let mut cache = Cache::new();
+        let found: Vec<Vec<Path>> = (0..topology.nodes.len())
+            .map(|node| match behind.get(&node) {
+                Some(found) => found.clone(),
+                None => self.paths_to(topology, node, paths, &behind, &spreads, &mut cache),
+            })
+            .collect();
+        for (paths, found) in paths.iter_mut().zip(found) {
+            paths.extend(found);
+        }
+    }
+
+    fn spreads(
+        &self,
+        topology: &Topology<'_>,
+        paths: &[Vec<Path>],
+        behind: &HashMap<NodeIndex, Vec<Path>>,
+    ) -> Spreads {
+        let mut spreads = Spreads::default();
+        for proxy in &self.unseen {
+            let at_most = into(paths, behind, proxy.node)
+                .filter(|path| path.port().is_none() || path.port() != proxy.admin_port)
+                .map(|path| path.at_most)
+                .max();
+            let source = Source {
+                from: proxy.node,
+                kind: PathKind::Proxy,
+                at_most: at_most.unwrap_or(Reach::Host),
+                what: proxy.what.to_owned(),
+                evidence: proxy.evidence.clone(),
+            };
+            spreads.add(topology, &source);
+        }
+        for gateway in &self.gateways {
+            if let Some(evidence) = &gateway.by_default {
+                let at_most = into(paths, behind, gateway.node).map(|path| path.at_most).max();
+                let source = Source {
+                    from: gateway.node,
+                    kind: PathKind::Proxy,
+                    at_most: at_most.unwrap_or(Reach::Host),
+                    what: "the routes by default to every container that exposes a port,".to_owned(),
+                    evidence: evidence.clone(),
+                };
+                spreads.add(topology, &source);
+            }
+        }
+        spreads
+    }
+
+    fn paths_to(
+        &self,
+        topology: &Topology<'_>,
+        node: NodeIndex,
+        paths: &[Vec<Path>],
+        behind: &HashMap<NodeIndex, Vec<Path>>,
+        spreads: &Spreads,
+        cache: &mut Cache,
+    ) -> Vec<Path> {
+        let mut found = Vec::new();
+        for route in &self.routes[node] {
+            self.by_route(topology, node, route, paths, behind, cache, &mut found);
+        }
+        for route in self.file_routes.get(&node).into_iter().flatten() {
+            let ingress = merge(
+                into(paths, behind, route.proxy).map(|path| (path, &[][..])),
+                route.proxy,
+            );
+            let proxy = topology.nodes[route.proxy].id;
+            for one in &ingress {
+                let path = one.path(format!("`{proxy}` -> {}", route.port), Some(route.port));
+                found.push(
+                    path.with(route.evidence.clone())
+                        .with_all(one.evidence.iter().cloned()),
+                );
+            }
+        }
+        let opted_out = traefik::opts_out(&topology.nodes[node]);
+        if self.routes[node].is_empty() && !opted_out {
+            found.extend(spreads.paths(topology, node));
+        }
+        found
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the state of one round, which has no meaning of its own"
+    )]
+    fn by_route(
+        &self,
+        topology: &Topology<'_>,
+        node: NodeIndex,
+        route: &Route,
+        paths: &[Vec<Path>],
+        behind: &HashMap<NodeIndex, Vec<Path>>,
+        cache: &mut Cache,
+        found: &mut Vec<Path>,
+    ) {
+        let machine = topology.nodes[node].machine;
+        let flavour = route.flavour;
+        let mut places: Vec<Place> = topology
+            .nets_of(node)
+            .iter()
+            .map(|&net| Place::Net(net))
+            .collect();
+        places.push(match topology.nodes[node].namespace {
+            Namespace::Host => Place::Machine(machine),
+            _ => Place::OnHost(machine),
+        });
+        places.retain(|&place| self.places.contains_key(&(place, flavour)));
+        let target = match (route.names.as_slice(), route.port) {
+            ([], None) => String::new(),
+            ([], Some(port)) => format!(" -> {port}"),
+            (names, None) => format!(", {}", names.join(", ")),
+            (names, Some(port)) => format!(", {} -> {port}", names.join(", ")),
+        };
+        if places.is_empty() {
+            let everywhere = self.ingress(Place::Machine(machine), route, paths, behind, cache);
+            let at_most = everywhere.iter().map(|one| one.at_most).max();
+            let (at_most, why) = match at_most {
+                Some(at_most) => (
+                    at_most,
+                    format!("how {} reaches it: they share no network", flavour.name()),
+                ),
+                None => (
+                    Reach::Internet,
+                    format!(
+                        "who reaches the {} that its settings are for: it is not in the lab",
+                        flavour.name()
+                    ),
+                ),
+            };
+            let mut path = Path::new(
+                PathKind::Proxy,
+                Reach::None,
+                format!("{}{target}", flavour.name()),
+            )
+            .on(route.port, Protocol::Tcp)
+            .with(route.evidence.clone());
+            path.guards.clone_from(&route.guards);
+            path.names.clone_from(&route.names);
+            path.admin = route.admin;
+            found.push(path.widen(at_most, Unknown::new(UnknownKind::Missing, why)));
+            return;
+        }
+        let mut seen: Vec<(Reach, Reach, Vec<Guard>)> = Vec::new();
+        for place in places {
+            for one in self.ingress(place, route, paths, behind, cache).iter() {
+                if one.proxy == node && !route.admin {
+                    continue;
+                }
+                let key = (one.zone, one.at_most, one.guards.clone());
+                if seen.contains(&key) {
+                    continue;
+                }
+                seen.push(key);
+                let more = match one.others {
+                    0 => String::new(),
+                    others => format!(" and {others} more"),
+                };
+                let label = format!(
+                    "{} `{}`{more}{target}",
+                    flavour.name(),
+                    topology.nodes[one.proxy].id
+                );
+                let mut path = one
+                    .path(label, route.port)
+                    .with(route.evidence.clone())
+                    .with_all(one.evidence.iter().cloned());
+                add_guards(&mut path.guards, &route.guards);
+                path.names.clone_from(&route.names);
+                path.admin = route.admin;
+                found.push(path);
+            }
+        }
+    }
+
+    fn ingress(
+        &self,
+        place: Place,
+        route: &Route,
+        paths: &[Vec<Path>],
+        behind: &HashMap<NodeIndex, Vec<Path>>,
+        cache: &mut Cache,
+    ) -> Rc<Vec<Ingress>> {
+        let key = (place, route.flavour, route.entry.clone());
+        if let Some(found) = cache.get(&key) {
+            return Rc::clone(found);
+        }
+        let gateways = self
+            .places
+            .get(&(place, route.flavour))
+            .map_or(&[][..], Vec::as_slice);
+        let mut all: Vec<Ingress> = Vec::new();
+        for &index in gateways {
+            let gateway = &self.gateways[index];
+            let through = into(paths, behind, gateway.node)
+                .filter_map(|path| Some((path, gateway.lets_in(path, &route.entry)?)));
+            for one in merge(through, gateway.node) {
+                match all.iter_mut().find(|other| other.is_like(&one)) {
+                    Some(other) => other.others += 1,
+                    None => all.push(one),
+                }
+            }
+        }
+        // Where somebody comes in from farther, it says nothing new that the machine itself does too.
+        if all.iter().any(|one| one.at_most > Reach::Host) {
+            all.retain(|one| one.at_most > Reach::Host);
+        }
+        let all = Rc::new(all);
+        cache.insert(key, Rc::clone(&all));
+        all
+    }
+}
+
+impl Gateway {
+    /// Returns the guards of the entry point by which a path and a route meet; nothing where they do not.
+    fn lets_in(&self, path: &Path, entry: &Entry) -> Option<&[Guard]> {
+        if path.ports().is_none() {
+            return Some(&[]);
+        }
+        if let Entry::Ports(ports) = entry {
+            return ports.iter().any(|&port| path.leads_to(port)).then_some(&[]);
+        }
+        let Some(entries) = &self.entries else {
+            return path
+                .port()
+                .is_some_and(|port| self.guess(port, entry))
+                .then_some(&[]);
+        };
+        let named = |point: &EntryPoint| match entry {
+            Entry::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(&point.name)),
+            _ => point.default,
+        };
+        let mut wanted: Vec<&EntryPoint> = entries.iter().filter(|point| named(point)).collect();
+        if wanted.is_empty() {
+            // The route names an entry point that nobody declares: whichever is meant, it is one of these.
+            wanted = entries.iter().collect();
+        }
+        wanted
+            .into_iter()
+            .find(|point| path.leads_to(point.port) && point.protocol == path.protocol)
+            .map(|point| point.guards.as_slice())
+    }
+
+    /// Whether a port is that of an entry point whose declaration cannot be seen, by the names that everybody uses.
+    fn guess(&self, port: u16, entry: &Entry) -> bool {
+        const ADMIN: u16 = 8080;
+        let Entry::Named(names) = entry else {
+            return port != ADMIN;
+        };
+        names.iter().any(|name| match name.as_str() {
+            "web" | "http" => matches!(port, 80 | 8000),
+            "websecure" | "https" | "web-secure" => matches!(port, 443 | 8443),
+            _ => port != ADMIN,
+        })
+    }
+}
+
+/// Returns the paths by which anybody comes to a proxy.
+fn into<'a>(
+    paths: &'a [Vec<Path>],
+    behind: &'a HashMap<NodeIndex, Vec<Path>>,
+    proxy: NodeIndex,
+) -> impl Iterator<Item = &'a Path> {
+    paths[proxy]
+        .iter()
+        .chain(behind.get(&proxy).into_iter().flatten())
+        .filter(|path| !path.admin)
+}
+
+/// Returns one record for each zone and set of guards; that of the machine itself where there is no other.
+fn merge<'a>(through: impl Iterator<Item = (&'a Path, &'a [Guard])>, proxy: NodeIndex) -> Vec<Ingress> {
+    let mut all: Vec<Ingress> = Vec::new();
+    for (path, guards) in through {
+        let mut one = Ingress {
+            zone: path.zone,
+            at_most: path.at_most,
+            zones: path.zones,
+            guards: path.guards.clone(),
+            evidence: path.evidence.clone(),
+            unknowns: path.unknowns.clone(),
+            proxy,
+            others: 0,
+        };
+        add_guards(&mut one.guards, guards);
+        match all.iter_mut().find(|other| other.is_like(&one)) {
+            Some(other) => other.zones = other.zones.union(one.zones),
+            None => all.push(one),
+        }
+    }
+    if all.is_empty() {
+        all.push(Ingress {
+            zone: Reach::Host,
+            at_most: Reach::Host,
+            zones: Zones::up_to(Reach::Host),
+            guards: Vec::new(),
+            evidence: Vec::new(),
+            unknowns: Vec::new(),
+            proxy,
+            others: 0,
+        });
+    }
+    all
+}
+
+fn add_guards(guards: &mut Vec<Guard>, more: &[Guard]) {
+    for guard in more {
+        if !guards.contains(guard) {
+            guards.push(guard.clone());
+        }
+    }
+}
+
+impl Ingress {
+    fn is_like(&self, other: &Ingress) -> bool {
+        self.zone == other.zone && self.at_most == other.at_most && self.guards == other.guards
+    }
+
+    fn path(&self, label: String, port: Option<u16>) -> Path {
+        let mut path = Path::new(PathKind::Proxy, self.zone, label).on(port, Protocol::Tcp);
+        path.at_most = self.at_most;
+        path.zones = self.zones;
+        path.unknowns.clone_from(&self.unknowns);
+        path.guards.clone_from(&self.guards);
+        path
+    }
+}

@@ -1,0 +1,152 @@
+//! Traefik's middlewares: what guards a route, by the labels that any container of the machine may carry.
+
+use std::collections::HashMap;
+
+use crate::access::path::{Guard, GuardKind};
+use crate::access::topology::Topology;
+use crate::finding::Evidence;
+
+/// Every middleware that a container's labels declare, by machine and name.
+pub(super) struct Middlewares {
+    declared: HashMap<(usize, String), Middleware>,
+}
+
+#[derive(Default)]
+struct Middleware {
+    kind: Option<GuardKind>,
+    chain: Vec<String>,
+    evidence: Option<Evidence>,
+}
+
+impl Middlewares {
+    pub(super) fn new(topology: &Topology<'_>) -> Self {
+        let mut declared: HashMap<(usize, String), Middleware> = HashMap::new();
+        for node in &topology.nodes {
+            for (key, field) in &node.service.labels {
+                let lower = key.to_ascii_lowercase();
+                let Some(rest) = lower
+                    .strip_prefix("traefik.http.middlewares.")
+                    .or_else(|| lower.strip_prefix("traefik.tcp.middlewares."))
+                else {
+                    continue;
+                };
+                let Some((name, kind)) = rest.split_once('.') else {
+                    continue;
+                };
+                let entry = declared.entry((node.machine, name.to_owned())).or_default();
+                if kind == "chain.middlewares" {
+                    entry.chain = field
+                        .value
+                        .split(',')
+                        .map(|name| name.trim().to_ascii_lowercase())
+                        .collect();
+                }
+                let found = guard_kind(kind, &field.value);
+                // A forward to CrowdSec's bouncer is seen by its address, whichever label comes first.
+                if found.is_some() && entry.kind != Some(GuardKind::Waf) {
+                    entry.kind = found;
+                }
+                entry
+                    .evidence
+                    .get_or_insert_with(|| Evidence::at(format!("middleware `{name}`"), &field.span));
+            }
+        }
+        Middlewares { declared }
+    }
+
+    /// Returns what a middleware guards, with all that it is a chain of. One that no label declares is not seen.
+    pub(super) fn guards(&self, machine: usize, name: &str, used: &Evidence) -> Vec<Guard> {
+        let mut guards = Vec::new();
+        self.collect(machine, name.trim(), used, 0, &mut guards);
+        guards
+    }
+
+    fn collect(&self, machine: usize, name: &str, used: &Evidence, depth: usize, guards: &mut Vec<Guard>) {
+        if name.is_empty() || depth > 8 {
+            return;
+        }
+        let lower = name.to_ascii_lowercase();
+        let (bare, provider) = lower.split_once('@').unwrap_or((&lower, "docker"));
+        let declared = match provider {
+            "docker" | "swarm" => self.declared.get(&(machine, bare.to_owned())),
+            _ => None,
+        };
+        let Some(middleware) = declared else {
+            guards.push(Guard::new(GuardKind::Unseen, name, used.clone()));
+            return;
+        };
+        let evidence = middleware.evidence.clone().unwrap_or_else(|| used.clone());
+        if let Some(kind) = middleware.kind {
+            guards.push(Guard::new(kind, name, evidence));
+        }
+        for next in &middleware.chain {
+            self.collect(machine, next, used, depth + 1, guards);
+        }
+    }
+}
+
+/// Returns what a middleware's setting makes of it: `basicauth.users` asks for a password.
+fn guard_kind(setting: &str, value: &str) -> Option<GuardKind> {
+    let mut parts = setting.split('.');
+    let kind = parts.next().unwrap_or_default();
+    let value = value.to_ascii_lowercase();
+    match kind {
+        "basicauth" | "digestauth" => Some(GuardKind::Auth),
+        "forwardauth" if value.contains("crowdsec") => Some(GuardKind::Waf),
+        "forwardauth" => Some(GuardKind::Auth),
+        "ratelimit" | "inflightreq" | "inflightconn" => Some(GuardKind::RateLimit),
+        "ipallowlist" | "ipwhitelist" => Some(GuardKind::AllowList),
+        "plugin" => {
+            let plugin = parts.next().unwrap_or_default();
+            let has = |words: &[&str]| words.iter().any(|word| plugin.contains(word));
+            if has(&["crowdsec", "bouncer", "coraza", "modsecurity", "waf", "fail2ban"]) {
+                Some(GuardKind::Waf)
+            } else if has(&["geoblock", "geo-block", "allowlist", "whitelist"]) {
+                Some(GuardKind::AllowList)
+            } else if has(&["oidc", "auth", "jwt", "keycloak"]) {
+                Some(GuardKind::Auth)
+            } else {
+                Some(GuardKind::Unseen)
+            }
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_middleware_is_known_by_its_settings() {
+        for (setting, value, expected) in [
+            ("basicauth.users", "x", Some(GuardKind::Auth)),
+            (
+                "forwardauth.address",
+                "http://authelia:9091",
+                Some(GuardKind::Auth),
+            ),
+            (
+                "forwardauth.address",
+                "http://crowdsec-bouncer:8080",
+                Some(GuardKind::Waf),
+            ),
+            ("ratelimit.average", "1", Some(GuardKind::RateLimit)),
+            (
+                "ipwhitelist.sourcerange",
+                "10.0.0.0/8",
+                Some(GuardKind::AllowList),
+            ),
+            (
+                "plugin.crowdsec-bouncer-traefik-plugin.enabled",
+                "true",
+                Some(GuardKind::Waf),
+            ),
+            ("plugin.something.x", "", Some(GuardKind::Unseen)),
+            ("headers.framedeny", "true", None),
+            ("redirectscheme.scheme", "https", None),
+        ] {
+            assert_eq!(guard_kind(setting, value), expected, "{setting}");
+        }
+    }
+}

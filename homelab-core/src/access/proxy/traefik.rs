@@ -1,0 +1,507 @@
+//! Traefik: what its flags, environment or file say of where it listens, and the labels of those it leads to.
+
+use std::collections::BTreeMap;
+
+use super::middleware::Middlewares;
+use super::{Entry, EntryPoint, Flavour, Gateway, Route};
+use crate::access::files::Files;
+use crate::access::path::{Guard, GuardKind};
+use crate::access::serve::is_true;
+use crate::access::topology::{Node, NodeIndex, Topology};
+use crate::access::upstream::{file_in_container, mounted, toml_settings, yaml_settings};
+use crate::compose::{Field, Protocol, Service};
+use crate::finding::Evidence;
+
+/// One static setting, by its name in lower case: `entrypoints.web.address`.
+struct Flag {
+    key: String,
+    value: String,
+    evidence: Evidence,
+}
+
+fn is_traefik(node: &Node<'_>) -> bool {
+    node.image_base() == "traefik"
+}
+
+/// Reads the static settings that a service's words and environment hold.
+fn flags(service: &Service) -> Vec<Flag> {
+    let words: Vec<_> = service.entrypoint.iter().chain(&service.command).collect();
+    let mut flags = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let Some(text) = word.value.strip_prefix("--") else {
+            continue;
+        };
+        let (key, value) = match text.split_once('=') {
+            Some((key, value)) => (key, value),
+            None => match words.get(at + 1) {
+                Some(next) if !next.value.starts_with('-') => (text, next.value.as_str()),
+                _ => (text, "true"),
+            },
+        };
+        flags.push(Flag {
+            key: key.to_ascii_lowercase(),
+            value: value.trim_matches(['"', '\'']).to_owned(),
+            evidence: Evidence::at(format!("`--{key}`"), &word.span),
+        });
+    }
+    for (name, field) in &service.environment {
+        if let (Some(key), Some(value)) = (name.strip_prefix("TRAEFIK_"), &field.value) {
+            flags.push(Flag {
+                key: key.to_ascii_lowercase().replace('_', "."),
+                value: value.clone(),
+                evidence: Evidence::at(format!("environment `{name}`"), &field.span),
+            });
+        }
+    }
+    flags
+}
+
+fn file_flags(node: &Node<'_>, files: &Files<'_>, flags: &[Flag]) -> Option<Vec<Flag>> {
+    let named = flags
+        .iter()
+        .find(|flag| flag.key == "configfile")
+        .map(|flag| flag.value.as_str());
+    let usual = [
+        "/etc/traefik/traefik.yml",
+        "/etc/traefik/traefik.yaml",
+        "/etc/traefik/traefik.toml",
+    ];
+    let roots = ["/traefik.yml", "/traefik.yaml", "/traefik.toml"];
+    let source = named
+        .into_iter()
+        .chain(usual)
+        .chain(roots)
+        .find_map(|path| file_in_container(node, files, path))?;
+    let settings = if source.name().ends_with(".toml") {
+        toml_settings(&source)
+    } else {
+        yaml_settings(&source)
+    };
+    let flags = settings.into_iter().map(|setting| Flag {
+        evidence: Evidence::at(format!("`{}`", setting.key), &setting.place),
+        key: setting.key,
+        value: setting.value,
+    });
+    Some(flags.collect())
+}
+
+/// Returns where a Traefik listens, before anything else of it is known.
+pub(in crate::access) fn entry_ports(service: &Service) -> Vec<(u16, Protocol, Evidence)> {
+    let flags = flags(service);
+    flags
+        .iter()
+        .filter_map(|flag| {
+            let (_, port, protocol) = entry_point(flag)?;
+            Some((port, protocol, flag.evidence.clone()))
+        })
+        .collect()
+}
+
+/// Reads a declaration of an entry point: version 2's `entrypoints.web.address=:80`, version 1's `Name:web Address::80`.
+fn entry_point(flag: &Flag) -> Option<(String, u16, Protocol)> {
+    let (name, address) = match flag.key.strip_prefix("entrypoints") {
+        Some("") => {
+            let word = |prefix: &str| {
+                flag.value.split_whitespace().find_map(|word| {
+                    let (key, value) = word.split_once(':')?;
+                    key.eq_ignore_ascii_case(prefix).then_some(value)
+                })
+            };
+            (word("name")?.to_owned(), word("address")?)
+        }
+        Some(rest) => {
+            let name = rest.strip_prefix('.')?.strip_suffix(".address")?;
+            (name.to_owned(), flag.value.as_str())
+        }
+        None => return None,
+    };
+    let (address, protocol) = match address.rsplit_once('/') {
+        Some((address, "udp")) => (address, Protocol::Udp),
+        Some((address, _)) => (address, Protocol::Tcp),
+        None => (address, Protocol::Tcp),
+    };
+    let port = address.rsplit(':').next()?.parse().ok()?;
+    Some((name, port, protocol))
+}
+
+pub(super) fn gateway(
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    files: &Files<'_>,
+    middlewares: &Middlewares,
+) -> Option<Gateway> {
+    let node = &topology.nodes[index];
+    if !is_traefik(node) {
+        return None;
+    }
+    let mut flags = flags(node.service);
+    let from_file = file_flags(node, files, &flags);
+    // A file that is mounted and cannot be read may say anything.
+    let hidden_file = from_file.is_none()
+        && mounted(node, files, |target| {
+            target.contains("traefik") && !target.ends_with(".json")
+        })
+        .next()
+        .is_some();
+    flags.extend(from_file.unwrap_or_default());
+    let opaque = flags.is_empty() && hidden_file;
+    let find = |wanted: &str| flags.iter().find(|flag| flag.key == wanted);
+    let any = |prefix: &str| {
+        flags.iter().find(|flag| {
+            flag.key
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+
+    let mut entries: Vec<EntryPoint> = Vec::new();
+    for flag in &flags {
+        if let Some((name, port, protocol)) = entry_point(flag) {
+            let setting = |rest: &str| find(&format!("entrypoints.{name}.{rest}"));
+            let guards = setting("http.middlewares").map_or_else(Vec::new, |flag| {
+                let names = flag.value.split(',');
+                names
+                    .flat_map(|one| middlewares.guards(node.machine, one, &flag.evidence))
+                    .collect()
+            });
+            entries.push(EntryPoint {
+                default: setting("asdefault").is_some_and(|flag| is_true(&flag.value)),
+                name,
+                port,
+                protocol,
+                guards,
+            });
+        }
+    }
+    // Where none is marked as default, all of them are, but the one of the administration.
+    if !entries.iter().any(|entry| entry.default) {
+        for entry in &mut entries {
+            entry.default = entry.name != "traefik";
+        }
+    }
+    let admin_port = entries
+        .iter()
+        .find(|entry| entry.name == "traefik")
+        .map_or(8080, |entry| entry.port);
+    let insecure_admin = find("api.insecure")
+        .filter(|flag| is_true(&flag.value))
+        // Version 1 had no such switch: its `--api` asks for no password.
+        .or_else(|| {
+            find("web")
+                .or_else(|| find("api"))
+                .filter(|_| flags.iter().any(is_version_one))
+        })
+        .map(|flag| (admin_port, flag.evidence.clone()));
+    let entries = if !entries.is_empty() {
+        Some(entries)
+    } else if opaque || hidden_file {
+        None
+    } else {
+        Some(vec![EntryPoint {
+            name: "http".to_owned(),
+            port: 80,
+            protocol: Protocol::Tcp,
+            guards: Vec::new(),
+            default: true,
+        }])
+    };
+
+    let docker = any("providers.docker")
+        .or_else(|| any("docker"))
+        .or_else(|| any("providers.swarm"));
+    let kept_out = flags.iter().any(|flag| {
+        (flag.key.ends_with("docker.exposedbydefault") && !is_true(&flag.value))
+            || flag.key.ends_with("docker.constraints")
+    });
+    let by_default = docker.filter(|_| !kept_out).map(|flag| flag.evidence.clone());
+    let elsewhere = [
+        "providers.file",
+        "file",
+        "providers.http",
+        "providers.redis",
+        "providers.consulcatalog",
+    ];
+    let unseen = elsewhere
+        .iter()
+        .find_map(|key| any(key))
+        .map(|flag| flag.evidence.clone())
+        .or_else(|| {
+            opaque.then(|| match &node.service.image {
+                Some(image) => Evidence::at("a Traefik whose settings are not in the lab", &image.span),
+                None => Evidence::at("a Traefik whose settings are not in the lab", &node.service.span),
+            })
+        });
+    let public_challenge = flags.iter().find_map(|flag| {
+        let acme = flag.key.starts_with("certificatesresolvers.") || flag.key.starts_with("acme.");
+        let port = match flag.key.as_str() {
+            key if key.contains("acme.httpchallenge") => 80,
+            key if key.contains("acme.tlschallenge") => 443,
+            _ => return None,
+        };
+        (acme && !flag.value.eq_ignore_ascii_case("false")).then(|| (port, flag.evidence.clone()))
+    });
+    Some(Gateway {
+        node: index,
+        flavour: Flavour::Traefik,
+        entries,
+        by_default,
+        unseen,
+        insecure_admin,
+        public_challenge,
+    })
+}
+
+fn is_version_one(flag: &Flag) -> bool {
+    flag.key == "docker"
+        || flag.key.starts_with("docker.")
+        || (flag.key == "entrypoints" && flag.value.contains("Address:"))
+}
+
+/// Returns whether a service tells Traefik to leave it alone.
+pub(super) fn opts_out(node: &Node<'_>) -> bool {
+    node.service
+        .labels
+        .get("traefik.enable")
+        .is_some_and(|field| !is_true(&field.value))
+}
+
+#[derive(Default)]
+struct Router<'a> {
+    rule: Option<&'a Field<String>>,
+    entries: Option<&'a str>,
+    middlewares: Option<&'a Field<String>>,
+    service: Option<&'a str>,
+    any: Option<&'a Field<String>>,
+}
+
+/// Returns the routes that a service's labels ask of a Traefik.
+pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Middlewares) -> Vec<Route> {
+    let node = &topology.nodes[index];
+    let mut routers: BTreeMap<(String, String), Router<'_>> = BTreeMap::new();
+    let mut ports: BTreeMap<String, u16> = BTreeMap::new();
+    let mut enabled: Option<&Field<String>> = None;
+    let mut segments: BTreeMap<String, Segment<'_>> = BTreeMap::new();
+    for (key, field) in &node.service.labels {
+        if !key
+            .get(..8)
+            .is_some_and(|start| start.eq_ignore_ascii_case("traefik."))
+        {
+            continue;
+        }
+        let lower = key[8..].to_ascii_lowercase();
+        let parts: Vec<&str> = lower.split('.').collect();
+        match parts.as_slice() {
+            ["enable"] if is_true(&field.value) => enabled = Some(field),
+            ["enable"] => return Vec::new(),
+            [protocol @ ("http" | "tcp" | "udp"), "routers", name, setting @ ..] => {
+                let router = routers
+                    .entry(((*protocol).to_owned(), (*name).to_owned()))
+                    .or_default();
+                router.any.get_or_insert(field);
+                match setting {
+                    ["rule"] => router.rule = Some(field),
+                    ["entrypoints"] => router.entries = Some(&field.value),
+                    ["middlewares"] => router.middlewares = Some(field),
+                    ["service"] => router.service = Some(&field.value),
+                    _ => {}
+                }
+            }
+            [
+                "http" | "tcp" | "udp",
+                "services",
+                name,
+                "loadbalancer",
+                "server",
+                "port",
+            ] => {
+                if let Ok(port) = field.value.trim().parse() {
+                    ports.insert((*name).to_owned(), port);
+                }
+            }
+            ["http" | "tcp" | "udp" | "docker" | "swarm", ..] => {}
+            _ => version_one(&parts, field, &mut segments),
+        }
+    }
+    let only_port = match ports.len() {
+        1 => ports.values().next().copied(),
+        _ => None,
+    };
+    let mut found: Vec<Route> = Vec::new();
+    for ((protocol, name), router) in &routers {
+        let Some(shown) = router.rule.or(router.any) else {
+            continue;
+        };
+        let service = router.service.unwrap_or_default();
+        let admin = service.ends_with("@internal");
+        let guards = router.middlewares.map_or_else(Vec::new, |field| {
+            let used = Evidence::at(format!("middlewares of router `{name}`"), &field.span);
+            field
+                .value
+                .split(',')
+                .flat_map(|one| middlewares.guards(node.machine, one, &used))
+                .collect()
+        });
+        let port = ports
+            .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
+            .copied();
+        let text = match router.rule {
+            Some(rule) => format!("Traefik {protocol} router `{name}`: `{}`", rule.value),
+            None => format!("Traefik {protocol} router `{name}`"),
+        };
+        found.push(Route {
+            flavour: Flavour::Traefik,
+            entry: match router.entries {
+                Some(names) => Entry::Named(names.split(',').map(|name| name.trim().to_owned()).collect()),
+                None => Entry::Default,
+            },
+            port: if admin { None } else { port.or(only_port) },
+            names: router
+                .rule
+                .map_or_else(Vec::new, |rule| names_in_rule(&rule.value)),
+            guards,
+            evidence: Evidence::at(text, &shown.span),
+            admin,
+        });
+    }
+    found.extend(segments.into_values().filter_map(Segment::route));
+    if found.is_empty()
+        && let Some(field) = enabled
+    {
+        found.push(Route {
+            flavour: Flavour::Traefik,
+            entry: Entry::Default,
+            port: only_port,
+            names: Vec::new(),
+            guards: Vec::new(),
+            evidence: Evidence::at("label `traefik.enable`, with the rule by default", &field.span),
+            admin: false,
+        });
+    }
+    // Two routers that differ in nothing but their rule's path are one way in.
+    found.dedup_by(|later, earlier| {
+        later.entry == earlier.entry
+            && later.port == earlier.port
+            && later.names == earlier.names
+            && later.guards == earlier.guards
+            && later.admin == earlier.admin
+    });
+    found
+}
+
+/// What version 1's labels say of one route: `traefik.frontend.rule`, `traefik.SEGMENT.frontend.rule`.
+#[derive(Default)]
+struct Segment<'a> {
+    rule: Option<&'a Field<String>>,
+    port: Option<(u16, &'a Field<String>)>,
+    entries: Option<&'a str>,
+    guards: Vec<Guard>,
+}
+
+fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTreeMap<String, Segment<'a>>) {
+    let (name, setting) = match parts {
+        [
+            "frontend" | "port" | "backend" | "domain" | "protocol" | "weight" | "tags",
+            ..,
+        ] => ("", parts),
+        [name, setting @ ..] if !setting.is_empty() => (*name, setting),
+        _ => return,
+    };
+    let guard = |kind| {
+        Guard::new(
+            kind,
+            setting.join("."),
+            Evidence::at("a Traefik label", &field.span),
+        )
+    };
+    let mut change: Box<dyn FnMut(&mut Segment<'a>)> = match setting {
+        ["port"] => match field.value.trim().parse() {
+            Ok(port) => Box::new(move |segment| segment.port = Some((port, field))),
+            Err(_) => return,
+        },
+        ["frontend", "rule"] => Box::new(|segment| segment.rule = Some(field)),
+        ["frontend", "entrypoints"] => Box::new(|segment| segment.entries = Some(&field.value)),
+        ["frontend", "auth", ..] => {
+            let guard = guard(GuardKind::Auth);
+            Box::new(move |segment| segment.guards.push(guard.clone()))
+        }
+        ["frontend", "whitelist" | "whitelistsourcerange", ..] => {
+            let guard = guard(GuardKind::AllowList);
+            Box::new(move |segment| segment.guards.push(guard.clone()))
+        }
+        ["frontend", "ratelimit", ..] => {
+            let guard = guard(GuardKind::RateLimit);
+            Box::new(move |segment| segment.guards.push(guard.clone()))
+        }
+        _ => return,
+    };
+    change(segments.entry(name.to_owned()).or_default());
+}
+
+impl Segment<'_> {
+    fn route(self) -> Option<Route> {
+        let shown = self.rule.or(self.port.map(|(_, field)| field))?;
+        Some(Route {
+            flavour: Flavour::Traefik,
+            entry: match self.entries {
+                Some(names) => Entry::Named(names.split(',').map(|name| name.trim().to_owned()).collect()),
+                None => Entry::Default,
+            },
+            port: self.port.map(|(port, _)| port),
+            names: self.rule.map_or_else(Vec::new, |rule| names_in_rule(&rule.value)),
+            guards: self.guards,
+            evidence: Evidence::at("Traefik labels of version 1", &shown.span),
+            admin: false,
+        })
+    }
+}
+
+/// Returns the names in a rule: ``Host(`a`, `b`)``, ``HostSNI(`c`)``, version 1's `Host:a,b`.
+fn names_in_rule(rule: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = rule;
+    while let Some(at) = rest.find("Host") {
+        rest = &rest[at + 4..];
+        if let Some(inside) = rest.strip_prefix(':') {
+            let end = inside.find([';', ' ']).unwrap_or(inside.len());
+            names.extend(inside[..end].split(',').map(|name| name.trim().to_owned()));
+            continue;
+        }
+        // The rest of `HostSNI`; a regular expression is no name.
+        let inside = rest.strip_prefix("SNI").unwrap_or(rest);
+        let Some(inside) = inside.strip_prefix('(') else {
+            continue;
+        };
+        let end = inside.find(')').unwrap_or(inside.len());
+        let given = inside[..end]
+            .split(',')
+            .map(|name| name.trim().trim_matches(['`', '"', '\'']));
+        names.extend(given.map(str::to_owned));
+    }
+    names.retain(|name| !name.is_empty() && name != "*");
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_rules_of_both_versions() {
+        for (rule, expected) in [
+            ("Host(`a.example.com`)", &["a.example.com"][..]),
+            (
+                "Host(`a`, `b`) && PathPrefix(`/x`) || Host(\"c\")",
+                &["a", "b", "c"],
+            ),
+            ("HostSNI(`db`)", &["db"]),
+            ("HostSNI(`*`)", &[]),
+            ("HostRegexp(`.+`)", &[]),
+            ("Host:a,b;PathPrefix:/x", &["a", "b"]),
+            ("PathPrefix(`/`)", &[]),
+            ("Host(``)", &[]),
+            ("Host(", &[]),
+        ] {
+            assert_eq!(names_in_rule(rule), expected, "{rule}");
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Ways through the tailnet: containers that are devices of it, Serve and Funnel, and proxies that make a device of
+//! every service with their label.
+
+use serde_json::Value;
+
+use super::files::Files;
+use super::path::{Path, PathKind, Unknown, UnknownKind};
+use super::spread::{Source, Spreads};
+use super::topology::{Namespace, Node, NodeIndex, Topology};
+use super::upstream::{file_in_container, upstream};
+use crate::compose::Protocol;
+use crate::finding::Evidence;
+use crate::view::Reach;
+
+/// Adds the paths through the tailnet; what cannot be seen goes into `spreads`.
+pub(super) fn paths(
+    topology: &Topology<'_>,
+    files: &Files<'_>,
+    paths: &mut [Vec<Path>],
+    spreads: &mut Spreads,
+) {
+    for index in 0..topology.nodes.len() {
+        let node = &topology.nodes[index];
+        if node.is_tailscale() {
+            if !refuses_all(node) {
+                device(topology, index, paths);
+                serve(topology, files, index, paths, spreads);
+            }
+            routes(topology, index, spreads);
+        }
+        labelled(topology, index, &mut paths[index]);
+    }
+}
+
+/// Whether it lets nobody in, whatever the tailnet's policy says.
+fn refuses_all(node: &Node<'_>) -> bool {
+    node.environment("TS_EXTRA_ARGS")
+        .is_some_and(|(arguments, _)| arguments.split_whitespace().any(|word| word == "--shields-up"))
+}
+
+fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
+    let node = &topology.nodes[index];
+    if !matches!(node.namespace, Namespace::Own | Namespace::Guest(_)) {
+        return;
+    }
+    for member in topology.namespace_members(index) {
+        let label = format!("every port, on the tailnet device of `{}`", node.id);
+        let mut path = Path::new(PathKind::TailnetNode, Reach::Tailnet, label).on(None, Protocol::Tcp);
+        let shared = [member, index]
+            .into_iter()
+            .find_map(|one| topology.nodes[one].service.network_mode.as_ref());
+        path = match shared {
+            Some(mode) => path.with(Evidence::at(
+                "it shares a network with a Tailscale container",
+                &mode.span,
+            )),
+            None => path.with(image(node)),
+        };
+        paths[member].push(path);
+    }
+}
+
+fn image(node: &Node<'_>) -> Evidence {
+    match &node.service.image {
+        Some(image) => Evidence::at(format!("image `{}`", image.value), &image.span),
+        None => Evidence::at(format!("service `{}`", node.service.name), &node.service.span),
+    }
+}
+
+/// What a Serve configuration says: a device's port, where its requests go, and whether Funnel opens it.
+struct Handler {
+    port: u16,
+    mount: String,
+    target: String,
+    funnel: bool,
+}
+
+fn serve(
+    topology: &Topology<'_>,
+    files: &Files<'_>,
+    index: NodeIndex,
+    paths: &mut [Vec<Path>],
+    spreads: &mut Spreads,
+) {
+    let node = &topology.nodes[index];
+    let Some((location, declared)) = node.environment("TS_SERVE_CONFIG") else {
+        return;
+    };
+    let Some((handlers, evidence)) = handlers(node, files, location) else {
+        let source = Source {
+            from: index,
+            kind: PathKind::Serve,
+            at_most: Reach::Internet,
+            what: format!("the Serve configuration `{location}`, in which Funnel may be on,"),
+            evidence: declared,
+        };
+        spreads.add(topology, &source);
+        return;
+    };
+    for handler in handlers {
+        let Some((host, port)) = upstream(&handler.target) else {
+            continue;
+        };
+        for (target, port) in topology.resolve(index, &host, port) {
+            let label = format!(
+                "{}{} on the tailnet device of `{}` -> {port}",
+                handler.port, handler.mount, node.id
+            );
+            let way = |kind, zone| {
+                Path::new(kind, zone, label.clone())
+                    .on(Some(port), Protocol::Tcp)
+                    .with(declared.clone())
+                    .with(evidence.clone())
+            };
+            paths[target].push(way(PathKind::Serve, Reach::Tailnet));
+            if handler.funnel {
+                paths[target].push(way(PathKind::Funnel, Reach::Internet));
+            }
+        }
+    }
+}
+
+/// Reads the Serve configuration: from a config of the project that looks like one, else from the lab's folder.
+fn handlers(node: &Node<'_>, files: &Files<'_>, location: &str) -> Option<(Vec<Handler>, Evidence)> {
+    let configs = node
+        .service
+        .configs
+        .iter()
+        .filter_map(|key| node.project.configs().get(key.value.as_str()));
+    for config in configs {
+        if let Some(content) = &config.content {
+            if let Some(handlers) = parse(&content.value) {
+                return Some((
+                    handlers,
+                    Evidence::at(format!("config `{}`", config.key), &content.span),
+                ));
+            }
+        } else if let Some(file) = &config.file
+            && let Some(source) = files.text(&file.value)
+            && let Some(handlers) = parse(source.text())
+        {
+            return Some((
+                handlers,
+                Evidence::at("the Serve configuration", &crate::span::Span::file(&source)),
+            ));
+        }
+    }
+    let source = file_in_container(node, files, location)?;
+    let handlers = parse(source.text())?;
+    Some((
+        handlers,
+        Evidence::at("the Serve configuration", &crate::span::Span::file(&source)),
+    ))
+}
+
+fn parse(text: &str) -> Option<Vec<Handler>> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let known = ["TCP", "Web", "AllowFunnel", "Foreground", "Services"];
+    if !value.as_object()?.keys().any(|key| known.contains(&key.as_str())) {
+        return None;
+    }
+    let mut found = Vec::new();
+    collect(&value, &mut found, 0);
+    Some(found)
+}
+
+fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
+    let entries = |key: &str| config.get(key).and_then(Value::as_object).into_iter().flatten();
+    // Funnel opens a port with all that is mounted on it: whose name stands before the port is all the same.
+    let port_of = |key: &str| key.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let funnel: Vec<u16> = entries("AllowFunnel")
+        .filter(|(_, on)| on.as_bool() == Some(true))
+        .filter_map(|(key, _)| port_of(key))
+        .collect();
+    for (key, web) in entries("Web") {
+        let Some(port) = port_of(key) else { continue };
+        let handlers = web
+            .get("Handlers")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten();
+        for (mount, handler) in handlers {
+            if let Some(target) = handler.get("Proxy").and_then(Value::as_str) {
+                found.push(Handler {
+                    port,
+                    mount: mount.clone(),
+                    target: target.to_owned(),
+                    funnel: funnel.contains(&port),
+                });
+            }
+        }
+    }
+    for (key, tcp) in entries("TCP") {
+        if let (Some(port), Some(target)) = (port_of(key), tcp.get("TCPForward").and_then(Value::as_str)) {
+            found.push(Handler {
+                port,
+                mount: String::new(),
+                target: target.to_owned(),
+                funnel: funnel.contains(&port),
+            });
+        }
+    }
+    if depth < 2 {
+        for nested in entries("Foreground").chain(entries("Services")) {
+            collect(nested.1, found, depth + 1);
+        }
+    }
+}
+
+/// A subnet router leads the tailnet into the networks that it advertises, this machine's containers perhaps included.
+fn routes(topology: &Topology<'_>, index: NodeIndex, spreads: &mut Spreads) {
+    let node = &topology.nodes[index];
+    let advertised = node.environment("TS_ROUTES").or_else(|| {
+        node.environment("TS_EXTRA_ARGS")
+            .filter(|(arguments, _)| arguments.contains("--advertise-routes"))
+    });
+    if let Some((_, evidence)) = advertised {
+        let source = Source {
+            from: index,
+            kind: PathKind::Serve,
+            at_most: Reach::Tailnet,
+            what: "whether this network is among the advertised routes".to_owned(),
+            evidence,
+        };
+        spreads.add(topology, &source);
+    }
+}
+
+/// A proxy that makes a device of the tailnet for every service with its label.
+struct Labels {
+    product: &'static str,
+    image: &'static str,
+    enable: &'static str,
+    funnel: fn(&str, &str) -> bool,
+}
+
+const LABELS: [Labels; 3] = [
+    Labels {
+        product: "TSDProxy",
+        image: "tsdproxy",
+        enable: "tsdproxy.enable",
+        funnel: |key, value| {
+            (key.starts_with("tsdproxy.") && key.ends_with("funnel") && is_true(value))
+                || (key.starts_with("tsdproxy.port.") && value.contains("tailscale_funnel"))
+        },
+    },
+    Labels {
+        product: "tsbridge",
+        image: "tsbridge",
+        enable: "tsbridge.enabled",
+        funnel: |key, value| key == "tsbridge.service.funnel_enabled" && is_true(value),
+    },
+    Labels {
+        product: "DockTail",
+        image: "docktail",
+        enable: "docktail.service.enable",
+        funnel: |key, value| key == "docktail.funnel.enable" && is_true(value),
+    },
+];
+
+pub(super) fn is_true(value: &str) -> bool {
+    matches!(
+        value.trim().trim_matches('"').to_ascii_lowercase().as_str(),
+        "true" | "1" | "yes" | "on" | "t"
+    )
+}
+
+fn labelled(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>) {
+    let node = &topology.nodes[index];
+    for labels in &LABELS {
+        let Some(enable) = node
+            .service
+            .labels
+            .get(labels.enable)
+            .filter(|field| is_true(&field.value))
+        else {
+            continue;
+        };
+        let prefix = labels.enable.split('.').next().unwrap_or_default();
+        let port = node
+            .service
+            .labels
+            .iter()
+            .find(|(key, _)| {
+                key.starts_with(prefix) && (key.ends_with(".container_port") || key.ends_with("service.port"))
+            })
+            .and_then(|(_, field)| field.value.parse().ok());
+        let proxies = topology.machines[node.machine].with_image(labels.image);
+        let by = match proxies {
+            Some(proxy) => format!("by `{}`", topology.nodes[proxy].id),
+            None => format!("by {}", labels.product),
+        };
+        let way = |kind, zone, evidence: Evidence| {
+            let label = format!("a tailnet device of its own, {by}");
+            if proxies.is_some() {
+                return Path::new(kind, zone, label)
+                    .on(port, Protocol::Tcp)
+                    .with(evidence);
+            }
+            let why = format!(
+                "what its labels for {} do: that is not in the lab",
+                labels.product
+            );
+            Path::new(kind, Reach::None, label)
+                .on(port, Protocol::Tcp)
+                .widen(zone, Unknown::new(UnknownKind::Missing, why))
+                .with(evidence)
+        };
+        let enabled = Evidence::at(format!("label `{}`", labels.enable), &enable.span);
+        paths.push(way(PathKind::Serve, Reach::Tailnet, enabled));
+        let funnel = node
+            .service
+            .labels
+            .iter()
+            .find(|(key, field)| (labels.funnel)(key, &field.value));
+        if let Some((key, field)) = funnel {
+            let evidence = Evidence::at(format!("label `{key}`"), &field.span);
+            paths.push(way(PathKind::Funnel, Reach::Internet, evidence));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn funnel_opens_every_handler_of_its_port_and_no_other() {
+        let text = r#"{
+            "TCP": {"443": {"HTTPS": true}, "5432": {"TCPForward": "db:5432"}},
+            "Web": {
+                "${TS_CERT_DOMAIN}:443": {"Handlers": {"/": {"Proxy": "http://a:1"}, "/b": {"Proxy": "http://b:2"}}},
+                "${TS_CERT_DOMAIN}:8443": {"Handlers": {"/": {"Proxy": "http://c:3"}, "/t": {"Text": "hello"}}}
+            },
+            "AllowFunnel": {"${TS_CERT_DOMAIN}:443": true, "${TS_CERT_DOMAIN}:8443": false}
+        }"#;
+        let mut found: Vec<(String, bool)> = parse(text)
+            .expect("a configuration")
+            .into_iter()
+            .map(|one| (one.target, one.funnel))
+            .collect();
+        found.sort();
+        let expected = [
+            ("db:5432", false),
+            ("http://a:1", true),
+            ("http://b:2", true),
+            ("http://c:3", false),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(target, funnel)| (target.to_owned(), funnel))
+        );
+        assert!(parse("{\"other\": 1}").is_none());
+        assert!(parse("not json").is_none());
+    }
+}

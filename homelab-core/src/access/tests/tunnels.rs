@@ -1,0 +1,266 @@
+use super::*;
+
+#[test]
+fn a_tunnel_with_routes_elsewhere_may_lead_to_all_around() {
+    for settings in [
+        "environment: { TUNNEL_TOKEN: '${TOKEN}' }",
+        "command: tunnel --no-autoupdate run --token eyJsecret",
+        "command: tunnel run --token=eyJsecret",
+        "command: tunnel run home",
+    ] {
+        let lab = of(&format!(
+            "services:
+  tunnel: {{ image: 'cloudflare/cloudflared:2025.1.0', {settings}, networks: [front] }}
+  a: {{ image: a, networks: [front] }}
+  b: {{ image: b }}
+networks: {{ front: {{}} }}
+"
+        ));
+        check(
+            settings,
+            &lab,
+            &[
+                ("tunnel", Internet, Internet),
+                ("a", Host, Internet),
+                ("b", Host, Host),
+            ],
+        );
+        for exposure in lab.exposures(&seen()) {
+            assert!(!format!("{exposure:?}{exposure}{:?}", exposure.view()).contains("eyJsecret"));
+        }
+    }
+}
+
+#[test]
+fn what_passes_through_a_tunnel_reaches_those_behind_the_proxy() {
+    let lab = of("services:
+  tunnel: { image: cloudflare/cloudflared, command: tunnel run, networks: [edge] }
+  traefik: { image: traefik, command: [--providers.docker.exposedbydefault=false], networks: [edge, apps] }
+  a: { image: a, networks: [apps], labels: ['traefik.enable=true'] }
+  b: { image: b, networks: [apps] }
+networks: { edge: {}, apps: {} }
+");
+    check(
+        "through",
+        &lab,
+        &[
+            ("traefik", Host, Internet),
+            ("a", Host, Internet),
+            ("b", Host, Host),
+        ],
+    );
+}
+
+#[test]
+fn a_quick_tunnel_is_known_to_lead_to_its_target() {
+    for settings in [
+        "command: tunnel --url http://a:8000",
+        "command: ['tunnel', '--url=http://a:8000']",
+        "environment: { TUNNEL_URL: 'http://a:8000' }",
+    ] {
+        let lab = of(&format!(
+            "services: {{ t: {{ image: cloudflare/cloudflared, {settings} }}, a: {{ image: a }}, b: {{ image: b }} }}"
+        ));
+        check(
+            settings,
+            &lab,
+            &[("a", Internet, Internet), ("b", Host, Host), ("t", Host, Host)],
+        );
+        assert_eq!(kinds(&exposure(&lab, "a")), [PathKind::QuickTunnel]);
+    }
+}
+
+#[test]
+fn a_tunnels_own_file_says_where_it_leads() {
+    let compose = "services:
+  t: { image: cloudflare/cloudflared, command: tunnel run, volumes: ['./cloudflared:/etc/cloudflared'] }
+  a: { image: a }
+  b: { image: b }
+";
+    let config = "tunnel: home\ningress:\n  - hostname: a.smith.dev\n    service: http://a:8000\n  - service: http_status:404\n";
+    let lab = lab(&[("p/compose.yaml", compose), ("p/cloudflared/config.yml", config)]);
+    check(
+        "file",
+        &lab,
+        &[("a", Internet, Internet), ("b", Host, Host), ("t", Host, Host)],
+    );
+    let a = exposure(&lab, "a");
+    assert_eq!(a.paths()[0].names(), ["a.smith.dev"]);
+    assert_eq!(a.paths()[0].evidence()[0].place().expect("a place").line(), 4);
+}
+
+#[test]
+fn cloudflared_is_not_always_a_tunnel() {
+    let lab = of(
+        "services: { dns: { image: cloudflare/cloudflared, command: proxy-dns --port 53 }, a: { image: a } }",
+    );
+    check("resolver", &lab, &[("dns", Host, Host), ("a", Host, Host)]);
+    let lab = of("services: { dns: { image: visibilityspots/cloudflared }, a: { image: a } }");
+    check("no command", &lab, &[("dns", Host, Host), ("a", Host, Host)]);
+}
+
+#[test]
+fn a_tunnel_on_the_machines_network_may_lead_to_every_port_of_it() {
+    let lab = of("services:
+  t: { image: cloudflare/cloudflared, command: tunnel run, network_mode: host }
+  a: { image: a, ports: ['127.0.0.1:80:80'] }
+  b: { image: b }
+");
+    check("host mode", &lab, &[("a", Host, Internet), ("b", Host, Host)]);
+}
+
+#[test]
+fn other_tunnels_are_tunnels() {
+    let lab = of("services:
+  ngrok: { image: 'ngrok/ngrok:alpine', command: ['http', 'a:80'] }
+  a: { image: a }
+  newt: { image: fosrl/newt, networks: [n] }
+  b: { image: b, networks: [n] }
+networks: { n: {} }
+");
+    check(
+        "others",
+        &lab,
+        &[
+            ("a", Internet, Internet),
+            ("newt", Internet, Internet),
+            ("b", Host, Internet),
+        ],
+    );
+}
+
+#[test]
+fn a_vpn_that_opens_ports_may_lead_to_its_guests() {
+    let lab = of("services:
+  vpn: { image: qmcgaw/gluetun, environment: { VPN_PORT_FORWARDING: 'on' } }
+  a: { image: a, network_mode: 'service:vpn' }
+  b: { image: b }
+");
+    check("vpn", &lab, &[("a", Host, Internet), ("b", Host, Host)]);
+}
+
+#[test]
+fn a_guest_of_a_tailscale_container_is_on_the_tailnet() {
+    let lab = of("services:
+  ts: { image: tailscale/tailscale }
+  a: { image: a, network_mode: 'service:ts' }
+  b: { image: b }
+  closed: { image: tailscale/tailscale, environment: { TS_EXTRA_ARGS: --shields-up } }
+  c: { image: c, network_mode: 'service:closed' }
+");
+    check(
+        "sidecar",
+        &lab,
+        &[
+            ("ts", Tailnet, Tailnet),
+            ("a", Tailnet, Tailnet),
+            ("b", Host, Host),
+            ("c", Host, Host),
+        ],
+    );
+    assert_eq!(kinds(&exposure(&lab, "a")), [PathKind::TailnetNode]);
+}
+
+#[test]
+fn serve_and_funnel_are_read_from_a_config_or_a_file() {
+    let serve = |funnel: &str| {
+        format!(
+            r#"{{"TCP":{{"443":{{"HTTPS":true}}}},"Web":{{"$${{TS_CERT_DOMAIN}}:443":{{"Handlers":{{"/":{{"Proxy":"http://127.0.0.1:3000"}},"/api":{{"Proxy":"http://api:8000"}}}}}}}},"AllowFunnel":{{"$${{TS_CERT_DOMAIN}}:443":{funnel}}}}}"#
+        )
+    };
+    let services = "services:
+  ts: { image: tailscale/tailscale, environment: { TS_SERVE_CONFIG: /config/serve.json }, configs: [{source: serve, target: /config/serve.json}] }
+  a: { image: a, network_mode: 'service:ts' }
+  api: { image: api }
+  other: { image: other }
+";
+    for (funnel, a, api) in [("false", Tailnet, Tailnet), ("true", Internet, Internet)] {
+        let lab = of(&format!(
+            "{services}configs: {{ serve: {{ content: '{}' }} }}\n",
+            serve(funnel)
+        ));
+        check(
+            funnel,
+            &lab,
+            &[("a", a, a), ("api", api, api), ("other", Host, Host)],
+        );
+        assert!(kinds(&exposure(&lab, "a")).contains(&PathKind::Serve));
+    }
+    let mounted = services.replace(
+        "configs: [{source: serve, target: /config/serve.json}]",
+        "volumes: ['./ts:/config']",
+    );
+    let text = serve("true").replace("$$", "$");
+    let lab = lab(&[("p/compose.yaml", &mounted), ("p/ts/serve.json", &text)]);
+    check(
+        "file",
+        &lab,
+        &[
+            ("a", Internet, Internet),
+            ("api", Internet, Internet),
+            ("other", Host, Host),
+        ],
+    );
+    assert!(kinds(&exposure(&lab, "api")).contains(&PathKind::Funnel));
+    check(
+        "file that is not there",
+        &of(&mounted),
+        &[("a", Tailnet, Internet), ("api", Host, Internet)],
+    );
+}
+
+#[test]
+fn serve_on_the_machine_leads_to_its_ports() {
+    let compose = "services:
+  ts: { image: tailscale/tailscale, network_mode: host, environment: { TS_SERVE_CONFIG: /config/serve.json }, volumes: ['./ts:/config'] }
+  a: { image: a, ports: ['127.0.0.1:8080:80'] }
+  b: { image: b, ports: ['127.0.0.1:8081:80'] }
+  c: { image: c, ports: ['8082:80'] }
+";
+    let serve = r#"{"Web":{"x:443":{"Handlers":{"/":{"Proxy":"http://127.0.0.1:8080"}}}}}"#;
+    let lab = lab(&[("p/compose.yaml", compose), ("p/ts/serve.json", serve)]);
+    check("machine", &lab, &[("a", Tailnet, Tailnet), ("b", Host, Host)]);
+    assert_eq!(
+        exposure(&lab, "c").zones(),
+        [Host, Tailnet, Lan],
+        "the machine is a device of the tailnet"
+    );
+}
+
+#[test]
+fn a_subnet_router_may_lead_to_its_networks() {
+    let lab = of("services:
+  ts: { image: tailscale/tailscale, environment: { TS_ROUTES: 172.20.0.0/16 }, networks: [n] }
+  a: { image: a, networks: [n] }
+  b: { image: b }
+networks: { n: {} }
+");
+    check("routes", &lab, &[("a", Host, Tailnet), ("b", Host, Host)]);
+}
+
+#[test]
+fn a_label_makes_a_device_of_a_service() {
+    let lab = of("services:
+  proxy: { image: almeidapaulopt/tsdproxy }
+  bridge: { image: ghcr.io/jtdowney/tsbridge }
+  a: { image: a, labels: { tsdproxy.enable: 'true', tsdproxy.name: a } }
+  b: { image: b, labels: { tsdproxy.enable: 'true', 'tsdproxy.port.1': '443/https:80/http, tailscale_funnel' } }
+  c: { image: c, labels: { tsbridge.enabled: 'true', tsbridge.service.port: '8080' } }
+  d: { image: d, labels: { tsbridge.enabled: 'true', tsbridge.service.funnel_enabled: 'true' } }
+  e: { image: e, labels: { tsdproxy.enable: 'false' } }
+");
+    check(
+        "labels",
+        &lab,
+        &[
+            ("a", Tailnet, Tailnet),
+            ("b", Internet, Internet),
+            ("c", Tailnet, Tailnet),
+            ("d", Internet, Internet),
+            ("e", Host, Host),
+        ],
+    );
+    assert_eq!(exposure(&lab, "c").paths()[0].port(), Some(8080));
+    let without = of("services: { a: { image: a, labels: { tsdproxy.enable: 'true' } } }");
+    check("no such proxy in the lab", &without, &[("a", Host, Tailnet)]);
+}

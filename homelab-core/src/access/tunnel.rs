@@ -1,0 +1,321 @@
+//! Tunnels that bring the internet in through somebody else's machine.
+
+use super::files::Files;
+use super::path::{Path, PathKind};
+use super::spread::{Source, Spreads};
+use super::topology::{Node, NodeIndex, Topology};
+use super::upstream::{file_in_container, mounted, upstream};
+use crate::compose::Protocol;
+use crate::finding::Evidence;
+use crate::span::Span;
+use crate::view::Reach;
+
+/// A tunnel of the lab, for the rules.
+pub(super) struct Tunnel {
+    pub(super) node: NodeIndex,
+    pub(super) product: &'static str,
+    pub(super) kind: TunnelKind,
+    pub(super) evidence: Evidence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TunnelKind {
+    /// Its routes are in the lab's files.
+    Seen,
+    /// Its routes are kept elsewhere.
+    Unseen,
+    /// It is opened for the moment, under a random public name.
+    Quick,
+}
+
+/// Adds the paths by tunnels; those whose routes cannot be seen go into `spreads` and are returned with the others.
+pub(super) fn paths(
+    topology: &Topology<'_>,
+    files: &Files<'_>,
+    paths: &mut [Vec<Path>],
+    spreads: &mut Spreads,
+) -> Vec<Tunnel> {
+    let mut tunnels = Vec::new();
+    for index in 0..topology.nodes.len() {
+        let node = &topology.nodes[index];
+        vpn_forward(topology, index, spreads);
+        let Some(product) = product(node) else {
+            continue;
+        };
+        let found = match product {
+            CLOUDFLARE => match cloudflared(node, files) {
+                Some(found) => found,
+                None => continue,
+            },
+            NGROK => by_words(topology, index),
+            _ => (Vec::new(), TunnelKind::Unseen, image(node)),
+        };
+        let (routes, kind, evidence) = found;
+        let path_kind = match kind {
+            TunnelKind::Quick => PathKind::QuickTunnel,
+            _ => PathKind::Tunnel,
+        };
+        for route in &routes {
+            let Some((host, port)) = upstream(&route.target) else {
+                continue;
+            };
+            for (target, port) in topology.resolve(index, &host, port) {
+                let name = route.name.as_deref().unwrap_or("a public name");
+                let label = format!("{product} `{}`, {name} -> {port}", node.id);
+                let mut path = Path::new(path_kind, Reach::Internet, label)
+                    .on(Some(port), Protocol::Tcp)
+                    .with(route.evidence.clone());
+                path.names.extend(route.name.clone());
+                paths[target].push(path);
+            }
+        }
+        if kind == TunnelKind::Unseen {
+            let label = format!("{product}, with routes that are kept elsewhere");
+            paths[index].push(Path::new(PathKind::Tunnel, Reach::Internet, label).with(evidence.clone()));
+            let source = Source {
+                from: index,
+                kind: PathKind::Tunnel,
+                at_most: Reach::Internet,
+                what: format!("the routes of the {product}"),
+                evidence: evidence.clone(),
+            };
+            spreads.add(topology, &source);
+        }
+        tunnels.push(Tunnel {
+            node: index,
+            product,
+            kind,
+            evidence,
+        });
+    }
+    tunnels
+}
+
+pub(super) const CLOUDFLARE: &str = "Cloudflare Tunnel";
+const NGROK: &str = "ngrok tunnel";
+
+/// Returns which tunnel's client a service is.
+fn product(node: &Node<'_>) -> Option<&'static str> {
+    let base = node.image_base();
+    Some(match base {
+        _ if base.starts_with("cloudflared") => CLOUDFLARE,
+        "ngrok" | "docker-ngrok" => NGROK,
+        "frpc" => "frp tunnel",
+        "newt" => "Pangolin tunnel",
+        "zrok" => "zrok tunnel",
+        "localtonet" => "Localtonet tunnel",
+        _ if base.starts_with("playit") => "playit tunnel",
+        "rathole" if node.words().any(|(word, _)| word.contains("client")) => "rathole tunnel",
+        _ => return None,
+    })
+}
+
+fn image(node: &Node<'_>) -> Evidence {
+    match &node.service.image {
+        Some(image) => Evidence::at(format!("image `{}`", image.value), &image.span),
+        None => Evidence::at(format!("service `{}`", node.service.name), &node.service.span),
+    }
+}
+
+struct Route {
+    name: Option<String>,
+    target: String,
+    evidence: Evidence,
+}
+
+type Found = (Vec<Route>, TunnelKind, Evidence);
+
+/// Returns what one of cloudflared's containers does; nothing when it is no tunnel but a resolver or a client.
+fn cloudflared(node: &Node<'_>, files: &Files<'_>) -> Option<Found> {
+    let words: Vec<(&str, &Span)> = node.words().collect();
+    let has = |wanted: &str| words.iter().any(|(word, _)| *word == wanted);
+    if has("proxy-dns") || has("access") || has("version") {
+        return None;
+    }
+    let flag = |name: &str| {
+        let long = format!("--{name}");
+        words.iter().enumerate().find_map(|(at, (word, span))| {
+            let rest = word.strip_prefix(long.as_str())?;
+            match rest.strip_prefix('=') {
+                Some(value) => Some((value, *span)),
+                None if rest.is_empty() => words.get(at + 1).copied(),
+                None => None,
+            }
+        })
+    };
+    // A token is named, never shown.
+    let token = flag("token")
+        .or_else(|| flag("token-file"))
+        .map(|(_, span)| Evidence::at("`tunnel run` with a token: Cloudflare keeps the routes", span))
+        .or_else(|| node.sets("TUNNEL_TOKEN"))
+        .or_else(|| node.sets("TUNNEL_TOKEN_FILE"));
+    if let Some(token) = token {
+        return Some((Vec::new(), TunnelKind::Unseen, token));
+    }
+    let named = has("run") || flag("name").is_some() || node.sets("TUNNEL_NAME").is_some();
+    let url = flag("url")
+        .map(|(value, span)| (value, Evidence::at(format!("`--url {value}`"), span)))
+        .or_else(|| node.environment("TUNNEL_URL"));
+    if let Some((target, evidence)) = url {
+        let kind = if named {
+            TunnelKind::Seen
+        } else {
+            TunnelKind::Quick
+        };
+        let route = Route {
+            name: None,
+            target: target.to_owned(),
+            evidence: evidence.clone(),
+        };
+        return Some((vec![route], kind, evidence));
+    }
+    let is_config = |target: &str| {
+        target.contains("cloudflared") && (target.ends_with(".yml") || target.ends_with(".yaml"))
+    };
+    let text = match flag("config") {
+        Some((path, _)) => file_in_container(node, files, path),
+        None => ["config.yml", "config.yaml"]
+            .iter()
+            .find_map(|name| file_in_container(node, files, &format!("/etc/cloudflared/{name}")))
+            .or_else(|| {
+                let mut texts = mounted(node, files, is_config).filter_map(|(_, _, texts)| texts);
+                texts.next().and_then(|texts| texts.into_iter().next())
+            }),
+    };
+    if let Some(source) = text {
+        let routes = ingress(&source);
+        if !routes.is_empty() {
+            let evidence = Evidence::at("the tunnel's configuration", &Span::file(&source));
+            return Some((routes, TunnelKind::Seen, evidence));
+        }
+    }
+    // Without a command the image says its version, or answers names: a tunnel is asked for.
+    let asked_for = has("tunnel") || node.image_base() != "cloudflared";
+    asked_for.then(|| (Vec::new(), TunnelKind::Unseen, image(node)))
+}
+
+/// Reads the `ingress` of cloudflared's configuration: each `service` with the `hostname` beside it.
+fn ingress(source: &crate::span::Source) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let mut name: Option<String> = None;
+    let mut waiting: Option<(String, Span)> = None;
+    let mut inside = false;
+    let mut offset = 0;
+    let mut finish = |name: &mut Option<String>, waiting: &mut Option<(String, Span)>| {
+        if let Some((target, span)) = waiting.take() {
+            let evidence = Evidence::at(format!("ingress to `{target}`"), &span);
+            routes.push(Route {
+                name: name.take(),
+                target,
+                evidence,
+            });
+        }
+        *name = None;
+    };
+    for line in source.text().split_inclusive('\n') {
+        let start = offset;
+        offset += line.len();
+        let text = line.trim();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        if !line.starts_with([' ', '-', '\t']) {
+            finish(&mut name, &mut waiting);
+            inside = text.starts_with("ingress:");
+            continue;
+        }
+        if !inside {
+            continue;
+        }
+        let item = text.strip_prefix("- ");
+        if item.is_some() {
+            finish(&mut name, &mut waiting);
+        }
+        let Some((key, value)) = item.unwrap_or(text).split_once(':') else {
+            continue;
+        };
+        let value = value
+            .split(" #")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .trim_matches(['"', '\'']);
+        match key.trim() {
+            "hostname" => name = Some(value.to_owned()),
+            "service" => {
+                let at = start + line.find(text).unwrap_or_default();
+                waiting = Some((value.to_owned(), Span::new(source, at, at + text.len())));
+            }
+            _ => {}
+        }
+    }
+    finish(&mut name, &mut waiting);
+    routes
+}
+
+/// Finds the targets among the words of a command: `http app:80`.
+fn by_words(topology: &Topology<'_>, index: NodeIndex) -> Found {
+    let node = &topology.nodes[index];
+    let routes: Vec<Route> = node
+        .words()
+        .filter(|(word, _)| {
+            upstream(word).is_some_and(|(host, port)| !topology.resolve(index, &host, port).is_empty())
+        })
+        .map(|(word, span)| Route {
+            name: None,
+            target: word.to_owned(),
+            evidence: Evidence::at(format!("command `{word}`"), span),
+        })
+        .collect();
+    let kind = if routes.is_empty() {
+        TunnelKind::Unseen
+    } else {
+        TunnelKind::Seen
+    };
+    (routes, kind, image(node))
+}
+
+/// A VPN client that opens ports at the provider's end leads the internet to whoever uses its network.
+fn vpn_forward(topology: &Topology<'_>, index: NodeIndex, spreads: &mut Spreads) {
+    let node = &topology.nodes[index];
+    if node.image_base() != "gluetun" {
+        return;
+    }
+    let on = node.environment("FIREWALL_VPN_INPUT_PORTS").or_else(|| {
+        node.environment("VPN_PORT_FORWARDING")
+            .filter(|(value, _)| super::serve::is_true(value))
+    });
+    if let Some((_, evidence)) = on {
+        let source = Source {
+            from: index,
+            kind: PathKind::Tunnel,
+            at_most: Reach::Internet,
+            what: "who listens on the port that the VPN forwards, in the network".to_owned(),
+            evidence,
+        };
+        spreads.add_to_guests(topology, &source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ingress_pairs_each_service_with_its_own_name() {
+        let text = "tunnel: 1\ncredentials-file: /x.json\ningress:\n  - hostname: a.example.com\n    service: http://app:80\n    originRequest:\n      noTLSVerify: true\n  - service: http://b:81 # no name\n  - service: http_status:404\nwarp-routing:\n  service: http://no:1\n";
+        let source = crate::span::Source::new("config.yml", text);
+        let found: Vec<_> = ingress(&source)
+            .into_iter()
+            .map(|route| (route.name, route.target))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Some("a.example.com".to_owned()), "http://app:80".to_owned()),
+                (None, "http://b:81".to_owned()),
+                (None, "http_status:404".to_owned()),
+            ]
+        );
+    }
+}

@@ -1,0 +1,599 @@
+//! What `init` writes: a commented lab.toml and instance.toml, made of what was found.
+//!
+//! Lines that begin with `# ` explain; those that begin with `#` and no blank are settings that a person may turn on.
+//! What a person alone can know is only asked.
+//!
+//! ```
+//! use homelab_core::{Lab, lab::InitOptions};
+//!
+//! let lab = Lab::from_texts("home", [("immich/compose.yaml", "services: { server: { image: immich } }")]);
+//! let id = "3f1c2b4a-0d5e-4f60-8a7b-9c8d7e6f5a4b";
+//! let texts = InitOptions::new(id).texts(&lab);
+//! let again = Lab::from_texts("home", [("lab.toml", texts.pattern), ("instance.toml", texts.instance)]);
+//! assert_eq!(again.instance().id(), Some(id));
+//! assert!(again.diagnostics().is_empty());
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::str::FromStr as _;
+
+use ipnet::IpNet;
+
+use super::{HostKind, Lab, in_words};
+use crate::compose::MountKind;
+use crate::name::{DatasetName, HostName, ServiceId, SlotName, VolumeName};
+use crate::plan::{FileMode, LabPath, Plan, Step};
+use crate::system::{Class, names_secret};
+use crate::view::Reach;
+
+impl Lab {
+    /// Returns the plan that writes lab.toml and instance.toml where they are absent: a file that is there is never
+    /// touched, so that the plan of a lab that has both is empty.
+    ///
+    /// instance.toml is for its owner's eyes only.
+    pub fn plan_init(&self, options: &InitOptions) -> Plan {
+        let texts = options.texts(self);
+        let files = [
+            ("lab.toml", texts.pattern, FileMode::Shared),
+            ("instance.toml", texts.instance, FileMode::Private),
+        ];
+        let steps = files
+            .into_iter()
+            .filter(|(name, ..)| self.manifest().file(name).is_none())
+            .map(|(name, text, mode)| {
+                let path = LabPath::from_str(name).expect("both names are paths of the lab");
+                Step::write_new(path, text).with_mode(mode)
+            });
+        Plan::new("write the lab's settings", steps).expect("the two files have different names")
+    }
+}
+
+/// What `init` is told beside the lab itself.
+#[derive(Clone, Debug)]
+pub struct InitOptions {
+    id: String,
+    hosts: Vec<SeenHost>,
+    reaches: Vec<(ServiceId, Reach)>,
+}
+
+/// A machine as somebody has seen it.
+#[derive(Clone, Debug)]
+struct SeenHost {
+    name: HostName,
+    kind: Option<HostKind>,
+    interfaces: Vec<(String, Vec<IpNet>)>,
+}
+
+/// The two files that `init` writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InitTexts {
+    /// lab.toml.
+    pub pattern: String,
+    /// instance.toml.
+    pub instance: String,
+}
+
+impl InitOptions {
+    /// Returns options with this random id for the lab; [`random_id`](super::random_id) makes one.
+    pub fn new(id: impl Into<String>) -> Self {
+        InitOptions {
+            id: id.into(),
+            hosts: Vec::new(),
+            reaches: Vec::new(),
+        }
+    }
+
+    /// Adds a machine with its network interfaces, as somebody has seen them.
+    #[must_use]
+    pub fn with_host(
+        mut self,
+        name: HostName,
+        kind: Option<HostKind>,
+        interfaces: impl IntoIterator<Item = (String, Vec<IpNet>)>,
+    ) -> Self {
+        self.hosts.push(SeenHost {
+            name,
+            kind,
+            interfaces: interfaces.into_iter().collect(),
+        });
+        self
+    }
+
+    /// Sets who reaches each service today, so that the policy can begin with it.
+    #[must_use]
+    pub fn with_reaches(mut self, reaches: impl IntoIterator<Item = (ServiceId, Reach)>) -> Self {
+        self.reaches = reaches.into_iter().collect();
+        self
+    }
+
+    /// Returns both files, whether they exist already or not.
+    pub fn texts(&self, lab: &Lab) -> InitTexts {
+        InitTexts {
+            pattern: self.pattern(lab),
+            instance: self.instance(lab),
+        }
+    }
+
+    fn pattern(&self, lab: &Lab) -> String {
+        let mut out = String::from(
+            "\
+# lab.toml: the part of this lab that can be shared. It names roles and slots, never an address, a login or a path:
+# those stand in instance.toml and in the `.env` beside each Compose file.
+# A line that begins with `#` and no blank is a setting to turn on.
+
+# For whom is the lab? solo, family, friends, team or public.
+#audience = \"family\"
+",
+        );
+        self.policy(lab, &mut out);
+        tiers(lab, &mut out);
+        datasets(lab, &mut out);
+        slots(lab, &mut out);
+        out.push_str(
+            "
+# A service that must be reached from further away than the policy allows needs a reason, somebody who answers for it,
+# an end, and at least one mitigation: auth, rate-limit, waf or allow-list.
+#[[exceptions]]
+#service = \"PROJECT/SERVICE\"
+#reach = \"internet\"
+#reason = \"others post to it\"
+#owner = \"admin\"
+#expires = 2030-01-01
+#mitigations = [\"auth\", \"rate-limit\"]
+"
+            .replace("PROJECT/SERVICE", &an_id(lab))
+            .as_str(),
+        );
+        out
+    }
+
+    fn policy(&self, lab: &Lab, out: &mut String) {
+        out.push_str(
+            "
+# The widest reach that a service may have: none, host, tailnet, lan or internet. Without it: anything but the internet.
+[policy]
+#reach = \"tailnet\"
+",
+        );
+        let widest = |id: &ServiceId| {
+            let own = self
+                .reaches
+                .iter()
+                .filter(|(other, _)| other.project() == id.project() && other.service() == id.service());
+            own.map(|(_, reach)| *reach).max()
+        };
+        let mut seen = BTreeSet::new();
+        let mut lines = String::new();
+        for service in lab.services() {
+            let id = service.id();
+            let name = format!("{}/{}", id.project(), id.service());
+            // Nobody needs a line for what only its own machine reaches.
+            let Some(reach) = widest(id).filter(|reach| *reach > Reach::Host) else {
+                continue;
+            };
+            if seen.insert(name.clone()) {
+                let _ = writeln!(lines, "#{} = {}", quoted(&name), quoted(reach.as_str()));
+            }
+        }
+        if lines.is_empty() {
+            let _ = writeln!(lines, "#{} = \"lan\"", quoted(&an_id(lab)));
+        } else {
+            out.push_str("\n# What reaches further than its own machine today. Keep the lines that are meant to be so.\n");
+        }
+        out.push_str("#[policy.services]\n");
+        out.push_str(&lines);
+    }
+
+    fn instance(&self, lab: &Lab) -> String {
+        let mut out = format!(
+            "\
+# instance.toml: the part of this lab that is private. What is true of this house alone stands here and in `.env` files.
+# A line that begins with `#` and no blank is a setting to turn on.
+
+# This lab's own, by which its state is kept. It says nothing about anything.
+id = {}
+",
+            quoted(&self.id)
+        );
+        out.push_str("\n# Which machines are there? A folder named after one says that the projects below it run there.\n");
+        if self.hosts.is_empty() {
+            out.push_str("#[hosts.nas]\n");
+            host_questions("nas", &mut out);
+        }
+        if !self.hosts.is_empty() {
+            out.push_str(
+                "# As it was seen where this file was written: remove what runs nothing of this lab.\n",
+            );
+        }
+        for SeenHost {
+            name,
+            kind,
+            interfaces,
+        } in &self.hosts
+        {
+            let key = key(name.as_str());
+            let _ = writeln!(out, "[hosts.{key}]");
+            match kind {
+                Some(kind) => {
+                    let _ = writeln!(out, "kind = {}", quoted(kind.as_str()));
+                }
+                None => out.push_str("#kind = \"linux\"\n"),
+            }
+            host_questions(&key, &mut out);
+            if !interfaces.is_empty() {
+                let _ = writeln!(out, "[hosts.{key}.interfaces]");
+            }
+            for (interface, addresses) in interfaces {
+                let addresses: Vec<String> = addresses
+                    .iter()
+                    .map(|address| quoted(&address.to_string()))
+                    .collect();
+                let _ = writeln!(out, "{} = [{}]", self::key(interface), addresses.join(", "));
+            }
+        }
+        let host = self.hosts.first().map_or("nas", |host| host.name.as_str());
+        out.push_str("\n# Where several machines are listed: which of them runs what?\n");
+        let projects: BTreeSet<&str> = lab.projects().map(|project| project.name().as_str()).collect();
+        for project in projects.iter().take(200) {
+            let _ = writeln!(out, "#[projects.{}]\n#hosts = [{}]", key(project), quoted(host));
+        }
+        if projects.is_empty() {
+            let _ = writeln!(out, "#[projects.NAME]\n#hosts = [{}]", quoted(host));
+        }
+        out.push_str(
+            "
+# The tailnet, as its admin console names it.
+#[tailnet]
+#suffix = \"tail1234.ts.net\"
+
+# Who are the people, and which roles of lab.toml do they have?
+#[people.me]
+#login = \"me@example.com\"
+#roles = [\"admin\"]
+
+# Where are copies kept? A password is never written here, only where it is kept.
+#[repositories.offsite]
+#kind = \"restic\"
+#location = \"s3:https://s3.example.com/BUCKET\"
+#password = \"env:RESTIC_PASSWORD\"
+#site = \"elsewhere\"
+",
+        );
+        // `NAME` above is no project's name; where there is no project the line is an example only.
+        out.replace("#[projects.NAME]", "#[projects.name]")
+    }
+}
+
+fn host_questions(key: &str, out: &mut String) {
+    if key == "nas" {
+        out.push_str("#addresses = [\"192.0.2.10\"]\n");
+    }
+    out.push_str("# Has it an address of its own in the internet? `[]` says that it has none.\n#public_addresses = []\n");
+    out.push_str("# Does a router forward ports to it? `[]` says that none does. Otherwise one table for each:\n#forwards = []\n");
+}
+
+/// Returns a service's name for an example.
+fn an_id(lab: &Lab) -> String {
+    lab.services().next().map_or_else(
+        || "project/service".to_owned(),
+        |service| format!("{}/{}", service.id().project(), service.id().service()),
+    )
+}
+
+fn tiers(lab: &Lab, out: &mut String) {
+    let projects: BTreeSet<String> = lab
+        .projects()
+        .map(|project| quoted(project.name().as_str()))
+        .collect();
+    let projects: Vec<String> = projects.into_iter().collect();
+    out.push_str(
+        "
+# Which projects do others rely on? Those in production are updated by hand and their data is kept; those in a sandbox
+# may break. Rules that are about production say nothing until it is named.
+[tiers]
+",
+    );
+    let _ = writeln!(out, "#production = [{}]\n#sandbox = []", projects.join(", "));
+}
+
+/// What of a project's data is known, by what losing it would mean.
+type Data = BTreeMap<Class, (BTreeSet<String>, BTreeSet<String>)>;
+
+/// Writes the datasets that are recognised, and asks for the volumes that are not.
+fn datasets(lab: &Lab, out: &mut String) {
+    let catalog = lab.catalog();
+    let mut known: BTreeMap<&str, Data> = BTreeMap::new();
+    let mut asked: BTreeSet<String> = BTreeSet::new();
+    let mut settled: BTreeSet<String> = BTreeSet::new();
+    for project in lab.projects() {
+        for service in project.services().values() {
+            let system = catalog.recognise(service);
+            for mount in &service.mounts {
+                let mount = &mount.value;
+                let volume = mount.source.as_ref().filter(|key| {
+                    // What is no volume's name cannot be said in lab.toml; the service that has it can.
+                    mount.kind == MountKind::Volume && VolumeName::new(key).is_ok()
+                });
+                let volume = volume.map(|key| format!("{}/{key}", project.name()));
+                match (system.and_then(|system| system.data_at(&mount.target)), volume) {
+                    (Some(data), volume) if matches!(data.class, Class::Irreplaceable | Class::Important) => {
+                        let entry = known
+                            .entry(project.name().as_str())
+                            .or_default()
+                            .entry(data.class)
+                            .or_default();
+                        match volume {
+                            Some(volume) => {
+                                settled.insert(volume.clone());
+                                entry.0.insert(volume)
+                            }
+                            // A path of the host is private; the service that has it is not.
+                            None => entry.1.insert(format!("{}/{}", project.name(), service.name)),
+                        };
+                    }
+                    (Some(_), Some(volume)) => {
+                        settled.insert(volume);
+                    }
+                    (None, Some(volume)) => {
+                        asked.insert(volume);
+                    }
+                    (_, None) => {}
+                }
+            }
+        }
+    }
+    out.push_str(
+        "
+# Data worth a verdict. irreplaceable: exists nowhere else; important: could be made again with much work;
+# reproducible: can be downloaded or computed again. What is known of the applications found here is filled in.
+",
+    );
+    for (project, data) in &known {
+        let several = data.len() > 1;
+        for (class, (volumes, services)) in data {
+            let name = if several {
+                format!("{project}-{class}")
+            } else {
+                (*project).to_owned()
+            };
+            if DatasetName::new(&name).is_err() {
+                continue;
+            }
+            let _ = writeln!(
+                out,
+                "[datasets.{}]\nclass = {}",
+                key(&name),
+                quoted(class.as_str())
+            );
+            for (word, list) in [("volumes", volumes), ("services", services)] {
+                if !list.is_empty() {
+                    let list: Vec<String> = list.iter().map(|item| quoted(item)).collect();
+                    let _ = writeln!(out, "{word} = [{}]", list.join(", "));
+                }
+            }
+        }
+    }
+    let asked: Vec<String> = asked.difference(&settled).map(|volume| quoted(volume)).collect();
+    if !asked.is_empty() {
+        let _ = writeln!(
+            out,
+            "# What would losing these mean?\n#[datasets.name]\n#class = \"important\"\n#volumes = [{}]",
+            asked.join(", ")
+        );
+    }
+}
+
+/// Writes a slot for each variable that the files name.
+fn slots(lab: &Lab, out: &mut String) {
+    let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for project in lab.projects() {
+        for (name, _, _) in project.variables() {
+            let is_own = name == "PWD" || name.starts_with("COMPOSE_");
+            if !is_own && SlotName::new(name).is_ok() {
+                uses.entry(name).or_default().insert(project.name().as_str());
+            }
+        }
+    }
+    out.push_str(
+        "
+# The variables of the Compose files. Their values stand in the `.env` beside each file, and nowhere else. What is each
+# for? A secret one is never shown.
+",
+    );
+    if uses.is_empty() {
+        out.push_str("#[slots.TZ]\n#description = \"the time zone\"\n");
+    }
+    for (name, projects) in uses {
+        let projects: Vec<String> = projects.into_iter().map(str::to_owned).collect();
+        let description = format!("used by {}", in_words(&projects, "and", 5));
+        let _ = writeln!(out, "[slots.{name}]\ndescription = {}", quoted(&description));
+        if names_secret(name) {
+            out.push_str("secret = true\n");
+        }
+    }
+}
+
+/// Returns a text as TOML writes it.
+fn quoted(text: &str) -> String {
+    // The plain form with quotes and escapes, on one line whatever the text holds.
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Returns a text as a key: bare where TOML allows it.
+fn key(text: &str) -> String {
+    let bare = !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    if bare { text.to_owned() } else { quoted(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::schema;
+
+    const ID: &str = "3f1c2b4a-0d5e-4f60-8a7b-9c8d7e6f5a4b";
+
+    fn rich() -> Vec<(&'static str, &'static str)> {
+        vec![
+            (
+                "photos/compose.yaml",
+                "services:\n  vaultwarden:\n    image: vaultwarden/server:1\n    volumes: ['vw:/data', 'odd:/odd']\n    environment: {ADMIN_TOKEN: '${ADMIN_TOKEN}', TZ: '${TZ:-UTC}'}\n  files:\n    image: nextcloud:30\n    volumes: ['/mnt/tank/nc:/var/www/html']\nvolumes: {vw: , odd: }\n",
+            ),
+            ("photos/.env", "ADMIN_TOKEN=x\n"),
+            (
+                "a-b_c/compose.yaml",
+                "services: {s.x: {image: i, ports: ['192.168.7.7:80:80']}}",
+            ),
+        ]
+    }
+
+    fn options() -> InitOptions {
+        let interfaces = [
+            (
+                "eth0".to_owned(),
+                vec!["192.168.7.7/24".parse().expect("a network")],
+            ),
+            ("br-1.2".to_owned(), vec![]),
+        ];
+        InitOptions::new(ID)
+            .with_host(
+                "nas.home".parse().expect("a name"),
+                Some(HostKind::TrueNas),
+                interfaces,
+            )
+            .with_reaches([
+                ("photos/vaultwarden".parse().expect("an id"), Reach::Lan),
+                ("photos/files".parse().expect("an id"), Reach::Host),
+            ])
+    }
+
+    /// Turns on every setting that is only offered.
+    fn turned_on(text: &str) -> String {
+        let lines = text.lines().map(|line| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "[\"".contains(c)) => rest,
+            _ => line,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_is_written_is_read_without_a_word_and_valid() {
+        for (files, options) in [
+            (rich(), options()),
+            (rich(), InitOptions::new(ID)),
+            (vec![], InitOptions::new(ID)),
+        ] {
+            let lab = Lab::from_texts("home", files.iter().copied());
+            let texts = options.texts(&lab);
+            let mut with = files.clone();
+            with.extend([
+                ("lab.toml", texts.pattern.as_str()),
+                ("instance.toml", texts.instance.as_str()),
+            ]);
+            let again = Lab::from_texts("home", with);
+            let said: Vec<_> = again.diagnostics().iter().map(ToString::to_string).collect();
+            assert_eq!(said, [""; 0], "{}\n{}", texts.pattern, texts.instance);
+            assert_eq!(schema::is_valid("lab", &texts.pattern), Ok(()));
+            assert_eq!(schema::is_valid("instance", &texts.instance), Ok(()));
+            assert_eq!(options.texts(&again), texts, "the same again");
+        }
+    }
+
+    #[test]
+    fn the_plan_writes_what_is_absent_and_nothing_else() {
+        let lab = Lab::from_texts("home", rich());
+        let plan = lab.plan_init(&options());
+        assert_eq!(plan.steps().len(), 2);
+        let texts = options().texts(&lab);
+        let half: Vec<_> = rich()
+            .into_iter()
+            .chain([("lab.toml", "audience = 'solo'")])
+            .collect();
+        let plan = Lab::from_texts("home", half).plan_init(&options());
+        assert_eq!(plan.steps().len(), 1);
+        assert!(plan.to_string().contains("`instance.toml`") && !plan.to_string().contains("`lab.toml`"));
+        let mut both = rich();
+        both.extend([
+            ("lab.toml", texts.pattern.as_str()),
+            ("instance.toml", texts.instance.as_str()),
+        ]);
+        assert!(Lab::from_texts("home", both).plan_init(&options()).is_empty());
+    }
+
+    #[test]
+    fn what_is_offered_can_be_turned_on() {
+        let lab = Lab::from_texts("home", rich());
+        for options in [options(), InitOptions::new(ID)] {
+            let texts = options.texts(&lab);
+            let (pattern, instance) = (turned_on(&texts.pattern), turned_on(&texts.instance));
+            assert_eq!(schema::is_valid("lab", &pattern), Ok(()), "{pattern}");
+            assert_eq!(schema::is_valid("instance", &instance), Ok(()), "{instance}");
+            let mut with = rich();
+            with.extend([
+                ("lab.toml", pattern.as_str()),
+                ("instance.toml", instance.as_str()),
+            ]);
+            let again = Lab::from_texts("home", with);
+            let wrong: Vec<_> = again.diagnostics().iter().map(ToString::to_string).collect();
+            assert!(
+                wrong.iter().all(|line| line.contains("lab.unknown-name")),
+                "{wrong:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_volumes_name_is_said_by_its_service() {
+        let compose = "services:\n  v:\n    image: vaultwarden/server:1\n    volumes: ['vw/sub:/data']\n";
+        let pattern = InitOptions::new(ID)
+            .texts(&Lab::from_texts("home", [("m/compose.yaml", compose)]))
+            .pattern;
+        assert!(
+            pattern.contains("services = [\"m/v\"]") && !pattern.contains("vw/sub"),
+            "{pattern}"
+        );
+        assert_eq!(schema::is_valid("lab", &pattern), Ok(()));
+    }
+
+    #[test]
+    fn data_reach_and_variables_are_filled_in_and_paths_are_not() {
+        let lab = Lab::from_texts("home", rich());
+        let texts = options().texts(&lab);
+        for line in [
+            "[datasets.photos]\nclass = \"irreplaceable\"\nvolumes = [\"photos/vw\"]\nservices = [\"photos/files\"]\n",
+            "#volumes = [\"photos/odd\"]",
+            "#\"photos/vaultwarden\" = \"lan\"",
+            "[slots.ADMIN_TOKEN]\ndescription = \"used by photos\"\nsecret = true\n[slots.TZ]\ndescription = \"used by photos\"\n",
+            "#production = [\"a-b_c\", \"photos\"]",
+        ] {
+            assert!(texts.pattern.contains(line), "{line}\n---\n{}", texts.pattern);
+        }
+        assert!(!texts.pattern.contains("/mnt") && !texts.pattern.contains("192.168"));
+        assert!(
+            !texts.pattern.contains("photos/files\" ="),
+            "what only its own machine reaches needs no line"
+        );
+        for line in [
+            "[hosts.\"nas.home\"]\nkind = \"truenas\"",
+            "eth0 = [\"192.168.7.7/24\"]",
+            "\"br-1.2\" = []",
+        ] {
+            assert!(texts.instance.contains(line), "{line}\n---\n{}", texts.instance);
+        }
+    }
+}
