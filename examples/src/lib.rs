@@ -1,3 +1,210 @@
-//! Examples.
+//! What the examples share: their arguments, the clock, and how they end.
 
 pub mod terminal;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Write as _;
+use std::process::{Command, ExitCode};
+
+use homelab_core::{Error, ErrorKind, Result};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// The words after a program's name, taken out one after the other until none is left over.
+///
+/// ```
+/// use homelab_examples::Arguments;
+///
+/// let mut arguments = Arguments::of(["--format=json", "lab", "--strict", "--profile", "a"]);
+/// assert!(arguments.flag("--strict"));
+/// assert_eq!(arguments.value("--format")?.as_deref(), Some("json"));
+/// assert_eq!(arguments.values("--profile")?, ["a"]);
+/// assert_eq!(arguments.rest()?, ["lab"]);
+/// assert!(Arguments::of(["--strit"]).rest().is_err());
+/// assert!(Arguments::of(["--format"]).value("--format").is_err());
+/// # Ok::<(), homelab_core::Error>(())
+/// ```
+pub struct Arguments(Vec<String>);
+
+impl Arguments {
+    /// Returns the program's own. Prints this usage and ends it when asked for help.
+    pub fn from_environment(usage: &str) -> Self {
+        let words: Vec<String> = std::env::args_os()
+            .skip(1)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        if words.iter().any(|word| word == "--help" || word == "-h") {
+            println!("{usage}");
+            std::process::exit(0);
+        }
+        Arguments(words)
+    }
+
+    /// Returns these.
+    pub fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        Arguments(words.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Takes out a flag, and returns whether it was there.
+    pub fn flag(&mut self, name: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|word| word != name);
+        self.0.len() < before
+    }
+
+    /// Takes out every `NAME VALUE` and `NAME=VALUE`, and returns the values.
+    ///
+    /// # Errors
+    /// When a value is missing.
+    pub fn values(&mut self, name: &str) -> Result<Vec<String>> {
+        let mut values = Vec::new();
+        let mut rest = Vec::new();
+        let mut words = std::mem::take(&mut self.0).into_iter();
+        while let Some(word) = words.next() {
+            match word.strip_prefix(name) {
+                Some("") => values.push(words.next().ok_or_else(|| {
+                    Error::new(ErrorKind::Invalid, format!("read `{name}`")).with_hint("it needs a value")
+                })?),
+                Some(value) if value.starts_with('=') => values.push(value[1..].to_owned()),
+                _ => rest.push(word),
+            }
+        }
+        self.0 = rest;
+        Ok(values)
+    }
+
+    /// Takes out an option, and returns the last value that it was given.
+    ///
+    /// # Errors
+    /// When its value is missing.
+    pub fn value(&mut self, name: &str) -> Result<Option<String>> {
+        Ok(self.values(name)?.pop())
+    }
+
+    /// Returns what is left.
+    ///
+    /// # Errors
+    /// When it is an option that nobody took.
+    pub fn rest(self) -> Result<Vec<String>> {
+        match self.0.iter().find(|word| word.starts_with('-') && word.len() > 1) {
+            Some(word) => Err(Error::new(ErrorKind::Invalid, format!("read `{word}`"))
+                .with_hint("`--help` lists the options")),
+            None => Ok(self.0),
+        }
+    }
+}
+
+/// Returns the moment that `--now` means: a timestamp, or a date at noon in UTC; the clock's where there is none.
+///
+/// # Errors
+/// When it is neither.
+pub fn moment(now: Option<&str>) -> Result<Timestamp> {
+    let Some(text) = now else {
+        return Ok(Timestamp::now());
+    };
+    let at_noon = |date: Date| date.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).ok();
+    text.parse().or_else(|_| {
+        let date = text.parse().ok().and_then(at_noon);
+        date.map(|zoned| zoned.timestamp()).ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, format!("read the time `{text}`"))
+                .with_hint("write a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z")
+        })
+    })
+}
+
+/// Returns the folder that is named, or the working one.
+///
+/// # Errors
+/// When there are several.
+pub fn one(folders: Vec<String>) -> Result<String> {
+    match folders.as_slice() {
+        [] => Ok(".".to_owned()),
+        [folder] => Ok(folder.clone()),
+        [_, second, ..] => {
+            Err(Error::new(ErrorKind::Invalid, format!("read `{second}`")).with_hint("name one folder"))
+        }
+    }
+}
+
+/// Waits for what is asynchronous, on a runtime of this thread's own.
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime
+        .expect("a runtime of one thread needs nothing of the machine")
+        .block_on(work)
+}
+
+/// Returns this machine's interfaces that others can be on, with their addresses; none where there is no program `ip`.
+pub fn interfaces() -> Vec<(String, Vec<IpNet>)> {
+    let output = Command::new("ip").args(["-o", "address"]).output();
+    let text = output.map_or_else(|_| Vec::new(), |output| output.stdout);
+    let mut found: BTreeMap<String, Vec<IpNet>> = BTreeMap::new();
+    for line in String::from_utf8_lossy(&text).lines() {
+        // `2: eth0    inet 192.0.2.10/24 ...`
+        let mut words = line.split_whitespace().skip(1).step_by(2);
+        let (Some(name), Some(Ok(address))) = (words.next(), words.next().map(str::parse)) else {
+            continue;
+        };
+        let inner = ["lo", "docker", "br-", "veth"];
+        if !inner.iter().any(|inner| name.starts_with(inner)) {
+            found.entry(name.to_owned()).or_default().push(address);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Prints a text. That nobody reads to the end of it, as with `| head`, is no failure.
+pub fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Says what could not be done, with every reason below it and what to do, and returns this exit code.
+pub fn fail(error: &Error, code: u8) -> ExitCode {
+    eprintln!("error: failed to {}", chain(error));
+    if let Some(hint) = error.hint() {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(code)
+}
+
+fn chain(error: &Error) -> impl Display {
+    let mut text = error.to_string();
+    let mut below = std::error::Error::source(error);
+    while let Some(reason) = below {
+        text.push_str(": ");
+        text.push_str(&reason.to_string());
+        below = reason.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_a_day() {
+        assert_eq!(
+            moment(Some("2027-01-31")).expect("a day").to_string(),
+            "2027-01-31T12:00:00Z"
+        );
+        assert_eq!(
+            moment(Some("2027-01-31T01:02:03Z")).expect("a time").to_string(),
+            "2027-01-31T01:02:03Z"
+        );
+        assert!(moment(Some("tomorrow")).is_err());
+    }
+
+    #[test]
+    fn the_last_of_several_values_counts() {
+        let mut arguments = Arguments::of(["--a", "1", "x", "--a=2", "--ab=3"]);
+        assert_eq!(arguments.value("--a").expect("values").as_deref(), Some("2"));
+        assert_eq!(arguments.value("--ab").expect("a value").as_deref(), Some("3"));
+        assert_eq!(arguments.rest().expect("words"), ["x"]);
+    }
+}

@@ -34,7 +34,7 @@ mod facts;
 mod files;
 mod path;
 mod proxy;
-mod rules;
+pub mod rules;
 mod serve;
 mod spread;
 #[cfg(test)]

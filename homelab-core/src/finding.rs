@@ -272,6 +272,13 @@ impl Finding {
         self
     }
 
+    /// Sets what it is about.
+    #[must_use]
+    pub(crate) fn about(mut self, subject: Subject) -> Self {
+        self.subject = subject;
+        self
+    }
+
     /// Sets a severity other than the rule's.
     #[must_use]
     pub fn with_severity(mut self, severity: Severity) -> Self {

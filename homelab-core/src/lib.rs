@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod audit;
 pub mod cancel;
 pub mod compose;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod span;
 pub mod stratum;
 pub mod subscription;
 pub mod system;
+pub mod update;
 pub mod view;
 
 pub use access::Exposure;

@@ -4,6 +4,7 @@
 //! knows to be there (`./test` passes what it installed and found): a need in that list that is not found here, and
 //! so would silently ignore its tests, fails the run.
 
+mod budget;
 mod corpus;
 mod generated;
 mod hostile;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         needs::tests(),
         layers::tests(),
         repository::tests(),
+        budget::tests(),
         corpus::tests(),
         generated::tests(),
         hostile::tests(),

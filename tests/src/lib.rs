@@ -2,6 +2,7 @@
 //! with.
 
 pub mod beside;
+pub mod budget;
 pub mod compare;
 pub mod corpus;
 pub mod fuzzing;

@@ -1,0 +1,56 @@
+//! Says what is worth saying about a lab: `audit [DIR] [OPTIONS]`.
+
+use std::process::ExitCode;
+
+use homelab_core::audit::Selection;
+use homelab_core::{Error, ErrorKind, Lab, Observed, Result, Severity, World};
+use homelab_examples::{Arguments, fail, moment, one, say, terminal, wait};
+
+const USAGE: &str = "audit [DIR] [OPTIONS]
+
+Says what runs in the lab of this folder (the working folder without one), who can reach it, and what is worth changing.
+Exits with 0 when nothing weighs enough, 1 when something does, 2 when it could not run.
+
+  --format FORMAT   text (default), json, sarif, markdown or html
+  --fail-on WEIGHT  note, warning (default) or error
+  --rules RULES     only these rules or groups, `+hardening` as well, `-access` not; parted by commas
+  --now TIME        the date, or moment, that exceptions and suppressions are held against; default: the clock's";
+
+fn main() -> ExitCode {
+    match run(Arguments::from_environment(USAGE)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error, 2),
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<u8> {
+    let format = arguments.value("--format")?.unwrap_or_else(|| "text".to_owned());
+    let fail_on = arguments.value("--fail-on")?;
+    let fail_on: Severity = fail_on.as_deref().unwrap_or("warning").parse()?;
+    let selection: Selection = arguments.value("--rules")?.unwrap_or_default().parse()?;
+    let now = moment(arguments.value("--now")?.as_deref())?;
+    let folder = one(arguments.rest()?)?;
+
+    let lab = Lab::load(&folder)?;
+    let looked = wait(World::files(lab.root()).observe());
+    let seen = match looked.worktree() {
+        Some(worktree) => Observed::none(now).with_worktree(worktree.value().clone()),
+        None => Observed::none(now),
+    };
+    let report = lab.audit_with(&seen, &selection);
+    let text = match format.as_str() {
+        "text" => report.to_text(&terminal::text_options()),
+        "json" => report.to_json(),
+        "sarif" => report.to_sarif(),
+        "markdown" => report.to_markdown(),
+        "html" => report.to_html(),
+        _ => {
+            return Err(
+                Error::new(ErrorKind::Invalid, format!("write the format `{format}`"))
+                    .with_hint("text, json, sarif, markdown or html"),
+            );
+        }
+    };
+    say(&text);
+    Ok(report.exit_code(fail_on))
+}

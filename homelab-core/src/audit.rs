@@ -1,0 +1,138 @@
+//! Everything that is worth saying about a lab: the one list of all domains' rules, and [`Lab::audit`].
+//!
+//! What the judges find passes four gates: rules that are switched off (lab.toml's `[rules]`, a [`Selection`]),
+//! findings that a comment in the lab's files accepts, one finding for what is true of many services, and a fixed order.
+//!
+//! ```
+//! use homelab_core::{Lab, Observed};
+//!
+//! let compose = "services:
+//!   web:
+//!     image: nginx:1.29
+//!     ## homelab: allow service.privileged until 2027-01-01 because the new driver is still being tried
+//!     privileged: true
+//! ";
+//! let lab = Lab::from_texts("home", [("services/web/compose.yaml", compose)]);
+//!
+//! let report = lab.audit(&Observed::none("2026-12-01T00:00:00Z".parse()?));
+//! assert!(report.findings().is_empty());
+//! assert_eq!(report.suppressed()[0].reason, "the new driver is still being tried");
+//!
+//! let later = lab.audit(&Observed::none("2027-01-02T00:00:00Z".parse()?));
+//! assert_eq!(later.findings()[0].rule().id, "service.privileged");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod gather;
+mod pages;
+mod rules;
+mod select;
+mod suppress;
+#[cfg(test)]
+mod tests;
+
+pub use pages::{index_page, rule_page};
+pub use select::Selection;
+
+use crate::finding::{Report, Rule};
+use crate::lab::Lab;
+use crate::observed::Observed;
+use crate::{access, compose, lab, service, update};
+
+/// Every rule of every domain, in the order in which docs/rules lists them.
+pub const ALL: &[&Rule] = &joined();
+
+const DOMAINS: &[&[&Rule]] = &[
+    compose::rules::ALL,
+    lab::rules::RULES,
+    access::rules::RULES,
+    service::rules::ALL,
+    update::ALL,
+    rules::ALL,
+];
+
+const fn count() -> usize {
+    let (mut count, mut domain) = (0, 0);
+    while domain < DOMAINS.len() {
+        count += DOMAINS[domain].len();
+        domain += 1;
+    }
+    count
+}
+
+const fn joined() -> [&'static Rule; count()] {
+    let mut all = [rules::ALL[0]; count()];
+    let (mut at, mut domain) = (0, 0);
+    while domain < DOMAINS.len() {
+        let mut own = 0;
+        while own < DOMAINS[domain].len() {
+            all[at] = DOMAINS[domain][own];
+            at += 1;
+            own += 1;
+        }
+        domain += 1;
+    }
+    all
+}
+
+/// Returns the rule of this id.
+///
+/// ```
+/// let rule = homelab_core::audit::rule("service.privileged").expect("a rule");
+/// assert_eq!(rule.principle.as_str(), "identity-fits-audience");
+/// assert!(homelab_core::audit::rule("service.unknown").is_none());
+/// ```
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    ALL.iter().find(|rule| rule.id == id).copied()
+}
+
+/// Returns the groups of rules, each once: what stands before the dot of an id.
+pub fn groups() -> impl Iterator<Item = &'static str> {
+    let mut groups: Vec<&str> = ALL.iter().map(|rule| select::group(rule)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.into_iter()
+}
+
+/// Returns whether a rule is about what the audit itself is told: it cannot be silenced by the same means.
+fn group_is_audit(rule: &Rule) -> bool {
+    select::group(rule) == "audit"
+}
+
+impl Lab {
+    /// Returns all that is worth saying about the lab, as far as it was seen: every service with its reach, and the
+    /// findings of all rules that are on.
+    ///
+    /// Pure: the same lab and the same observation give the same report.
+    pub fn audit(&self, seen: &Observed) -> Report {
+        self.audit_with(seen, &Selection::default())
+    }
+
+    /// Returns what [`Lab::audit`] does, of other rules than lab.toml says.
+    pub fn audit_with(&self, seen: &Observed, selection: &Selection) -> Report {
+        let switches = select::Switches::new(self, selection);
+        let exposures = self.exposures(seen);
+        let mut findings = self.diagnostics().to_vec();
+        findings.extend(self.versioned(seen));
+        findings.extend(self.access_findings(&exposures, seen));
+        findings.extend(self.hygiene());
+        findings.extend(self.update_findings());
+        // It speaks of nearly everything, so that it is not even made where nobody asked.
+        if groups_on(&switches, "hardening") {
+            findings.extend(self.hardening());
+        }
+        findings.extend(switches.unknown());
+        findings.retain(|finding| switches.is_on(finding.rule()));
+        let (mut findings, suppressed) = suppress::suppress(self, seen.at(), &switches, findings);
+        // Those about comments were made since.
+        findings.retain(|finding| switches.is_on(finding.rule()));
+        let views = exposures.iter().map(access::Exposure::view).collect();
+        Report::new(seen.at(), views, gather::gather(findings), suppressed)
+    }
+}
+
+/// Returns whether any rule of a group speaks.
+fn groups_on(switches: &select::Switches<'_>, group: &str) -> bool {
+    ALL.iter()
+        .any(|rule| select::group(rule) == group && switches.is_on(rule))
+}

@@ -1,0 +1,224 @@
+//! Comments that accept a finding: `# homelab: allow RULE until 2027-01-01 because REASON`.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::rules::{BAD_SUPPRESSION, UNUSED_SUPPRESSION};
+use super::select::{Switches, suggestion};
+use super::{group_is_audit, rule};
+use crate::finding::{Evidence, Finding, Rule, Subject, Suppressed};
+use crate::lab::{FileKind, Lab};
+use crate::span::{Source, Span};
+
+/// What every such comment begins with, after its `#`.
+const MARK: &str = "homelab:";
+
+/// A whole comment.
+struct Suppression {
+    rules: Vec<&'static Rule>,
+    until: Timestamp,
+    reason: String,
+    /// The comment itself.
+    span: Span,
+    /// The line that it speaks of, from 1.
+    line: u32,
+    used: bool,
+}
+
+/// Returns the findings that stay and those that were accepted; what is wrong with comments is among the first.
+pub(super) fn suppress(
+    lab: &Lab,
+    now: Timestamp,
+    switches: &Switches<'_>,
+    findings: Vec<Finding>,
+) -> (Vec<Finding>, Vec<Suppressed>) {
+    let (mut kept, mut suppressed) = (Vec::with_capacity(findings.len()), Vec::new());
+    let mut files = comments(lab, &mut kept);
+    if files.is_empty() {
+        kept.extend(findings);
+        return (kept, suppressed);
+    }
+    for mut finding in findings {
+        let accepted_by = finding.place().and_then(|place| {
+            let (_, comments) = files.get_key_value(place.source().name())?;
+            let line = place.line();
+            comments
+                .iter()
+                .position(|comment| comment.line == line && comment.rules.contains(&finding.rule()))
+        });
+        let comment = match (accepted_by, finding.place()) {
+            (Some(at), Some(place)) => files
+                .get_mut(place.source().name())
+                .and_then(|comments| comments.get_mut(at)),
+            _ => None,
+        };
+        let Some(comment) = comment else {
+            kept.push(finding);
+            continue;
+        };
+        comment.used = true;
+        if comment.until < now {
+            let date = comment.until.to_zoned(TimeZone::UTC).date();
+            finding = finding.with_evidence(Evidence::at(
+                format!("was accepted until {date}, which is over"),
+                &comment.span,
+            ));
+            kept.push(finding);
+        } else {
+            suppressed.push(Suppressed {
+                finding,
+                reason: comment.reason.clone(),
+                until: comment.until,
+            });
+        }
+    }
+    for comment in files.into_values().flatten().filter(|comment| !comment.used) {
+        // A rule that is off says nothing, so that nobody can know whether the comment is needed.
+        let on: Vec<&Rule> = comment
+            .rules
+            .into_iter()
+            .filter(|rule| switches.is_on(rule))
+            .collect();
+        if let Some(rule) = on.first() {
+            let message = format!("nothing of `{}` is found on line {}", rule.id, comment.line);
+            kept.push(Finding::new(&UNUSED_SUPPRESSION, Subject::Lab, message).at(&comment.span));
+        }
+    }
+    (kept, suppressed)
+}
+
+/// Returns the whole comments of each file; what is wrong with the others becomes findings.
+fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppression>> {
+    let mut files = HashMap::new();
+    let kinds = [
+        FileKind::Compose,
+        FileKind::Quadlet,
+        FileKind::Pattern,
+        FileKind::Instance,
+    ];
+    for file in lab.manifest().files() {
+        let Some(text) = file.text().filter(|_| kinds.contains(&file.kind())) else {
+            continue;
+        };
+        if !text.contains(MARK) {
+            continue;
+        }
+        let comments = read(&Source::new(file.path(), text), findings);
+        if !comments.is_empty() {
+            files.insert(file.path().to_owned(), comments);
+        }
+    }
+    files
+}
+
+/// Reads the comments of one file. YAML, TOML and quadlet files all have comments that begin with `#` at the start of
+/// a line or after a blank; such a text inside a string is taken for a comment too, which nobody writes by accident.
+fn read(source: &Source, findings: &mut Vec<Finding>) -> Vec<Suppression> {
+    let mut whole = Vec::new();
+    let mut offset = 0;
+    let lines: Vec<&str> = source.text().split_inclusive('\n').collect();
+    for (index, line) in lines.iter().enumerate() {
+        let start = offset;
+        offset += line.len();
+        let Some((at, text)) = comment(line) else {
+            continue;
+        };
+        let span = Span::new(source, start + at, start + line.trim_end().len());
+        match parse(text) {
+            Ok((rules, until, reason)) => whole.push(Suppression {
+                rules,
+                until,
+                reason,
+                span,
+                line: target(&lines, index),
+                used: false,
+            }),
+            Err((message, fix)) => {
+                let finding = Finding::new(&BAD_SUPPRESSION, Subject::Lab, message).at(&span);
+                findings.push(match fix {
+                    Some(fix) => finding.with_fix(fix),
+                    None => finding,
+                });
+            }
+        }
+    }
+    whole
+}
+
+/// Returns where a line's comment begins, and its text after the mark, if it is one of ours.
+fn comment(line: &str) -> Option<(usize, &str)> {
+    line.match_indices('#').find_map(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let text = line[at + 1..].trim_start().strip_prefix(MARK)?;
+        before.is_none_or(char::is_whitespace).then(|| (at, text.trim()))
+    })
+}
+
+/// Returns the number of the line that a comment on this line speaks of: its own, or where nothing else is on it the
+/// next one that is neither empty nor a comment.
+fn target(lines: &[&str], index: usize) -> u32 {
+    let is_bare = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    let found = (index..lines.len())
+        .find(|&at| !is_bare(lines[at]))
+        .unwrap_or(index);
+    u32::try_from(found + 1).unwrap_or(u32::MAX)
+}
+
+type Parsed = (Vec<&'static Rule>, Timestamp, String);
+type Refusal = (String, Option<String>);
+
+/// Reads `allow RULE[, RULE] until DATE because REASON`.
+fn parse(text: &str) -> Result<Parsed, Refusal> {
+    let plain = |message: &str| (message.to_owned(), None);
+    let rest = text
+        .strip_prefix("allow ")
+        .ok_or_else(|| plain("the comment does not say `allow`, the only thing that can be said"))?;
+    let (head, reason) = split_word(rest, "because");
+    let (names, date) = split_word(head, "until");
+    let names: Vec<&str> = names.split([',', ' ']).filter(|name| !name.is_empty()).collect();
+    if names.is_empty() {
+        return Err(plain("the comment names no rule"));
+    }
+    let mut rules = Vec::new();
+    for name in names {
+        let Some(rule) = rule(name) else {
+            let fix = suggestion(name).map(|near| format!("Write `{near}`, if that is what was meant."));
+            return Err((format!("there is no rule `{name}`"), fix));
+        };
+        if group_is_audit(rule) {
+            return Err(plain(
+                "findings about comments and switches cannot be accepted by a comment",
+            ));
+        }
+        rules.push(rule);
+    }
+    let date = date.ok_or_else(|| plain("the comment has no end: `until` and a date"))?;
+    let date: Date = date
+        .parse()
+        .map_err(|_| (format!("`{date}` is not a date such as 2027-01-01"), None))?;
+    let reason = reason
+        .filter(|reason| !reason.is_empty())
+        .ok_or_else(|| plain("the comment has no reason: `because` and why"))?;
+    // The whole last day counts, in UTC, so that the verdict does not depend on where it is made.
+    let until = date
+        .at(23, 59, 59, 0)
+        .to_zoned(TimeZone::UTC)
+        .map_err(|_| (format!("`{date}` is too far away"), None))?;
+    Ok((rules, until.timestamp(), reason.to_owned()))
+}
+
+/// Splits a text at the first place where this stands as a word of its own.
+fn split_word<'a>(text: &'a str, word: &str) -> (&'a str, Option<&'a str>) {
+    let found = text.match_indices(word).find(|(at, _)| {
+        let before = text[..*at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        before.is_none_or(char::is_whitespace) && after.is_none_or(char::is_whitespace)
+    });
+    match found {
+        Some((at, _)) => (text[..at].trim(), Some(text[at + word.len()..].trim())),
+        None => (text.trim(), None),
+    }
+}

@@ -1,0 +1,345 @@
+//! Secrets that stand in a Compose file, and passwords that everybody knows.
+
+use super::Declared;
+use crate::compose::{Field, Service, VariableState};
+use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
+use crate::lab::in_words;
+use crate::span::Span;
+use crate::system::{names_connection, names_secret};
+
+pub(super) static LITERAL_SECRET: Rule = Rule {
+    id: "service.literal-secret",
+    principle: Principle::PatternApart,
+    severity: Severity::Warning,
+    title: "a secret is written in a Compose file",
+    why: "The Compose file is what is versioned, copied and shown to others when something does not work; a secret in \
+          it goes along, and stays in the history when it is deleted.",
+    fix: "Write `${NAME}` in its place and the value into the `.env` beside the file, which is not shared. Then change \
+          the secret.",
+    opt_in: false,
+};
+
+pub(super) static DEFAULT_PASSWORD: Rule = Rule {
+    id: "service.default-password",
+    principle: Principle::IdentityFitsAudience,
+    severity: Severity::Warning,
+    title: "a password is one that everybody knows",
+    why: "Passwords from examples are the first ones that are tried, by people and by programs that search networks.",
+    fix: "Make a long random one, and keep it in the `.env` beside the Compose file.",
+    opt_in: false,
+};
+
+/// A variable whose value should be nobody else's.
+struct Exposed<'a> {
+    service: &'a Declared<'a>,
+    name: &'a str,
+    span: &'a Span,
+    /// Where the value came from, when it is a variable's default.
+    is_default: bool,
+}
+
+/// Judges the services of one project together: an application and its database mostly have one password, which is
+/// one fact.
+pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
+    let (mut literal, mut known) = (Vec::new(), Vec::new());
+    for declared in services {
+        for (name, field) in &declared.service.environment {
+            let Some(value) = field.value.as_deref() else {
+                continue;
+            };
+            let Some(secret) = secret_part(declared, name, value) else {
+                continue;
+            };
+            let origin = Origin::of(field, secret);
+            let exposed = |is_default| Exposed {
+                service: declared,
+                name,
+                span: &field.span,
+                is_default,
+            };
+            if origin == Origin::Unset {
+                continue;
+            }
+            if is_well_known(secret, name, value, declared.service) {
+                known.push(exposed(origin == Origin::Default));
+            } else if origin != Origin::Elsewhere && looks_secret(secret) {
+                literal.push(exposed(origin == Origin::Default));
+            }
+        }
+    }
+    findings.extend(finding(&LITERAL_SECRET, "a secret", "secrets", literal));
+    let can_be_reached = known.iter().any(|exposed: &Exposed<'_>| {
+        let service = exposed.service.service;
+        !service.ports.is_empty() || service.network_mode.is_some()
+    });
+    let severity = if can_be_reached {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    findings.extend(
+        finding(
+            &DEFAULT_PASSWORD,
+            "a well-known password",
+            "well-known passwords",
+            known,
+        )
+        .map(|finding| finding.with_severity(severity)),
+    );
+}
+
+fn finding(rule: &'static Rule, one: &str, several: &str, exposed: Vec<Exposed<'_>>) -> Option<Finding> {
+    let first = exposed.first()?;
+    let same_service = exposed.iter().all(|other| other.service.id == first.service.id);
+    let subject = if same_service {
+        Subject::Service(first.service.id.clone())
+    } else {
+        Subject::Project(first.service.id.project().clone())
+    };
+    let mut names: Vec<String> = exposed
+        .iter()
+        .map(|exposed| format!("`{}`", exposed.name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let what = if names.len() == 1 { one } else { several };
+    let holds = if names.len() == 1 { "holds" } else { "hold" };
+    let message = format!("{} {holds} {what}", in_words(&names, "and", 4));
+    // The line itself is the secret.
+    let finding = Finding::new(rule, subject, message)
+        .at(first.span)
+        .without_snippet();
+    Some(exposed.iter().fold(finding, |finding, exposed| {
+        let origin = if exposed.is_default {
+            ", as the default of a variable without value"
+        } else {
+            ""
+        };
+        let text = format!("`{}` of `{}`{origin}", exposed.name, exposed.service.service.name);
+        finding.with_evidence(Evidence::at(text, exposed.span))
+    }))
+}
+
+/// Returns the part of a variable's value that is a secret: all of it where the name says so, the password where it is
+/// the address of a database.
+fn secret_part<'a>(declared: &Declared<'_>, name: &str, value: &'a str) -> Option<&'a str> {
+    // In a list, `- KEY="value"` has the quotes in its value.
+    let value = value.trim().trim_matches(['"', '\'']);
+    if names_connection(name) || value.contains("://") {
+        if let Some(password) = password_in(value) {
+            return Some(password);
+        }
+        // The address of a hook is a secret itself; that of a page is none.
+        return (names_secret(name) && value.rsplit('/').next().is_some_and(is_random)).then_some(value);
+    }
+    let is_secret = declared
+        .system
+        .map_or_else(|| names_secret(name), |system| system.is_secret(name));
+    let is_about = ["LIMIT", "REALM"]
+        .iter()
+        .any(|end| name.to_ascii_uppercase().ends_with(end));
+    (is_secret && !is_about && !is_setting(value)).then_some(value)
+}
+
+/// Returns the password inside an address: `scheme://user:password@host`.
+fn password_in(address: &str) -> Option<&str> {
+    let (_, rest) = address.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    (!password.is_empty()).then_some(password)
+}
+
+/// Returns whether a value cannot be a secret, whatever its variable is called.
+fn is_setting(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let is_switch = matches!(
+        lower.as_str(),
+        "" | "true" | "false" | "yes" | "no" | "on" | "off" | "none" | "null" | "0" | "1"
+    );
+    // A path, a reference to another variable, or a hash that cannot be turned back.
+    is_switch
+        || value.starts_with(['/', '$'])
+        || value.contains(char::is_whitespace)
+        || lower.starts_with("file:")
+        || lower.starts_with("{{")
+}
+
+/// Returns whether a value that is not well known may be a secret: too short ones are flags and numbers.
+fn looks_secret(value: &str) -> bool {
+    value.chars().count() >= 4
+}
+
+/// Returns whether a text looks as a machine made it.
+fn is_random(text: &str) -> bool {
+    text.len() >= 20
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        && text.chars().any(|c| c.is_ascii_digit())
+        && text.chars().any(|c| c.is_ascii_alphabetic())
+}
+
+/// Where a secret's text stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// In the Compose file, as the value.
+    File,
+    /// In the Compose file, as the default of a variable that nobody set.
+    Default,
+    /// In a file of variables, or in the environment: where it belongs.
+    Elsewhere,
+    /// Nowhere: a variable has no value.
+    Unset,
+}
+
+impl Origin {
+    fn of(field: &Field<Option<String>>, secret: &str) -> Origin {
+        if !is_declaration(field.span.source().name()) {
+            return Origin::Elsewhere;
+        }
+        let Some(text) = &field.interpolation else {
+            return Origin::File;
+        };
+        // `postgres://app:password@${HOST}/app` has the password itself in it; a default is part of a `${...}`.
+        if without_variables(&text.raw).contains(secret) {
+            return Origin::File;
+        }
+        let has = |state| text.variables.iter().any(|(_, own)| *own == state);
+        if has(VariableState::Unset) {
+            Origin::Unset
+        } else if has(VariableState::Set) {
+            Origin::Elsewhere
+        } else {
+            Origin::Default
+        }
+    }
+}
+
+/// Returns whether a file declares services, rather than giving variables their values.
+fn is_declaration(path: &str) -> bool {
+    let extension = path.rsplit('/').next().and_then(|file| file.rsplit_once('.'));
+    extension.is_some_and(|(_, extension)| matches!(extension, "yaml" | "yml" | "json" | "container"))
+}
+
+/// Returns a text with each `${...}` and `$NAME` replaced by a blank.
+fn without_variables(raw: &str) -> String {
+    let mut plain = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find('$') {
+        plain.push_str(&rest[..at]);
+        plain.push(' ');
+        let after = &rest[at + 1..];
+        rest = if let Some(inner) = after.strip_prefix('{') {
+            let mut depth = 1_usize;
+            let end = inner.char_indices().find(|(_, c)| {
+                match c {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    _ => {}
+                }
+                depth == 0
+            });
+            end.map_or("", |(end, _)| &inner[end + 1..])
+        } else {
+            after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+        };
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// Returns whether a password is one that everybody knows: from a list, a placeholder, or the name of its own variable,
+/// user or database.
+fn is_well_known(secret: &str, variable: &str, value: &str, service: &Service) -> bool {
+    const KNOWN: [&str; 34] = [
+        "password",
+        "passwd",
+        "pass",
+        "pass123",
+        "password1",
+        "password123",
+        "passw0rd",
+        "p@ssw0rd",
+        "secret",
+        "admin",
+        "admin123",
+        "administrator",
+        "root",
+        "toor",
+        "user",
+        "guest",
+        "demo",
+        "test",
+        "test123",
+        "default",
+        "qwerty",
+        "letmein",
+        "welcome",
+        "postgres",
+        "mysql",
+        "mariadb",
+        "mongo",
+        "redis",
+        "minioadmin",
+        "supersecret",
+        "mypassword",
+        "my_password",
+        "some_password",
+        "insecure",
+    ];
+    const PLACEHOLDERS: [&str; 10] = [
+        "changeme",
+        "change_me",
+        "change-me",
+        "changethis",
+        "change_this",
+        "change-this",
+        "replaceme",
+        "replace_me",
+        "replace-me",
+        "placeholder",
+    ];
+    const BEGINNINGS: [&str; 8] = [
+        "<",
+        "[",
+        "{",
+        "your_",
+        "your-",
+        "yourpassword",
+        "mysecretpassword",
+        "secretpassword",
+    ];
+    let lower = secret.to_ascii_lowercase();
+    if KNOWN.contains(&lower.as_str())
+        || PLACEHOLDERS.iter().any(|mark| lower.contains(mark))
+        || BEGINNINGS.iter().any(|mark| lower.starts_with(mark))
+        || secret.eq_ignore_ascii_case(variable)
+    {
+        return true;
+    }
+    if "1234567890".starts_with(&lower) && lower.len() >= 3 {
+        return true;
+    }
+    // `postgres://app:app@db/app`
+    if value.contains(&format!("//{secret}:{secret}@")) {
+        return true;
+    }
+    let is_name = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        name.ends_with("USER")
+            || name.ends_with("USERNAME")
+            || name.ends_with("_DB")
+            || name.ends_with("DATABASE")
+    };
+    service
+        .environment
+        .iter()
+        .filter(|(name, _)| is_name(name))
+        .any(|(_, field)| {
+            field
+                .value
+                .as_deref()
+                .is_some_and(|own| own.eq_ignore_ascii_case(secret))
+        })
+}

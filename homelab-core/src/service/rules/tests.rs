@@ -1,0 +1,733 @@
+//! Each rule fires, and stays silent where one of its conditions does not hold.
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::lab::Lab;
+
+/// What lab.toml says of the project `app`, which every test has.
+const PRODUCTION: &str = "[tiers]\nproduction = ['app']";
+const SANDBOX: &str = "[tiers]\nsandbox = ['app']";
+
+fn lab(services: &str, toml: &str) -> Lab {
+    let compose = format!("name: app\nservices:\n{services}");
+    Lab::from_texts(
+        "home",
+        [("app/compose.yaml", compose.as_str()), ("lab.toml", toml)],
+    )
+}
+
+/// Returns the findings about services that are written as YAML, indented by two.
+fn findings(services: &str, toml: &str) -> Vec<Finding> {
+    lab(services, toml).hygiene()
+}
+
+/// Returns the rules that speak of one service with these lines, and how much each weighs.
+#[track_caller]
+fn about(lines: &[&str]) -> Vec<(&'static str, Severity)> {
+    about_in("", lines)
+}
+
+#[track_caller]
+fn about_in(toml: &str, lines: &[&str]) -> Vec<(&'static str, Severity)> {
+    let body: String = lines.iter().map(|line| format!("    {line}\n")).collect();
+    let findings = findings(&format!("  one:\n{body}"), toml);
+    findings
+        .iter()
+        .map(|finding| (finding.rule().id, finding.severity()))
+        .collect()
+}
+
+const SOCKET: &str = "volumes: ['/var/run/docker.sock:/var/run/docker.sock']";
+
+#[test]
+fn the_engines_socket_weighs_by_what_the_application_is_for() {
+    let rule = "service.docker-socket";
+    assert_eq!(
+        about(&["image: example/unknown:1", SOCKET]),
+        [(rule, Severity::Warning)]
+    );
+    assert_eq!(
+        about(&["image: portainer/portainer-ce:2.33.0", SOCKET]),
+        [(rule, Severity::Note)]
+    );
+    assert_eq!(
+        about(&["image: traefik:v3.6.2", SOCKET]),
+        [(rule, Severity::Warning)]
+    );
+    assert_eq!(about(&["image: tecnativa/docker-socket-proxy:0.4.1", SOCKET]), []);
+    assert_eq!(
+        about(&["image: example/unknown:1", "volumes: ['data:/data']"]),
+        []
+    );
+}
+
+#[test]
+fn the_engines_socket_is_known_by_either_end_and_by_its_folder() {
+    let rule = "service.docker-socket";
+    for mount in [
+        "/run/user/1000/podman/podman.sock:/var/run/engine.sock",
+        "/srv/engine.socket:/var/run/docker.sock:ro",
+        "/var/run:/var/run:ro",
+        "/run/:/run",
+        "/run/podman:/run/podman",
+        "/run/containerd:/run/containerd",
+        "/run/containerd/containerd.sock:/run/containerd.sock",
+    ] {
+        let volumes = format!("volumes: ['{mount}']");
+        assert_eq!(
+            about(&["image: example/unknown:1", &volumes]),
+            [(rule, Severity::Warning)],
+            "{mount}"
+        );
+    }
+    for mount in [
+        "/run/dbus:/run/dbus:ro",
+        "/srv/app.sock:/app.sock",
+        "docker.sock:/data",
+    ] {
+        let volumes = format!("volumes: ['{mount}']");
+        assert_eq!(about(&["image: example/unknown:1", &volumes]), [], "{mount}");
+    }
+}
+
+#[test]
+fn a_read_only_socket_is_told_apart_in_words_only() {
+    let said = |mode: &str| {
+        let volumes = format!(
+            "  one:\n    image: traefik:v3\n    volumes: ['/var/run/docker.sock:/var/run/docker.sock{mode}']\n"
+        );
+        findings(&volumes, "")[0].message().to_owned()
+    };
+    assert!(
+        said(":ro").contains("read-only, which protects the file"),
+        "{}",
+        said(":ro")
+    );
+    assert!(!said("").contains("read-only"), "{}", said(""));
+}
+
+#[test]
+fn a_socket_proxy_is_for_the_machine_itself() {
+    let rule = "service.published-socket-proxy";
+    let image = "image: tecnativa/docker-socket-proxy:0.4.1";
+    assert_eq!(about(&[image, "ports: ['2375:2375']"]), [(rule, Severity::Error)]);
+    assert_eq!(
+        about(&[image, "ports: ['192.0.2.1:2375:2375']"]),
+        [(rule, Severity::Error)]
+    );
+    assert_eq!(about(&[image, "ports: ['127.0.0.1:2375:2375']"]), []);
+    assert_eq!(about(&["image: nginx:1.29", "ports: ['2375:2375']"]), []);
+}
+
+#[test]
+fn all_privileges_are_too_many_but_for_engines() {
+    let rule = "service.privileged";
+    assert_eq!(
+        about(&["image: example/unknown:1", "privileged: true"]),
+        [(rule, Severity::Warning)]
+    );
+    assert_eq!(about(&["image: example/unknown:1", "privileged: false"]), []);
+    assert_eq!(
+        about(&["image: docker:29-dind", "privileged: true"]),
+        [(rule, Severity::Note)]
+    );
+    assert_eq!(
+        about(&["image: rancher/k3s:v1.34", "privileged: true"]),
+        [(rule, Severity::Note)]
+    );
+    assert_eq!(
+        about(&[
+            "image: example/unknown:1",
+            "privileged: true",
+            "pid: host",
+            "cap_add: [SYS_ADMIN]"
+        ]),
+        [(rule, Severity::Warning)],
+        "the rest is part of it"
+    );
+}
+
+#[test]
+fn namespaces_of_the_machine_are_for_what_watches_it() {
+    let rule = "service.host-namespace";
+    let image = "image: example/unknown:1";
+    assert_eq!(about(&[image, "pid: host"]), [(rule, Severity::Warning)]);
+    assert_eq!(about(&[image, "ipc: host"]), [(rule, Severity::Warning)]);
+    assert_eq!(
+        about(&[image, "pid: host", "ipc: host"]),
+        [(rule, Severity::Warning)],
+        "one finding"
+    );
+    assert_eq!(about(&[image, "userns_mode: host"]), [(rule, Severity::Note)]);
+    assert_eq!(
+        about(&[image, "pid: host", "userns_mode: host"]),
+        [(rule, Severity::Warning)]
+    );
+    assert_eq!(about(&[image, "ipc: shareable"]), []);
+    assert_eq!(about(&["image: prom/node-exporter:v1.10.2", "pid: host"]), []);
+    assert_eq!(
+        about(&["image: prom/node-exporter:v1.10.2", "ipc: host"]),
+        [(rule, Severity::Warning)]
+    );
+}
+
+#[test]
+fn capabilities_that_lead_out_of_the_container() {
+    let rule = "service.dangerous-capability";
+    let image = "image: example/unknown:1";
+    for capability in [
+        "ALL",
+        "SYS_ADMIN",
+        "CAP_SYS_ADMIN",
+        "sys_module",
+        "SYS_PTRACE",
+        "SYS_RAWIO",
+        "SYS_BOOT",
+        "DAC_READ_SEARCH",
+        "BPF",
+        "MAC_ADMIN",
+    ] {
+        let line = format!("cap_add: [{capability}]");
+        assert_eq!(
+            about(&[image, &line]),
+            [(rule, Severity::Warning)],
+            "{capability}"
+        );
+    }
+    assert_eq!(
+        about(&[image, "cap_add: [NET_BIND_SERVICE, CHOWN, NET_ADMIN]"]),
+        []
+    );
+    assert_eq!(
+        about(&[image, "cap_add: [SYS_ADMIN, BPF]"]),
+        [(rule, Severity::Warning)],
+        "one finding"
+    );
+}
+
+#[test]
+fn capabilities_that_an_application_is_made_for_are_normal() {
+    let rule = "service.dangerous-capability";
+    let host = "network_mode: host";
+    assert_eq!(
+        about(&["image: example/unknown:1", host, "cap_add: [NET_ADMIN]"]),
+        [(rule, Severity::Warning)]
+    );
+    assert_eq!(
+        about(&["image: tailscale/tailscale:v1.90", host, "cap_add: [NET_ADMIN]"]),
+        []
+    );
+    assert_eq!(
+        about(&[
+            "image: linuxserver/wireguard:1.0.20250521",
+            "cap_add: [NET_ADMIN, SYS_MODULE]"
+        ]),
+        []
+    );
+    assert_eq!(
+        about(&[
+            "image: linuxserver/wireguard:1.0.20250521",
+            "cap_add: [SYS_ADMIN]"
+        ]),
+        [(rule, Severity::Warning)]
+    );
+    assert_eq!(
+        about(&[
+            "image: prom/node-exporter:v1.10.2",
+            "cap_add: [SYS_PTRACE, SYS_RAWIO]"
+        ]),
+        []
+    );
+    assert_eq!(
+        about(&["image: prom/node-exporter:v1.10.2", "cap_add: [SYS_ADMIN]"]),
+        [(rule, Severity::Warning)]
+    );
+}
+
+#[test]
+fn a_bind_mount_is_wrong_for_a_database_in_production() {
+    let rule = ("service.bind-mounted-database", Severity::Warning);
+    let bind = "volumes: ['./db:/var/lib/postgresql/data']";
+    assert_eq!(about_in(PRODUCTION, &["image: postgres:17", bind]), [rule]);
+    assert_eq!(
+        about_in("", &["image: postgres:17", bind]),
+        [],
+        "nobody said that it is production"
+    );
+    assert_eq!(about_in(SANDBOX, &["image: postgres:17", bind]), []);
+    assert_eq!(
+        about_in(
+            PRODUCTION,
+            &["image: postgres:17", "volumes: ['db:/var/lib/postgresql/data']"]
+        ),
+        []
+    );
+    assert_eq!(
+        about_in(
+            PRODUCTION,
+            &["image: nginx:1.29", "volumes: ['./www:/usr/share/nginx/html']"]
+        ),
+        []
+    );
+    assert_eq!(
+        about_in(
+            PRODUCTION,
+            &[
+                "image: postgres:17",
+                "volumes: ['db:/var/lib/postgresql/data', './init.sql:/docker-entrypoint-initdb.d/init.sql']"
+            ]
+        ),
+        [],
+        "a bind mount beside the data"
+    );
+}
+
+#[test]
+fn a_named_volume_can_be_a_folder_or_a_share_in_disguise() {
+    let with_options = |options: &str, toml: &str| {
+        let services = format!(
+            "  db:\n    image: mariadb:11.8\n    volumes: ['data:/var/lib/mysql']\nvolumes:\n  data:\n    driver_opts: {options}\n"
+        );
+        findings(&services, toml)
+            .iter()
+            .map(|finding| finding.message().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let bind = "{type: none, o: 'rw,bind', device: /srv/db}";
+    let nfs = "{type: nfs, o: 'addr=192.0.2.20,rw', device: ':/db'}";
+    assert!(with_options(bind, PRODUCTION)[0].contains("a folder of the machine"));
+    assert!(with_options(nfs, PRODUCTION)[0].contains("a share of another machine"));
+    assert!(with_options(nfs, "").is_empty());
+    assert!(with_options("{type: tmpfs}", PRODUCTION).is_empty());
+}
+
+#[test]
+fn a_databases_data_outlives_its_container() {
+    let rule = ("service.database-without-volume", Severity::Warning);
+    assert_eq!(about(&["image: mariadb:11.8"]), [rule]);
+    assert_eq!(
+        about(&["image: mariadb:11.8", "volumes: ['/var/lib/mysql']"]),
+        [rule]
+    );
+    assert_eq!(
+        about(&["image: mariadb:11.8", "volumes: ['./my.cnf:/etc/mysql/my.cnf']"]),
+        [rule]
+    );
+    assert_eq!(
+        about(&["image: mariadb:11.8", "volumes: ['data:/var/lib/mysql']"]),
+        []
+    );
+    assert_eq!(
+        about(&["image: mariadb:11.8", "volumes: ['data:/var/lib']"]),
+        [],
+        "a folder above"
+    );
+    assert_eq!(
+        about(&["image: mariadb:11.8", "volumes: ['data:/var/lib/mysql/app']"]),
+        [],
+        "a folder below"
+    );
+    assert_eq!(
+        about(&["image: mariadb:11.8", "tmpfs: [/var/lib/mysql]"]),
+        [],
+        "memory is chosen on purpose"
+    );
+    assert_eq!(about(&["image: redis:8"]), [], "a cache");
+    assert_eq!(about_in(SANDBOX, &["image: mariadb:11.8"]), []);
+    assert_eq!(about_in(PRODUCTION, &["image: mariadb:11.8"]), [rule]);
+}
+
+#[test]
+fn a_database_of_which_nobody_knows_the_paths_is_not_judged() {
+    let systems = "[systems.rare]\ncategory = 'database'\nimages = ['me/rare']\n";
+    assert_eq!(about_in(systems, &["image: me/rare:1"]), []);
+    let known =
+        format!("{systems}data = [{{ path = '/rare', class = 'irreplaceable', store = 'embedded' }}]\n");
+    assert_eq!(
+        about_in(&known, &["image: me/rare:1"]),
+        [("service.database-without-volume", Severity::Warning)]
+    );
+}
+
+#[test]
+fn a_file_of_configuration_below_the_data_holds_no_data() {
+    let rule = ("service.database-without-volume", Severity::Warning);
+    let file = "volumes: ['./extra.cnf:/var/lib/mysql/extra.cnf']";
+    assert_eq!(about(&["image: mariadb:11.8", file]), [rule]);
+}
+
+#[test]
+fn postgres_up_to_17_hides_its_data_below_the_mount() {
+    let rule = ("service.database-without-volume", Severity::Warning);
+    let above = "volumes: ['db:/var/lib/postgresql']";
+    assert_eq!(about(&["image: postgres:17.7-alpine", above]), [rule]);
+    assert_eq!(about(&["image: postgres:18", above]), []);
+    assert_eq!(about(&["image: postgres:latest", above]), []);
+    assert_eq!(
+        about(&["image: postgres:17", "volumes: ['db:/var/lib/postgresql/data']"]),
+        []
+    );
+    assert_eq!(
+        about(&["image: postgis/postgis:17-3.5", above]),
+        [],
+        "whose volume is not known"
+    );
+    assert_eq!(
+        about(&[
+            "image: postgres:17",
+            above,
+            "environment: { PGDATA: /var/lib/postgresql/17/main }"
+        ]),
+        [],
+        "it was told to keep it elsewhere"
+    );
+}
+
+#[test]
+fn a_database_that_is_told_where_to_keep_its_data_is_believed() {
+    let rule = ("service.database-without-volume", Severity::Warning);
+    let told = "environment: { PGDATA: /pg/data }";
+    assert_eq!(about(&["image: postgres:17", told, "volumes: ['db:/pg']"]), []);
+    assert_eq!(
+        about(&[
+            "image: postgres:17",
+            told,
+            "volumes: ['db:/var/lib/postgresql/data']"
+        ]),
+        [rule]
+    );
+    assert_eq!(
+        about(&["image: mariadb:11.8", told, "volumes: ['db:/var/lib/mysql']"]),
+        [],
+        "a variable of another database"
+    );
+}
+
+#[test]
+fn secrets_are_slots() {
+    let rule = ("service.literal-secret", Severity::Warning);
+    let image = "image: example/unknown:1";
+    let with = |line: &str| about(&[image, "environment:", &format!("  {line}")]);
+    for line in [
+        "DB_PASSWORD: hqd82nfkw",
+        "API_KEY: hqd82nfkw",
+        "DATABASE_URL: 'postgres://app:hqd82nfkw@db/app'",
+        "ANY_NAME: 'amqp://app:hqd82nfkw@queue'",
+        "DB_PASSWORD: '${UNSET_HERE:-hqd82nfkw}'",
+        "DATABASE_URL: 'postgres://app:hqd82nfkw@${HOST:-db}/app'",
+        "SLACK_WEBHOOK_URL: 'https://hooks.example.com/services/T0/a1b2c3d4e5f6g7h8i9j0k1'",
+    ] {
+        assert_eq!(with(line), [rule], "{line}");
+    }
+    for line in [
+        "DB_PASSWORD: ''",
+        "DB_PASSWORD: abc",
+        "DB_PASSWORD: ${DB_PASSWORD}",
+        "DB_PASSWORD_FILE: /run/secrets/db",
+        "DB_PASSWORD: /run/secrets/db",
+        "DB_PASSWORD: $$OTHER",
+        "ALLOW_EMPTY_PASSWORD: 'yes'",
+        "SECRET: 'true'",
+        "TZ: Europe/Vienna",
+        "DATABASE_URL: 'postgres://app@db/app'",
+        "DATABASE_URL: 'postgres://app:${DB_PASSWORD}@db/app'",
+        "WEBHOOK_URL: 'https://flows.example.com/'",
+        "API_KEY_RATE_LIMIT: 60/minute",
+        "AUTH_HTPASSWD_REALM: mine-alone",
+        "PASSWORD_HINT: the name of the dog",
+        "DB_PASSWORD: '\"\"'",
+    ] {
+        assert_eq!(with(line), [], "{line}");
+    }
+}
+
+#[test]
+fn a_slot_that_has_its_value_from_env_is_right() {
+    let compose = "services: { one: { image: 'example/unknown:1', environment: { DB_PASSWORD: '${DB_PASSWORD:-hqd82nfkw}' } } }";
+    let files = |env: &'static str| [("app/compose.yaml", compose), ("app/.env", env)];
+    assert!(
+        Lab::from_texts("home", files("DB_PASSWORD=longer-and-mine"))
+            .hygiene()
+            .is_empty()
+    );
+    let findings = Lab::from_texts("home", files("OTHER=1")).hygiene();
+    assert!(
+        findings[0].evidence()[0].text().contains("default of a variable"),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn a_variable_of_env_file_is_where_it_belongs() {
+    let files = |name: &'static str| {
+        let compose = "services: { one: { image: 'example/unknown:1', env_file: [app.env] } }";
+        [("app/compose.yaml", compose), (name, "DB_PASSWORD=hqd82nfkw")]
+    };
+    assert!(Lab::from_texts("home", files("app/app.env")).hygiene().is_empty());
+}
+
+#[test]
+fn a_secret_is_in_no_finding() {
+    let services = "  one:\n    image: example/unknown:1\n    environment: { DB_PASSWORD: hqd82nfkw, URL_A: 'x://u:hqd82nfkw@h', ADMIN_PASSWORD: changeme }\n";
+    let findings = findings(services, "");
+    assert_eq!(findings.len(), 2);
+    for finding in &findings {
+        let said = format!("{finding} {} {:?}", finding.fix(), finding.evidence());
+        assert!(
+            !said.contains("hqd82nfkw") && !said.contains("changeme"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn one_password_of_an_application_and_its_database_is_one_finding() {
+    let services = "  app:\n    image: example/unknown:1\n    environment: { DB_PASSWORD: hqd82nfkw }\n  \
+                    db:\n    image: postgres:17\n    environment: { POSTGRES_PASSWORD: hqd82nfkw }\n    volumes: ['db:/var/lib/postgresql/data']\n";
+    let findings = findings(services, "");
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].evidence().len(), 2);
+    assert!(matches!(findings[0].subject(), Subject::Project(name) if name.as_str() == "app"));
+}
+
+#[test]
+fn passwords_that_everybody_knows() {
+    let rule = "service.default-password";
+    let image = "image: example/unknown:1";
+    let with = |line: &str, ports: &str| {
+        about(&[
+            image,
+            ports,
+            "environment:",
+            "  POSTGRES_USER: nextcloud",
+            &format!("  {line}"),
+        ])
+    };
+    for value in [
+        "changeme",
+        "CHANGE_ME_PLEASE",
+        "admin",
+        "12345678",
+        "your-secret-here",
+        "<password>",
+        "Nextcloud",
+        "dev-only-change-me",
+        "'[the-password]'",
+        "db_password",
+        "'${UNSET_HERE:-changeme}'",
+    ] {
+        let line = format!("DB_PASSWORD: {value}");
+        assert_eq!(
+            with(&line, "ports: ['80:80']"),
+            [(rule, Severity::Warning)],
+            "{value}"
+        );
+        assert_eq!(with(&line, "expose: ['80']"), [(rule, Severity::Note)], "{value}");
+        assert_eq!(
+            with(&line, "network_mode: host"),
+            [(rule, Severity::Warning)],
+            "{value}"
+        );
+    }
+    assert_eq!(
+        with("URL_A: 'postgres://app:app@db/app'", "ports: ['80:80']"),
+        [(rule, Severity::Warning)]
+    );
+    assert_eq!(with("OTHER: changeme", "ports: ['80:80']"), []);
+    assert_eq!(with("DB_PASSWORD: '12'", "ports: ['80:80']"), []);
+    let from_env = [
+        (
+            "app/compose.yaml",
+            "services: { one: { image: 'example/unknown:1', ports: ['80:80'], environment: { DB_PASSWORD: '${P}' } } }",
+        ),
+        ("app/.env", "P=changeme"),
+    ];
+    assert_eq!(
+        Lab::from_texts("home", from_env).hygiene()[0].rule().id,
+        rule,
+        "wherever it stands"
+    );
+}
+
+const PHOTOS: &str = "  photos:\n    image: ghcr.io/immich-app/immich-server:v2\n";
+const PASSWORDS: &str = "  vault:\n    image: vaultwarden/server:1.34.3\n";
+
+#[test]
+fn unrelated_applications_have_files_of_their_own() {
+    let rules = |services: String| -> Vec<&'static str> {
+        findings(&services, "")
+            .iter()
+            .map(|finding| finding.rule().id)
+            .collect()
+    };
+    let rule = "service.unrelated-applications";
+    assert_eq!(rules(format!("{PHOTOS}{PASSWORDS}")), [rule]);
+    assert!(rules(PHOTOS.to_owned()).is_empty());
+    let silent = [
+        (
+            "waits for the other",
+            format!("{PHOTOS}    depends_on: [vault]\n{PASSWORDS}"),
+        ),
+        (
+            "names the other",
+            format!("{PHOTOS}    environment: {{ OTHER: 'http://vault:80/' }}\n{PASSWORDS}"),
+        ),
+        (
+            "names its container",
+            format!("{PHOTOS}    command: [--with, vw-1]\n{PASSWORDS}    container_name: vw-1\n"),
+        ),
+        (
+            "shares a volume",
+            format!("{PHOTOS}    volumes: ['data:/a']\n{PASSWORDS}    volumes: ['data:/b']\n"),
+        ),
+        (
+            "shares a folder",
+            format!("{PHOTOS}    volumes: ['/srv/all/photos:/a']\n{PASSWORDS}    volumes: ['/srv/all:/b']\n"),
+        ),
+        (
+            "borrows its network",
+            format!("{PHOTOS}    network_mode: service:vault\n{PASSWORDS}"),
+        ),
+        (
+            "has one purpose",
+            "  shows:\n    image: jellyfin/jellyfin:10.11\n  series:\n    image: linuxserver/sonarr:4.0.16\n"
+                .to_owned(),
+        ),
+        (
+            "serves it",
+            format!("{PHOTOS}  grafana:\n    image: grafana/grafana:12.3.0\n"),
+        ),
+        (
+            "is not known",
+            format!("{PHOTOS}  other:\n    image: example/unknown:1\n"),
+        ),
+    ];
+    for (why, services) in silent {
+        assert_eq!(rules(services), Vec::<&str>::new(), "{why}");
+    }
+    let loud = [
+        (
+            "a longer name",
+            format!("{PHOTOS}    environment: {{ OTHER: 'http://vault-of-mine/' }}\n{PASSWORDS}"),
+        ),
+        (
+            "the clock of the machine",
+            format!(
+                "{PHOTOS}    volumes: ['/etc/localtime:/etc/localtime']\n{PASSWORDS}    volumes: ['/etc/localtime:/etc/localtime']\n"
+            ),
+        ),
+        (
+            "a folder beside",
+            format!(
+                "{PHOTOS}    volumes: ['/srv/photos:/a']\n{PASSWORDS}    volumes: ['/srv/photos-old:/b']\n"
+            ),
+        ),
+    ];
+    for (why, services) in loud {
+        assert_eq!(rules(services), [rule], "{why}");
+    }
+}
+
+#[test]
+fn one_maker_joins_and_a_packer_does_not() {
+    let systems = "[systems.mine]\ncategory = 'photos'\nimages = ['me/photos']\n\
+                   [systems.too]\ncategory = 'passwords'\nimages = ['me/vault']\n";
+    let of_one = "  a:\n    image: me/photos:1\n  b:\n    image: me/vault:1\n";
+    assert!(findings(of_one, systems).is_empty());
+    let of_two = "  a:\n    image: me/photos:1\n  b:\n    image: vaultwarden/server:1.34.3\n";
+    assert_eq!(
+        findings(of_two, systems)[0].rule().id,
+        "service.unrelated-applications"
+    );
+    let packed =
+        "  a:\n    image: linuxserver/nextcloud:32.0.2\n  b:\n    image: linuxserver/sonarr:4.0.16\n";
+    assert_eq!(
+        findings(packed, "")[0].rule().id,
+        "service.unrelated-applications"
+    );
+}
+
+#[test]
+fn the_projects_own_folder_joins_nothing() {
+    let both = format!("{PHOTOS}    volumes: ['.:/a']\n{PASSWORDS}    volumes: ['./data:/b']\n");
+    assert_eq!(findings(&both, "")[0].rule().id, "service.unrelated-applications");
+    let kinds = format!("{PHOTOS}    volumes: ['/srv:/a']\n{PASSWORDS}    tmpfs: [/srv]\n");
+    assert_eq!(
+        findings(&kinds, "")[0].rule().id,
+        "service.unrelated-applications"
+    );
+}
+
+#[test]
+fn hardening_names_each_lack_and_nothing_else() {
+    let rules = |lines: &[&str]| -> Vec<&'static str> {
+        let body: String = lines.iter().map(|line| format!("    {line}\n")).collect();
+        let lab = lab(&format!("  one:\n    image: nginx:1.29\n{body}"), "");
+        assert!(lab.hygiene().is_empty(), "hardening is asked for apart");
+        lab.hardening().iter().map(|finding| finding.rule().id).collect()
+    };
+    let whole = [
+        "read_only: true",
+        "cap_drop: [all]",
+        "mem_limit: 1g",
+        "security_opt: ['no-new-privileges:true']",
+        "user: '1000:1000'",
+    ];
+    let names = [
+        "hardening.read-only",
+        "hardening.capabilities",
+        "hardening.limits",
+        "hardening.new-privileges",
+        "hardening.root-user",
+    ];
+    assert_eq!(rules(&whole), Vec::<&str>::new());
+    assert_eq!(rules(&[]), names);
+    for (lacking, name) in names.into_iter().enumerate() {
+        let lines: Vec<&str> = whole
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != lacking)
+            .map(|(_, line)| *line)
+            .collect();
+        assert_eq!(rules(&lines), [name]);
+    }
+    for (lacking, wrong) in [
+        (0, "read_only: false"),
+        (1, "cap_drop: [NET_RAW]"),
+        (3, "security_opt: ['no-new-privileges:false']"),
+        (4, "user: root"),
+        (4, "user: '0:0'"),
+        (4, "environment: { PUID: 0 }"),
+    ] {
+        let mut lines = whole;
+        lines[lacking] = wrong;
+        assert_eq!(rules(&lines), [names[lacking]], "{wrong}");
+    }
+    for (at, right) in [
+        (3, "security_opt: [no-new-privileges]"),
+        (4, "environment: { PUID: 1000 }"),
+    ] {
+        let mut lines = whole;
+        lines[at] = right;
+        assert_eq!(rules(&lines), Vec::<&str>::new(), "{right}");
+    }
+}
+
+#[test]
+fn a_project_on_two_machines_is_judged_once() {
+    let lab = Lab::from_texts(
+        "home",
+        [
+            (
+                "app/compose.yaml",
+                "name: app\nservices: { one: { image: 'nginx:1.29', privileged: true } }",
+            ),
+            (
+                "instance.toml",
+                "[hosts.a]\n[hosts.b]\n[projects.app]\nhosts = ['a', 'b']",
+            ),
+        ],
+    );
+    let findings = lab.hygiene();
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].service().expect("a service").to_string(), "app/one");
+}
