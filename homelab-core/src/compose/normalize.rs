@@ -111,7 +111,7 @@ pub(super) fn validate(root: &mut Map, problems: &mut Vec<Problem>) {
                     .and_then(Node::as_text)
                     .is_none_or(|text| text.parse::<std::net::IpAddr>().is_ok());
                 if !right && let Some(node) = host_ip {
-                    let message = format!("`{}` is no address", node.as_text().unwrap_or(""));
+                    let message = format!("`{}` is no address", node.written());
                     problems.push(Problem::new(&rules::INVALID_VALUE, &node.span, message));
                 }
                 right
@@ -408,6 +408,18 @@ fn service(service: &mut Map, span: &Span, directory: &str, lookup: &dyn Fn(&str
     }
     if let Some(environment) = service.get_mut("environment") {
         fill(environment, lookup, true);
+    }
+    for item in service
+        .get_mut("volumes")
+        .and_then(Node::as_list_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(target) = item.as_map_mut().and_then(|map| map.get_mut("target"))
+            && let Some(text) = target.as_text().filter(|text| !text.is_empty())
+        {
+            target.value = Value::Text(clean(text).into());
+        }
     }
     let mut implied: Vec<(String, Span, Option<bool>)> = Vec::new();
     if let Some(links) = service.get("links").and_then(Node::as_list) {
