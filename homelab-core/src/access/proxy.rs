@@ -13,7 +13,7 @@ use std::rc::Rc;
 use super::files::Files;
 use super::path::{Guard, Path, PathKind, Unknown, UnknownKind, Zones};
 use super::spread::{Source, Spreads};
-use super::topology::{Namespace, NetIndex, NodeIndex, Topology};
+use super::topology::{Listener, Namespace, NetIndex, NodeIndex, Topology};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::view::Reach;
@@ -93,7 +93,7 @@ pub(super) struct Route {
 /// A route out of a proxy's configuration file.
 struct FileRoute {
     proxy: NodeIndex,
-    port: u16,
+    target: Listener,
     evidence: Evidence,
 }
 
@@ -209,14 +209,14 @@ impl Proxies {
                 evidence: unseen.evidence,
             });
         }
-        for (target, port, evidence) in found.routes {
-            if target != index {
+        for (target, evidence) in found.routes {
+            if target.node != index {
                 let route = FileRoute {
                     proxy: index,
-                    port,
+                    target,
                     evidence,
                 };
-                self.file_routes.entry(target).or_default().push(route);
+                self.file_routes.entry(target.node).or_default().push(route);
             }
         }
     }
@@ -324,11 +324,12 @@ impl Proxies {
             );
             let proxy = topology.nodes[route.proxy].id;
             for one in &ingress {
-                let path = one.path(format!("`{proxy}` -> {}", route.port), Some(route.port));
-                found.push(
-                    path.with(route.evidence.clone())
-                        .with_all(one.evidence.iter().cloned()),
-                );
+                let port = route.target.port;
+                let path = one
+                    .path(format!("`{proxy}` -> {port}"), Some(port))
+                    .with(route.evidence.clone())
+                    .with_all(one.evidence.iter().cloned());
+                found.push(route.target.path(path));
             }
         }
         let opted_out = traefik::opts_out(&topology.nodes[node]);
