@@ -479,3 +479,60 @@ fn rule_pages_are_current() {
         );
     }
 }
+
+#[test]
+fn what_could_not_be_read_is_said_whatever_is_selected() {
+    let broken = lab("services: [\n", "[rules]\ncompose = false\n");
+    for rules in ["access", "all,-compose", "service,-all", ""] {
+        let selection: Selection = rules.parse().expect("known rules");
+        let report = broken.audit_with(&now(), &selection);
+        assert!(
+            ids(&report).contains(&"compose.syntax"),
+            "{rules}: {:?}",
+            ids(&report)
+        );
+    }
+    let off: Selection = "access,-compose.syntax".parse().expect("known rules");
+    assert!(!ids(&broken.audit_with(&now(), &off)).contains(&"compose.syntax"));
+    let other: Selection = "access".parse().expect("a known group");
+    assert_eq!(
+        ids(&lab(PRIVILEGED, "[rulez]\n").audit_with(&now(), &other)),
+        [""; 0],
+        "other mistakes are as selected"
+    );
+}
+
+#[test]
+fn a_folder_without_any_service_is_said_to_be_one() {
+    let empty = Lab::from_texts("home", [("notes.md", "# Notes\n")]);
+    let only: Selection = "access".parse().expect("a known group");
+    let report = empty.audit_with(&now(), &only);
+    assert_eq!(ids(&report), ["lab.nothing-declared"]);
+    assert!(report.to_string().contains("no Compose file"), "{report}");
+    assert_eq!(report.exit_code(Severity::Warning), 0);
+    assert_eq!(ids(&lab(PRIVILEGED, "").audit_with(&now(), &only)), [""; 0]);
+}
+
+#[test]
+fn a_comment_above_a_service_accepts_what_is_inside_it() {
+    let two = "services:
+  one:
+    image: nginx:1.29
+    privileged: true
+  ALLOW
+  two:
+    image: nginx:1.29
+    restart: always
+    privileged: true
+  three:
+    image: nginx:1.29
+    privileged: true
+";
+    let report = lab(&two.replace("ALLOW", ALLOW), "").audit(&now());
+    assert_eq!(ids(&report), ["service.privileged"; 2]);
+    let [suppressed] = report.suppressed() else {
+        panic!("{:?}", report.suppressed());
+    };
+    let accepted = suppressed.finding.service().map(|id| id.service().as_str());
+    assert_eq!(accepted, Some("two"));
+}
