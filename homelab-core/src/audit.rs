@@ -124,6 +124,9 @@ impl Lab {
         }
         findings.extend(switches.unknown());
         findings.retain(|finding| switches.is_on(finding.rule()));
+        findings
+            .iter_mut()
+            .for_each(|finding| self.unsaid().clear_finding(finding));
         let (mut findings, suppressed) = suppress::suppress(self, seen.at(), &switches, findings);
         // Those about comments were made since.
         findings.retain(|finding| switches.is_on(finding.rule()));

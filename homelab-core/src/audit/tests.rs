@@ -536,3 +536,61 @@ fn a_comment_above_a_service_accepts_what_is_inside_it() {
     let accepted = suppressed.finding.service().map(|id| id.service().as_str());
     assert_eq!(accepted, Some("two"));
 }
+
+/// Each value stands where a judge quotes it: a port that is none, a host name, a network, an image's tag, a limit.
+#[test]
+fn a_secret_value_is_in_no_output() {
+    let compose = "services:
+  proxy:
+    image: traefik:v3.6.2
+    command: [--providers.docker, --entrypoints.web.address=:80]
+    ports: ['80:80', '${TOKEN}:90']
+    volumes: ['/var/run/docker.sock:/var/run/docker.sock']
+    networks: [edge]
+  web:
+    image: 'example/web:${TOKEN}'
+    mem_limit: ${API_KEY}
+    cap_add: [SYS_ADMIN]
+    networks: [edge]
+    expose: ['${PIN}']
+    labels:
+      traefik.http.routers.web.rule: Host(`${TOKEN}.example.net`) || Host(`${API_KEY}.example.org`)
+networks:
+  edge:
+    name: net-${TOKEN}
+";
+    let env = "TOKEN=SecretValueA\nAPI_KEY=SecretValueB\nPIN=4711\n";
+    let toml = "[slots.TOKEN]\nsecret = true\n[slots.API_KEY]\nsecret = true\n[slots.PIN]\nsecret = true\n";
+    for toml in [toml, ""] {
+        let lab = Lab::from_texts(
+            "home",
+            [
+                ("app/compose.yaml", compose),
+                ("app/.env", env),
+                ("lab.toml", toml),
+            ],
+        );
+        let report = lab.audit(&now());
+        let exposures: Vec<String> = lab.exposures(&now()).iter().map(ToString::to_string).collect();
+        let said: Vec<String> = lab
+            .diagnostics()
+            .iter()
+            .map(|finding| format!("{finding:?}"))
+            .collect();
+        let outputs = [
+            report.to_string(),
+            report.to_json(),
+            report.to_sarif(),
+            report.to_markdown(),
+            report.to_html(),
+            exposures.join("\n"),
+            said.join("\n"),
+        ];
+        for output in &outputs {
+            let lower = output.to_ascii_lowercase();
+            assert!(!lower.contains("secretvalue"), "{output}");
+            assert!(toml.is_empty() || !lower.contains("4711"), "{output}");
+        }
+        assert!(outputs[1].contains("${TOKEN}.example.net"), "{}", outputs[1]);
+    }
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::discover::{Because, Found, discover};
+use super::unsaid::Unsaid;
 use super::{Entry, Inner, Instance, Lab, LabFile, Manifest, Pattern, check, in_words, rules, slot};
 use crate::compose::{Project, ResolveOptions, quadlet};
 use crate::error::Result;
@@ -92,6 +93,10 @@ pub(super) fn build(
     let manifest = Manifest::new(files, &pattern, |path| {
         compose.contains(path) && (path.ends_with(".yaml") || path.ends_with(".yml"))
     });
+    let unsaid = Unsaid::new(&pattern, &projects);
+    diagnostics
+        .iter_mut()
+        .for_each(|finding| unsaid.clear_finding(finding));
     Lab(Arc::new(Inner {
         name,
         root,
@@ -102,6 +107,7 @@ pub(super) fn build(
         manifest,
         catalog: OnceLock::new(),
         diagnostics,
+        unsaid,
     }))
 }
 
