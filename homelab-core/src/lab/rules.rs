@@ -108,8 +108,8 @@ rules! {
         "The rest of the lab has a history; this file would be lost with the disk.",
         "Run `git add` for it and commit it.";
     COMMITTED_ENVIRONMENT = "lab.committed-environment", VersionedConfiguration, Error,
-        "a `.env` file is under version control",
-        "It holds the values of this lab alone, mostly passwords; whoever gets the repository has them, also from its history.",
+        "a file of private values is under version control",
+        "A `.env` or instance.toml holds the values of this lab alone, mostly passwords; whoever gets the repository has them, also from its history.",
         "Run `git rm --cached` for it, list it in `.gitignore`, and change the secrets that it holds.";
     NO_REMOTE = "lab.no-remote", VersionedConfiguration, Note,
         "the repository has no remote",
