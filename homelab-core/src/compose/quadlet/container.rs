@@ -40,6 +40,7 @@ impl Reading<'_> {
             pid: None,
             ipc: None,
             uts: None,
+            cgroup: None,
             userns_mode: named.field("UserNS"),
             user: named.field("User"),
             cap_add: split(unit, section, "AddCapability"),

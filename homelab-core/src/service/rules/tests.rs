@@ -162,11 +162,72 @@ fn namespaces_of_the_machine_are_for_what_watches_it() {
         about(&[image, "pid: host", "userns_mode: host"]),
         [(rule, Severity::Warning)]
     );
+    let all = "pid: host\n    ipc: host\n    uts: host\n    cgroup: host\n    userns_mode: host\n";
+    let said = findings(&format!("  one:\n    {image}\n    {all}"), "");
+    assert_eq!(said.len(), 1);
+    assert_eq!(
+        said[0].message(),
+        "`unknown` shares the machine's processes, shared memory, host name, control groups and users"
+    );
+    assert_eq!(about(&[image, "uts: host"]), [(rule, Severity::Note)]);
+    assert_eq!(about(&[image, "cgroup: host"]), [(rule, Severity::Note)]);
     assert_eq!(about(&[image, "ipc: shareable"]), []);
     assert_eq!(about(&["image: prom/node-exporter:v1.10.2", "pid: host"]), []);
     assert_eq!(
         about(&["image: prom/node-exporter:v1.10.2", "ipc: host"]),
         [(rule, Severity::Warning)]
+    );
+}
+
+#[test]
+fn folders_of_the_machine_are_for_the_machine() {
+    let rule = "service.host-folder";
+    let mounted =
+        |image: &str, mounts: &str| about(&[&format!("image: {image}"), &format!("volumes: [{mounts}]")]);
+    let (unknown, watcher) = ("example/unknown:1", "prom/node-exporter:v1.10.2");
+    for mounts in [
+        "'/:/host'",
+        "'/:/host:ro'",
+        "'/etc:/etc'",
+        "'/etc/:/x:ro'",
+        "'/dev:/dev'",
+        "'/root/.ssh:/x:ro'",
+        "'/usr:/x', '/boot:/y'",
+        "'/var/lib/docker:/x:ro'",
+    ] {
+        assert_eq!(mounted(unknown, mounts), [(rule, Severity::Warning)], "{mounts}");
+    }
+    for mounts in [
+        "'/etc/localtime:/etc/localtime:ro'",
+        "'/dev/dri:/dev/dri'",
+        "'/proc:/x:ro'",
+        "'./etc:/etc'",
+        "'etc:/etc'",
+        "'${HERE}/etc:/etc'",
+        "'/srv/media:/media'",
+    ] {
+        assert!(
+            mounted(unknown, mounts).iter().all(|(id, _)| *id != rule),
+            "{mounts}"
+        );
+    }
+    assert_eq!(mounted(watcher, "'/:/host:ro', '/proc:/p:ro'"), []);
+    assert_eq!(mounted(watcher, "'/:/host'"), [(rule, Severity::Warning)]);
+    let said = findings(
+        "  one: {image: 'example/unknown:1', volumes: ['/:/a:ro', '/etc:/b']}",
+        "",
+    );
+    assert_eq!(
+        said[0].message(),
+        "`unknown` has the machine's `/`, read-only and `/etc`"
+    );
+    assert_eq!(
+        about(&[
+            "image: example/unknown:1",
+            "privileged: true",
+            "volumes: ['/:/host']"
+        ]),
+        [("service.privileged", Severity::Warning)]
     );
 }
 
