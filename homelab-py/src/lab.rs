@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use homelab_core as core;
-use homelab_core::lab::InitOptions;
 use homelab_core::name::ServiceId;
 use jiff::Timestamp;
 use pyo3::prelude::*;
@@ -16,6 +15,7 @@ use crate::error::Result;
 use crate::finding::{Finding, Report};
 use crate::observed::Observed;
 use crate::plan::Plan;
+use crate::query::Posture;
 use crate::runtime::work;
 
 /// What is wanted, from files: any folder with Compose files in it. Immutable.
@@ -117,45 +117,19 @@ impl Lab {
         Ok(Report(work(py, move || lab.audit_with(&seen, &selection))?))
     }
 
-    /// Returns the plan that writes a commented lab.toml and instance.toml where they are absent.
-    ///
-    /// `id` is the lab's random id, made if not given; `host` and `interfaces` (from names to addresses such as
-    /// `192.0.2.10/24`) are the machine as somebody has seen it.
-    #[pyo3(signature = (seen=None, *, id=None, host=None, interfaces=None))]
-    fn plan_init(
-        &self,
-        py: Python<'_>,
-        seen: Option<&Observed>,
-        id: Option<String>,
-        host: Option<&str>,
-        interfaces: Option<BTreeMap<String, Vec<String>>>,
-    ) -> Result<Plan> {
-        let mut options = InitOptions::new(id.unwrap_or_else(core::lab::random_id));
-        if let Some(host) = host {
-            options = options.with_host(
-                host.parse().map_err(invalid)?,
-                None,
-                interfaces
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|(name, addresses)| {
-                        let addresses: Result<Vec<_>> = addresses
-                            .iter()
-                            .map(|text| text.parse().map_err(invalid))
-                            .collect();
-                        Ok((name, addresses?))
-                    })
-                    .collect::<Result<Vec<_>>>()?,
-            );
-        }
+    /// Returns the state of the lab in one record, for a first screen.
+    #[pyo3(signature = (seen=None))]
+    fn posture(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Posture> {
         let (lab, seen) = (self.0.clone(), seen_or_now(seen));
-        Ok(Plan(work(py, move || {
-            let exposures = lab.exposures(&seen);
-            let reaches = exposures
-                .iter()
-                .map(|exposure| (exposure.id().clone(), exposure.reach()));
-            lab.plan_init(&options.with_reaches(reaches))
-        })?))
+        Ok(Posture(work(py, move || lab.posture(&seen))?))
+    }
+
+    /// Returns the plan that writes a commented lab.toml and instance.toml where they are absent, made of what the files
+    /// hold and of the machine that was seen.
+    #[pyo3(signature = (seen=None))]
+    fn plan_init(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        Ok(Plan(work(py, move || lab.plan_init(&seen))?))
     }
 
     fn __repr__(&self) -> String {
@@ -165,10 +139,6 @@ impl Lab {
             self.0.name()
         )
     }
-}
-
-fn invalid(error: impl std::error::Error) -> crate::error::Failed {
-    core::Error::new(core::ErrorKind::Invalid, format!("read the machine: {error}")).into()
 }
 
 /// One service on one machine.

@@ -11,6 +11,7 @@ mod finding;
 mod lab;
 mod observed;
 mod plan;
+mod query;
 mod runtime;
 mod world;
 
@@ -32,9 +33,11 @@ mod _native {
     #[pymodule_export]
     use crate::lab::{Lab, Service};
     #[pymodule_export]
-    use crate::observed::{Checkout, Interrupted, Observed, Worktree};
+    use crate::observed::{Checkout, Interrupted, Machine, Observed, Worktree};
     #[pymodule_export]
     use crate::plan::{Outcome, Plan};
+    #[pymodule_export]
+    use crate::query::{Posture, Query};
     #[pymodule_export]
     use crate::world::{Events, Operation, World};
     use pyo3::prelude::*;

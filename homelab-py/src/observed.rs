@@ -1,11 +1,14 @@
 //! `Observed`: everything that was seen, and when.
 
+use std::collections::BTreeMap;
+
 use homelab_core as core;
 use homelab_core::observed;
 use jiff::Timestamp;
 use pyo3::prelude::*;
 
 use crate::convert::or_now;
+use crate::error::Result;
 use crate::plan::Plan;
 
 /// Everything that was seen, and when. Immutable; what was not looked at is absent.
@@ -26,6 +29,24 @@ impl Observed {
     #[getter]
     fn at(&self) -> Timestamp {
         self.0.at()
+    }
+
+    /// Returns the observation as of another moment: the judges take this one as now.
+    #[pyo3(signature = (at, /))]
+    fn with_at(&self, at: Timestamp) -> Self {
+        Observed(self.0.clone().with_at(at))
+    }
+
+    /// The machine that the observation was made on, if it was looked at.
+    #[getter]
+    fn machine(&self) -> Option<Machine> {
+        self.0.machine().map(|seen| Machine(seen.value().clone()))
+    }
+
+    /// Returns the observation with this as the machine that it was made on.
+    #[pyo3(signature = (machine, /))]
+    fn with_machine(&self, machine: &Machine) -> Self {
+        Observed(self.0.clone().with_machine(machine.0.clone()))
     }
 
     /// The version control state of the lab's folder, if it was looked at.
@@ -54,6 +75,9 @@ impl Observed {
 
     fn __repr__(&self) -> String {
         let mut parts = vec![format!("<Observed at {}", self.0.at())];
+        if self.0.machine().is_some() {
+            parts.push("machine".into());
+        }
         if self.0.worktree().is_some() {
             parts.push("worktree".into());
         }
@@ -62,6 +86,60 @@ impl Observed {
         }
         parts.join(", ") + ">"
     }
+}
+
+/// The machine that an observation was made on: what it calls itself, and where others find it.
+#[pyclass(frozen, module = "homelab")]
+pub(crate) struct Machine(observed::Machine);
+
+#[pymethods]
+impl Machine {
+    /// Returns a machine of this name; interfaces are a dictionary from names to addresses such as `192.0.2.10/24`.
+    #[new]
+    #[pyo3(signature = (name, *, interfaces=None))]
+    fn new(name: &str, interfaces: Option<BTreeMap<String, Vec<String>>>) -> Result<Self> {
+        let mut machine = observed::Machine::new(name.parse().map_err(invalid)?);
+        for (name, addresses) in interfaces.unwrap_or_default() {
+            let addresses: core::Result<Vec<_>> = addresses
+                .iter()
+                .map(|text| text.parse().map_err(invalid))
+                .collect();
+            machine = machine.with_interface(name, addresses?);
+        }
+        Ok(Machine(machine))
+    }
+
+    /// Its name.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name().as_str()
+    }
+
+    /// Its interfaces, each with its addresses.
+    #[getter]
+    fn interfaces(&self) -> BTreeMap<String, Vec<String>> {
+        let texts = |(name, addresses): &(String, Vec<_>)| {
+            (name.clone(), addresses.iter().map(ToString::to_string).collect())
+        };
+        self.0.interfaces().iter().map(texts).collect()
+    }
+
+    /// Shows its name alone: addresses are private.
+    fn __repr__(&self) -> String {
+        format!("Machine({:?})", self.0.name().as_str())
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    fn __hash__(&self) -> u64 {
+        crate::convert::hash(&self.0.name())
+    }
+}
+
+fn invalid(error: impl std::error::Error) -> core::Error {
+    core::Error::new(core::ErrorKind::Invalid, format!("read the machine: {error}"))
 }
 
 /// Which of the lab's files are under version control, and how.

@@ -67,21 +67,19 @@ pub(crate) fn work<T: Send + 'static>(
             // Nobody may be waiting any more.
             let _ = sender.send(work());
         })?;
-    wait(py, receiver)
+    wait(py, receiver, || ())
 }
 
-/// Waits for what the runtime does, without Python's lock. After Ctrl-C it is dropped.
+/// Waits for what the runtime does, without Python's lock. After Ctrl-C it is dropped, and so told to stop.
 pub(crate) fn block<T: Send + 'static>(
     py: Python<'_>,
     future: impl Future<Output = T> + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = sync_channel(1);
-    let task = Task(runtime()?.spawn(async move {
+    let task = runtime()?.spawn(async move {
         let _ = sender.send(future.await);
-    }));
-    let result = wait(py, receiver);
-    drop(task);
-    result
+    });
+    wait(py, receiver, || task.abort())
 }
 
 /// Lets the runtime do it while a coroutine waits. It is dropped when the coroutine is cancelled.
@@ -89,7 +87,7 @@ pub(crate) async fn spawn<T: Send + 'static>(future: impl Future<Output = T> + S
     Task(runtime()?.spawn(future)).await
 }
 
-fn wait<T: Send>(py: Python<'_>, mut receiver: Receiver<T>) -> Result<T> {
+fn wait<T: Send>(py: Python<'_>, mut receiver: Receiver<T>, stop: impl FnOnce()) -> Result<T> {
     loop {
         // A receiver may be moved between threads, not shared: so it goes in and comes out again.
         let (back, received) = py.detach(move || {
@@ -99,7 +97,14 @@ fn wait<T: Send>(py: Python<'_>, mut receiver: Receiver<T>) -> Result<T> {
         receiver = back;
         match received {
             Ok(value) => return Ok(value),
-            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(interrupt) = py.check_signals() {
+                    stop();
+                    // The other end is gone once all is told to stop: the process may be about to end.
+                    let _ = py.detach(move || receiver.recv_timeout(2 * LOOK));
+                    return Err(interrupt.into());
+                }
+            }
             Err(RecvTimeoutError::Disconnected) => return Err(broken()),
         }
     }

@@ -17,38 +17,53 @@ use crate::observed::Observed;
 use crate::plan::{Outcome, Plan};
 use crate::runtime::{block, runtime, spawn};
 
-/// What plans are applied to, and observations are made of.
+/// What plans are applied to, and observations are made of: connected to a lab, which it looks at unless told another.
 #[pyclass(frozen, module = "homelab._native")]
-pub(crate) struct World(core::World);
+pub(crate) struct World {
+    world: core::World,
+    lab: core::Lab,
+}
+
+async fn connected(lab: core::Lab, state: Option<FilePath>) -> World {
+    let world = core::World::connect(&lab).await;
+    let world = match state {
+        Some(state) => world.with_state(state.0),
+        None => world,
+    };
+    World { world, lab }
+}
+
+impl World {
+    fn observing(&self, lab: Option<&Lab>) -> impl Future<Output = Observed> + Send + 'static {
+        let (world, lab) = (self.world.clone(), lab.map_or(&self.lab, |lab| &lab.0).clone());
+        async move { Observed(world.observe(&lab).await) }
+    }
+}
 
 #[pymethods]
 impl World {
-    #[new]
-    #[pyo3(signature = (lab, state=None))]
-    fn new(lab: &Lab, state: Option<FilePath>) -> Result<Self> {
-        // Begun here, so that a forked process is told before it relies on it.
-        runtime()?;
-        let world = core::World::files(lab.0.root());
-        Ok(World(match state {
-            Some(state) => world.with_state(state.0),
-            None => world,
-        }))
+    #[staticmethod]
+    async fn connect(lab: Py<Lab>, state: Option<FilePath>) -> Result<World> {
+        spawn(connected(lab.get().0.clone(), state)).await
     }
 
-    async fn observe(&self) -> Result<Observed> {
-        let world = self.0.clone();
-        spawn(async move { Observed(world.observe().await) }).await
+    #[staticmethod]
+    fn connect_sync(py: Python<'_>, lab: &Lab, state: Option<FilePath>) -> Result<World> {
+        block(py, connected(lab.0.clone(), state))
     }
 
-    fn observe_sync(&self, py: Python<'_>) -> Result<Observed> {
-        let world = self.0.clone();
-        block(py, async move { Observed(world.observe().await) })
+    async fn observe(&self, lab: Option<Py<Lab>>) -> Result<Observed> {
+        spawn(self.observing(lab.as_ref().map(Py::get))).await
+    }
+
+    fn observe_sync(&self, py: Python<'_>, lab: Option<&Lab>) -> Result<Observed> {
+        block(py, self.observing(lab))
     }
 
     fn apply(&self, plan: &Plan) -> Result<Operation> {
         let runtime = runtime()?;
         let inside = runtime.enter();
-        let operation = Arc::new(Mutex::new(plan.0.clone().apply(&self.0)));
+        let operation = Arc::new(Mutex::new(plan.0.clone().apply(&self.world)));
         drop(inside);
         let (sender, result) = watch::channel(None);
         let running = operation.clone();

@@ -48,21 +48,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class SlowGit:
-    """A `git` that hangs, and says that it was started."""
+    """A `git` that hangs until it is released, and says that it was started."""
 
     def __init__(self, folder: Path) -> None:
         self.bin = folder / "bin"
         self.pid_file = folder / "git.pid"
         self.bin.mkdir()
         git = self.bin / "git"
+        self.go = folder / "go"
         git.write_text(
-            f"#!/bin/sh\necho $$ > {self.pid_file}.new\nmv {self.pid_file}.new {self.pid_file}\nexec sleep 30\n"
+            f"#!/bin/sh\necho $$ > {self.pid_file}.$$\nmv {self.pid_file}.$$ {self.pid_file}\n"
+            f"while [ ! -e {self.go} ]; do sleep 0.05; done\nexit 1\n"
         )
         git.chmod(0o755)
 
     @property
     def path(self) -> str:
         return f"{self.bin}:{os.environ['PATH']}"
+
+    def release(self) -> None:
+        """Lets it end, now and whenever it is run again."""
+        self.go.touch()
 
     def started(self) -> bool:
         return self.pid_file.exists()

@@ -95,7 +95,7 @@ def test_every_record_has_the_fields_of_the_core() -> None:
                 fields = {field.name for field in dataclasses.fields(record)}
                 assert fields == set(definition["properties"]), name  # type: ignore[call-overload]
                 checked += 1
-    assert checked >= 7
+    assert checked >= 15
 
 
 def test_records_are_values(lab: homelab.Lab, seen: homelab.Observed) -> None:
@@ -112,7 +112,7 @@ def test_records_are_values(lab: homelab.Lab, seen: homelab.Observed) -> None:
     assert repr(report.counts).startswith("CountsView(error=")
     with pytest.raises(dataclasses.FrozenInstanceError):
         report.version = 2  # type: ignore[misc]
-    plan = lab.plan_init(seen, id="x").view()
+    plan = lab.plan_init(seen).view()
     assert view.PlanView.from_dict(plan.to_dict()) == plan
     assert plan != report
 

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 import homelab
-from conftest import SlowGit
+from conftest import NOW, SlowGit
 from homelab import Status
 
 
 def test_a_plan_is_looked_at_and_applied(folder: Path) -> None:
     lab = homelab.Lab.load(folder)
-    plan = lab.plan_init(id="3f1c2b4a-0d5e-4f60-8a7b-9c8d7e6f5a4b", host="nas", interfaces={"eth0": ["192.0.2.1/24"]})
+    seen = homelab.Observed.none(NOW).with_machine(homelab.Machine("nas", interfaces={"eth0": ["192.0.2.1/24"]}))
+    plan = lab.plan_init(seen)
     assert [step.target for step in plan.steps] == ["lab.toml", "instance.toml"]
     assert len(plan) == 2
     assert "192.0.2.1/24" in plan.details()
@@ -39,11 +40,11 @@ def test_a_plan_is_looked_at_and_applied(folder: Path) -> None:
     assert (folder / "lab.toml").exists()
     assert homelab.Lab.load(folder).plan_init().steps == []
     assert plan == plan.view().to_dict()
-    assert plan == lab.plan_init(
-        id="3f1c2b4a-0d5e-4f60-8a7b-9c8d7e6f5a4b", host="nas", interfaces={"eth0": ["192.0.2.1/24"]}
-    )
+    assert plan == lab.plan_init(seen)
     with pytest.raises(homelab.Invalid):
-        lab.plan_init(host="n a s")
+        homelab.Machine("n a s")
+    with pytest.raises(homelab.Invalid):
+        homelab.Machine("nas", interfaces={"eth0": ["192.0.2"]})
 
 
 def test_a_plan_of_a_state_that_has_changed_is_refused(folder: Path) -> None:
@@ -107,6 +108,8 @@ async def test_observing_twice_at_once_and_many_calls_at_once(folder: Path) -> N
     lab = homelab.Lab.load(folder)
     async with homelab.connect(lab) as world:
         found = await asyncio.gather(*(world.observe() for _ in range(20)))
+    machine = found[0].machine
+    assert machine is None or homelab.Observed.none().with_machine(machine).machine == machine
     assert all(seen.worktree is not None and seen.interrupted == [] for seen in found)
     assert found[0].plan_recover().steps == []
     worktree = found[0].worktree
@@ -198,14 +201,9 @@ def test_other_threads_run_meanwhile(folder: Path, slow_git: SlowGit, monkeypatc
         time.sleep(0.2)
         assert waiter.is_alive()
         assert ticks > before + 10
-        os.kill(int(slow_git.pid_file.read_text()), signal.SIGKILL)
-        # What git is asked next hangs again.
-        while waiter.is_alive():
-            waiter.join(0.05)
-            try:
-                os.kill(int(slow_git.pid_file.read_text()), signal.SIGKILL)
-            except (ProcessLookupError, ValueError):
-                continue
+        slow_git.release()
+        waiter.join(10)
+        assert not waiter.is_alive()
         stop.set()
         ticker.join()
 

@@ -81,7 +81,7 @@ fn value(node: &mut Node, shape: &'static Shape, name: &str, problems: &mut Vec<
             }
             true
         }
-        Shape::Dict(shape) => {
+        Shape::Dict(_, shape) => {
             if let Some(map) = node.as_map_mut() {
                 map.retain(|key, inner| value(inner, shape, key, problems));
             }
@@ -99,7 +99,7 @@ fn value(node: &mut Node, shape: &'static Shape, name: &str, problems: &mut Vec<
                     (&node.value, shape),
                     (
                         Value::Map(_),
-                        Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)
+                        Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(..)
                     ) | (Value::List(_), Shape::List(_))
                 )
             });

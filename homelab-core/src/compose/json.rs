@@ -39,7 +39,7 @@ pub(super) fn project(root: &Map, name: &str, enabled: &dyn Fn(&str) -> bool, re
             if !used.iter().any(|name| *name == key.as_ref()) {
                 continue;
             }
-            let Some(Shape::Dict(Shape::Object(object) | Shape::ObjectOrNull(object))) = shape else {
+            let Some(Shape::Dict(_, Shape::Object(object) | Shape::ObjectOrNull(object))) = shape else {
                 continue;
             };
             let Some(map) = node.as_map() else { continue };
@@ -322,7 +322,7 @@ impl Printer {
                 });
                 filled(JsonValue::Array(items.collect()))
             }
-            Shape::Dict(shape) => {
+            Shape::Dict(_, shape) => {
                 let mut out = Json::new();
                 for (key, value) in node.as_map()? {
                     let printed = match &value.value {
@@ -345,7 +345,7 @@ impl Printer {
                         (&node.value, shape),
                         (
                             Value::Map(_),
-                            Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)
+                            Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(..)
                         ) | (
                             Value::List(_),
                             Shape::List(_) | Shape::TextList | Shape::LooseTextList

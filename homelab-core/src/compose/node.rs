@@ -7,8 +7,43 @@ use indexmap::IndexMap;
 use super::model::Interpolation;
 use crate::span::Span;
 
-/// A mapping in the order of the file.
-pub(super) type Map = IndexMap<Box<str>, Node, foldhash::fast::RandomState>;
+type Entries = IndexMap<Box<str>, Node, foldhash::fast::RandomState>;
+
+/// A mapping in the order of the file. It stands behind a pointer, since trees are moved far more often than asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Map(Box<Entries>);
+
+impl std::ops::Deref for Map {
+    type Target = Entries;
+
+    fn deref(&self) -> &Entries {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Map {
+    fn deref_mut(&mut self) -> &mut Entries {
+        &mut self.0
+    }
+}
+
+impl IntoIterator for Map {
+    type Item = (Box<str>, Node);
+    type IntoIter = indexmap::map::IntoIter<Box<str>, Node>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Map {
+    type Item = (&'a Box<str>, &'a Node);
+    type IntoIter = indexmap::map::Iter<'a, Box<str>, Node>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
 
 /// A value and where it was written.
 #[derive(Clone, Debug)]

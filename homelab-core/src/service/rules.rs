@@ -145,9 +145,8 @@ impl<'a> Declared<'a> {
 
     /// Returns how people call what it is: the application's name, else that of its image, else its own.
     pub(crate) fn called(&self) -> &str {
-        // What was told by a word in its image's name alone has only a kind: "A start page".
-        let is_kind = |system: &&System| system.name().starts_with("A ") || system.name().starts_with("An ");
-        match (self.system.filter(|system| !is_kind(system)), &self.image) {
+        // One that stands for a kind of application has no name of its own: "A start page".
+        match (self.system.filter(|system| !system.is_generic()), &self.image) {
             (Some(system), _) => system.name(),
             (None, Some(image)) => image.base_name(),
             (None, None) => self.service.name.as_str(),

@@ -21,8 +21,6 @@ of the subclass for their kind.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import _native
 from ._enums import ErrorKind, Principle, Reach, Severity, Status, Tier
 from ._errors import (
@@ -53,10 +51,13 @@ from ._native import (
     Finding,
     Interrupted,
     Lab,
+    Machine,
     Observed,
     Outcome,
     Plan,
+    Posture,
     Project,
+    Query,
     Report,
     Service,
     Worktree,
@@ -73,6 +74,7 @@ from ._world import (
     connect_sync,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import view as view
 
@@ -96,6 +98,7 @@ __all__ = [
     "Invalid",
     "Lab",
     "Locked",
+    "Machine",
     "NoSpace",
     "NotFound",
     "NotInitialised",
@@ -103,8 +106,10 @@ __all__ = [
     "Operation",
     "Outcome",
     "Plan",
+    "Posture",
     "Principle",
     "Project",
+    "Query",
     "Reach",
     "Refused",
     "Report",

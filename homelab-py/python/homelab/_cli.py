@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING
 from . import __version__, _native
 from ._completion import SHELLS, script
 from ._errors import Error
-from ._native import Lab, Observed, Project, Report
+from ._native import Lab, Project, Report
 from ._world import connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ._native import Exposure
+    from ._world import SyncWorld
 
 # How a report is written in each format that has a name.
 FORMATS: dict[str, Callable[[Report], str]] = {
@@ -159,12 +159,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
+    now = _moment(arguments.now)
     lab = Lab.load(arguments.dir)
-    seen = Observed.none(_moment(arguments.now))
     with connect_sync(lab) as world:
-        worktree = world.observe().worktree
-    if worktree is not None:
-        seen = seen.with_worktree(worktree)
+        seen = world.observe()
+    if now is not None:
+        seen = seen.with_at(now)
     report = lab.audit(seen, rules=arguments.rules)
     _say(FORMATS[arguments.format](report))
     return report.exit_code(arguments.fail_on)
@@ -172,15 +172,20 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 def _init(arguments: argparse.Namespace) -> int:
     lab = Lab.load(arguments.dir)
-    host = _host()
-    plan = lab.plan_init(host=host, interfaces=_interfaces() if host else None)
+    with connect_sync(lab) as world:
+        return _init_in(world, lab, arguments.write)
+
+
+def _init_in(world: SyncWorld, lab: Lab, write: bool) -> int:
+    plan = lab.plan_init(world.observe())
     if not plan.steps:
         _say("lab.toml and instance.toml are there already; nothing to do\n")
         return 0
     _say(plan.details())
-    if arguments.write:
-        with connect_sync(lab) as world:
-            _say(f"{plan.apply(world)}\n")
+    if write:
+        outcome = plan.apply(world, allow_partial=True)
+        _say(f"{outcome}\n")
+        outcome.complete()
     else:
         _say("nothing is written yet: `--write` does\n")
     return 0
@@ -255,30 +260,6 @@ def _moment(text: str | None) -> datetime | None:
         "write a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z",
     )
     return None
-
-
-def _host() -> str | None:
-    try:
-        with open("/etc/hostname", encoding="utf-8") as file:
-            return file.read().strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _interfaces() -> dict[str, list[str]]:
-    """Returns this machine's interfaces that others can be on; none where there is no program `ip`."""
-    try:
-        shown = subprocess.run(["ip", "-o", "address"], capture_output=True, text=True, errors="replace", check=False)
-    except OSError:
-        return {}
-    found: dict[str, list[str]] = {}
-    for line in shown.stdout.splitlines():
-        # `2: eth0    inet 192.0.2.10/24 ...`
-        words = line.split()
-        if len(words) < 4 or "/" not in words[3] or words[1].startswith(("lo", "docker", "br-", "veth")):
-            continue
-        found.setdefault(words[1], []).append(words[3])
-    return found
 
 
 def _colour() -> bool:

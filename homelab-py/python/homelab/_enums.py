@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeVar
 
-_W = TypeVar("_W", bound="_Word")
+# As in `typing`, which takes longer to import than all of this package.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _W = TypeVar("_W", bound="_Word")
 
 
 class _Word(str, Enum):

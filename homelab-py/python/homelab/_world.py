@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING
-
 from . import _native
 
+# As in `typing`, which takes longer to import than all of this package.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Callable, Generator
     from os import PathLike
     from types import TracebackType
@@ -31,7 +31,7 @@ def connect(lab: Lab, *, state: str | PathLike[str] | None = None) -> Connecting
 
 def connect_sync(lab: Lab, *, state: str | PathLike[str] | None = None) -> SyncWorld:
     """Connects to the world of a lab, blocking: `with homelab.connect_sync(lab) as world`."""
-    return SyncWorld(_native.World(lab, state))
+    return SyncWorld(_native.World.connect_sync(lab, state))
 
 
 class Connecting:
@@ -45,7 +45,7 @@ class Connecting:
         self._world: World | None = None
 
     async def _connect(self) -> World:
-        return World(_native.World(self._lab, self._state))
+        return World(await _native.World.connect(self._lab, self._state))
 
     def __await__(self) -> Generator[Any, None, World]:
         return self._connect().__await__()
@@ -81,6 +81,12 @@ class _Base:
         return f"<{type(self).__name__}{' closed' if self.closed else ''}>"
 
 
+def _weak_set() -> weakref.WeakSet[Any]:
+    import weakref
+
+    return weakref.WeakSet()
+
+
 def _refuse(message: str, hint: str) -> NoReturn:
     _native.throw("invalid", message, hint)
     raise AssertionError("not reached")
@@ -91,11 +97,14 @@ class World(_Base):
 
     def __init__(self, native: _native.World) -> None:
         super().__init__(native)
-        self._running: weakref.WeakSet[Operation] = weakref.WeakSet()
+        self._running: weakref.WeakSet[Operation] = _weak_set()
 
-    async def observe(self) -> Observed:
-        """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error."""
-        return await self._open().observe()
+    async def observe(self, lab: Lab | None = None) -> Observed:
+        """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
+
+        The lab is the one that this was connected to; give it where you have loaded it anew since.
+        """
+        return await self._open().observe(lab)
 
     def _apply(self, plan: Plan, progress: Progress | None, allow_partial: bool) -> Operation:
         operation = Operation(self._open().apply(plan), progress, allow_partial)
@@ -122,11 +131,14 @@ class SyncWorld(_Base):
 
     def __init__(self, native: _native.World) -> None:
         super().__init__(native)
-        self._running: weakref.WeakSet[SyncOperation] = weakref.WeakSet()
+        self._running: weakref.WeakSet[SyncOperation] = _weak_set()
 
-    def observe(self) -> Observed:
-        """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error."""
-        return self._open().observe_sync()
+    def observe(self, lab: Lab | None = None) -> Observed:
+        """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
+
+        The lab is the one that this was connected to; give it where you have loaded it anew since.
+        """
+        return self._open().observe_sync(lab)
 
     def start(self, plan: Plan, *, allow_partial: bool = False) -> SyncOperation:
         """Begins to apply a plan and returns at once: for its events, and to stop it. `Plan.apply` waits instead."""

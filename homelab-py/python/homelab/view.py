@@ -261,6 +261,127 @@ class ReportView(Record):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class ReachCountsView(Record):
+    """How many services are reached from how far, each counted once, by its widest known reach."""
+
+    none: int
+    """By nobody."""
+    host: int
+    """From their own machine only."""
+    tailnet: int
+    """From the tailnet."""
+    lan: int
+    """From the local network."""
+    internet: int
+    """From the internet."""
+    uncertain: int
+    """How many of them all could be reached from further away, if what is not known turned out badly."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SeenView(Record):
+    """One part of what was seen of the world."""
+
+    part: str
+    """Which part it is: `worktree`, ..."""
+    at: str | None
+    """When it was seen, RFC 3339; nothing where it was not looked at."""
+    source: str | None
+    """Who said so: `git`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PostureView(Record):
+    """The state of a lab in one record, for a first screen."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "counts": CountsView.from_dict,
+        "worst": partial(_many, FindingView.from_dict),
+        "reach": ReachCountsView.from_dict,
+        "seen": partial(_many, SeenView.from_dict),
+    }
+
+    lab: str
+    """The lab's name."""
+    at: str
+    """The moment that it speaks of, RFC 3339."""
+    projects: int
+    """How many projects there are."""
+    services: int
+    """How many services there are, one for each machine that runs it."""
+    counts: CountsView
+    """How many findings there are."""
+    suppressed: int
+    """How many findings were accepted."""
+    worst: tuple[FindingView, ...]
+    """The worst findings, worst first; not all."""
+    reach: ReachCountsView
+    """How many services are reached from how far."""
+    seen: tuple[SeenView, ...]
+    """Which parts of the world were seen, and when."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ProjectView(Record):
+    """A Compose project."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "files": tuple,
+        "hosts": tuple,
+        "services": tuple,
+    }
+
+    name: str
+    """Its name."""
+    folder: str | None
+    """Its folder, relative to the lab's, with `/` between folders; empty for the lab's own, and nothing
+    for one outside.
+    """
+    files: tuple[str, ...]
+    """The files that it was read from."""
+    hosts: tuple[str, ...]
+    """The machines that run it, where the lab says."""
+    tier: str
+    """How careful one is with it: `production`, `sandbox` or `unknown`."""
+    services: tuple[str, ...]
+    """Its services' names."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SystemView(Record):
+    """An application that was recognised in the lab."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "services": tuple,
+    }
+
+    id: str
+    """Its identity, as in `application`: `immich`."""
+    name: str
+    """The name that people know it by."""
+    category: str
+    """What it is for: `photos`."""
+    services: tuple[str, ...]
+    """The services that are it: `nas:immich/server`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FileView(Record):
+    """A file of the lab, as it was when the lab was loaded."""
+
+    path: str
+    """Its path, relative to the lab's folder, with `/` between folders."""
+    size: int
+    """How many bytes it has."""
+    kind: str
+    """What it is for: `compose`, `environment`, `pattern`, ..."""
+    stratum: int
+    """How far it carries to other labs, from 1 to 5; 5 is private."""
+    kept: bool
+    """Whether its content was kept, and so was looked at."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class StepView(Record):
     """One step of a plan."""
 
