@@ -39,11 +39,15 @@ mod _native {
     #[pymodule_export]
     use crate::query::{Posture, Query};
     #[pymodule_export]
+    use crate::runtime::shutdown;
+    #[pymodule_export]
     use crate::world::{Events, Operation, World};
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let ending = module.getattr("shutdown")?;
+        PyModule::import(module.py(), "atexit")?.call_method1("register", (ending,))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use homelab_core::ErrorKind;
 use pyo3::prelude::*;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::error::{Failed, Result};
@@ -20,38 +20,70 @@ const LOOK: Duration = Duration::from_millis(25);
 /// As much as the main thread has: deep documents are read by recursion.
 const STACK: usize = 8 << 20;
 
-/// Returns the one runtime of this process, begun when first needed.
+/// The runtime of a process, begun when first needed.
+struct Running {
+    process: u32,
+    handle: Handle,
+    /// Nothing once Python has ended.
+    runtime: Mutex<Option<Runtime>>,
+}
+
+static RUNNING: OnceLock<std::io::Result<Running>> = OnceLock::new();
+
+/// Returns the one runtime of this process.
 ///
 /// # Errors
 /// In a process that was forked from one that had it: its threads are not there any more.
-pub(crate) fn runtime() -> Result<&'static Runtime> {
-    static RUNTIME: OnceLock<(u32, std::io::Result<Runtime>)> = OnceLock::new();
+pub(crate) fn runtime() -> Result<&'static Handle> {
     let process = std::process::id();
-    let (owner, runtime) = RUNTIME.get_or_init(|| {
+    let running = RUNNING.get_or_init(|| {
         let mut builder = Builder::new_multi_thread();
-        (
+        let runtime = builder
+            .worker_threads(2)
+            .thread_name("homelab")
+            .enable_time()
+            .build()?;
+        Ok(Running {
             process,
-            builder
-                .worker_threads(2)
-                .thread_name("homelab")
-                .enable_time()
-                .build(),
-        )
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+        })
     });
-    if *owner != process {
+    let running = running.as_ref().map_err(|error| {
+        Failed::new(
+            ErrorKind::Internal,
+            format!("start the runtime: {error}"),
+            "are there too many threads?",
+        )
+    })?;
+    if running.process != process {
         return Err(Failed::new(
             ErrorKind::Unsupported,
             "use a world in a process that was forked from one that used a world",
             "start processes by `spawn`: multiprocessing.get_context(\"spawn\")",
         ));
     }
-    runtime.as_ref().map_err(|error| {
-        Failed::new(
-            ErrorKind::Internal,
-            format!("start the runtime: {error}"),
-            "are there too many threads?",
-        )
-    })
+    Ok(&running.handle)
+}
+
+/// Ends the runtime, for Python to call before it ends itself: a thread that is waking a coroutine then would be ended in
+/// the middle of it, and crash the process.
+#[pyfunction]
+pub(crate) fn shutdown(py: Python<'_>) {
+    let Some(Ok(running)) = RUNNING.get() else { return };
+    if running.process != std::process::id() {
+        return;
+    }
+    py.detach(|| {
+        let runtime = running
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        }
+    });
 }
 
 /// Does pure work without Python's lock, on a thread of its own so that Ctrl-C is heard: it is then left to end alone.

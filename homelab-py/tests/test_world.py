@@ -245,3 +245,19 @@ def test_a_thousand_calls_from_many_threads_agree(lab: homelab.Lab, seen: homela
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_program_that_awaited_ends_without_a_crash(folder: Path) -> None:
+    code = """
+import asyncio, sys, homelab
+lab = homelab.Lab.load(sys.argv[1])
+async def main():
+    async with homelab.connect(lab) as world:
+        await asyncio.gather(*(world.observe() for _ in range(3)))
+        await world.observe()
+asyncio.run(main())
+"""
+    # A thread that still wakes a coroutine when Python ends would crash about every second of these.
+    command = [sys.executable, "-c", code, str(folder)]
+    for _ in range(8):
+        subprocess.run(command, check=True, timeout=30)

@@ -26,6 +26,31 @@ from .view import (
     SystemView,
 )
 
+__all__ = [
+    "Checkout",
+    "Events",
+    "Exposure",
+    "Finding",
+    "Interrupted",
+    "Lab",
+    "Machine",
+    "Observed",
+    "Operation",
+    "Outcome",
+    "Plan",
+    "Posture",
+    "Project",
+    "Query",
+    "Report",
+    "Service",
+    "Worktree",
+    "World",
+    "__version__",
+    "shutdown",
+    "throw",
+    "words",
+]
+
 _Path: TypeAlias = str | PathLike[str]
 _SeverityWord: TypeAlias = Severity | Literal["note", "warning", "error"]
 _ReachWord: TypeAlias = Reach | Literal["none", "host", "tailnet", "lan", "internet"]
@@ -43,6 +68,7 @@ _Answer: TypeAlias = (
 
 __version__: str
 
+def shutdown() -> None: ...
 def words() -> list[tuple[str, list[str]]]: ...
 def throw(kind: str, message: str, hint: str | None = None) -> None: ...
 
