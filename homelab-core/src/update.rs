@@ -1,7 +1,7 @@
 //! Updates: by hand in production, automatic in sandboxes. Judged from files: tags, and programs that update.
 //!
 //! ```
-//! use homelab_core::Lab;
+//! use homelab_core::{Lab, Observed};
 //!
 //! let lab = Lab::from_texts(
 //!     "home",
@@ -10,7 +10,9 @@
 //!         ("lab.toml", "[tiers]\nproduction = ['blog']"),
 //!     ],
 //! );
-//! assert_eq!(lab.update_findings()[0].rule().id, "update.moving-tag");
+//! let report = lab.audit(&Observed::none("2026-12-01T00:00:00Z".parse()?));
+//! assert!(report.findings().iter().any(|finding| finding.rule().id == "update.moving-tag"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #[cfg(test)]
@@ -23,7 +25,7 @@ use crate::service::image::TagKind;
 use crate::service::rules::Declared;
 
 /// Every rule of updates.
-pub const ALL: &[&Rule] = &[
+pub(crate) const ALL: &[&Rule] = &[
     &MOVING_TAG,
     &watchtower::AUTOMATIC_UPDATES,
     &watchtower::ARCHIVED_UPDATER,
@@ -42,7 +44,7 @@ static MOVING_TAG: Rule = Rule {
 
 impl Lab {
     /// Returns what is worth saying about how services are updated, in the order of projects and files.
-    pub fn update_findings(&self) -> Vec<Finding> {
+    pub(crate) fn update_findings(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let services = Declared::all(self, catalog);
         let mut findings = Vec::new();

@@ -197,10 +197,20 @@ impl Report {
         Ok(self.0.exit_code(severity(fail_on)?))
     }
 
-    /// Returns the report as text for a terminal, and writes it where a path is given.
-    #[pyo3(signature = (path=None, *, colour=false, width=100))]
-    fn to_text(&self, path: Option<FilePath>, colour: bool, width: usize) -> Result<String> {
-        let options = TextOptions::default().with_colour(colour).with_width(width);
+    /// Returns the report as text for a terminal, and writes it where a path is given. `whole_table` cuts nothing in the table
+    /// of services, however wide it becomes.
+    #[pyo3(signature = (path=None, *, colour=false, width=100, whole_table=false))]
+    fn to_text(
+        &self,
+        path: Option<FilePath>,
+        colour: bool,
+        width: usize,
+        whole_table: bool,
+    ) -> Result<String> {
+        let options = TextOptions::default()
+            .with_colour(colour)
+            .with_width(width)
+            .with_whole_table(whole_table);
         written(self.0.to_text(&options), path)
     }
 

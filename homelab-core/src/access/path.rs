@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::compose::Protocol;
 use crate::finding::Evidence;
+use crate::lab::Unsaid;
 use crate::view::{EvidenceView, PathView, PlaceView, Reach};
 
 /// Which kind of way a [`Path`] is.
@@ -107,6 +108,8 @@ pub struct Guard {
     kind: GuardKind,
     name: String,
     evidence: Evidence,
+    /// Whether it lets nobody in but devices of the tailnet.
+    only_tailnet: bool,
 }
 
 impl Guard {
@@ -115,7 +118,13 @@ impl Guard {
             kind,
             name: name.into(),
             evidence,
+            only_tailnet: false,
         }
+    }
+
+    pub(super) fn only_tailnet(mut self, only: bool) -> Self {
+        self.only_tailnet = only;
+        self
     }
 
     /// Returns what kind of protection it is.
@@ -161,6 +170,11 @@ pub struct Unknown {
 }
 
 impl Unknown {
+    /// Takes out what may not be said.
+    pub(super) fn clear(&mut self, unsaid: &Unsaid) {
+        unsaid.clear(&mut self.text);
+    }
+
     pub(super) fn new(kind: UnknownKind, text: impl Into<String>) -> Self {
         Unknown {
             kind,
@@ -208,6 +222,20 @@ pub struct Path {
 }
 
 impl Path {
+    /// Takes out of all its texts what may not be said.
+    pub(super) fn clear(&mut self, unsaid: &Unsaid) {
+        unsaid.clear(&mut self.label);
+        self.names.iter_mut().for_each(|name| unsaid.clear(name));
+        for guard in &mut self.guards {
+            unsaid.clear(&mut guard.name);
+            unsaid.clear_evidence(&mut guard.evidence);
+        }
+        self.evidence
+            .iter_mut()
+            .for_each(|evidence| unsaid.clear_evidence(evidence));
+        self.unknowns.iter_mut().for_each(|unknown| unknown.clear(unsaid));
+    }
+
     pub(super) fn new(kind: PathKind, zone: Reach, label: impl Into<String>) -> Self {
         Path {
             kind,
@@ -260,6 +288,19 @@ impl Path {
             }
         }
         self
+    }
+
+    /// Narrows it to those whom its guards let in.
+    pub(super) fn narrow(&mut self) {
+        if !self.guards.iter().any(|guard| guard.only_tailnet) || self.at_most <= Reach::Tailnet {
+            return;
+        }
+        self.at_most = Reach::Tailnet;
+        if self.zone >= Reach::Tailnet {
+            self.zone = Reach::Tailnet;
+            self.zones = Zones::up_to(Reach::Tailnet);
+            self.unknowns.clear();
+        }
     }
 
     /// Returns which kind of way it is.

@@ -214,6 +214,10 @@ impl Checker<'_> {
             },
             Shape::TextList => self.list(node, &Shape::Text, name, true),
             Shape::LooseTextList => self.list(node, &Shape::Text, name, false),
+            Shape::IntOrTextList => {
+                static INT: Shape = Shape::Either(&[Shape::Text, Shape::StrictInt]);
+                self.list(node, &INT, name, true)
+            }
             Shape::ScalarList => {
                 static SCALAR: Shape = Shape::Either(&[Shape::Text, Shape::StrictNumber]);
                 self.list(node, &SCALAR, name, true)
@@ -309,7 +313,7 @@ impl Checker<'_> {
         let wanted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
         let shown = node
             .as_text()
-            .map_or_else(|| node.kind().to_owned(), |text| format!("`{text}`"));
+            .map_or_else(|| node.kind().to_owned(), |_| format!("`{}`", node.written()));
         let message = format!("`{name}` must be one of {}, and is {shown}", wanted.join(", "));
         self.report(Problem::new(&rules::INVALID_VALUE, &node.span, message));
         false

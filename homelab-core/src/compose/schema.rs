@@ -56,6 +56,8 @@ pub(super) enum Shape {
     LooseTextList,
     /// A list of texts or numbers, each once.
     ScalarList,
+    /// A list of texts or integers, each once.
+    IntOrTextList,
     /// A text or a list of texts.
     TextOrList,
     /// A mapping, or a list of `KEY=VALUE`: nothing is an empty text.
@@ -156,8 +158,8 @@ const fn needing(fields: &'static [(&'static str, Shape)], required: &'static [&
 
 use Shape::{
     Any, Bool, BoolOption, BoolOrText, Bytes, BytesText, Command, DeviceCount, Dict, Duration, Either,
-    Environment, ExtraHosts, FileMode, Int, IntOption, IntWithin, Like, List, LooseTextList, Mapping,
-    MultiOptions, NullableOptions, Number, NumberInt, ObjectOrNull, Options, ScalarList, StrictBool,
+    Environment, ExtraHosts, FileMode, Int, IntOption, IntOrTextList, IntWithin, Like, List, LooseTextList,
+    Mapping, MultiOptions, NullableOptions, Number, NumberInt, ObjectOrNull, Options, ScalarList, StrictBool,
     StrictBoolOption, StrictInt, StrictNumber, Test, Text, TextDict, TextList, TextOrList, TextOrNull,
     UniqueList, Word,
 };
@@ -230,7 +232,7 @@ pub(super) static SERVICE: Object = object(&[
     ("entrypoint", Command),
     ("env_file", Either(&[Text, List(&ENV_FILE)])),
     ("environment", Environment),
-    ("expose", ScalarList),
+    ("expose", IntOrTextList),
     ("extends", Either(&[Text, Shape::Object(&EXTENDS)])),
     ("external_links", TextList),
     ("extra_hosts", ExtraHosts),

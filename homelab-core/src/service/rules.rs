@@ -1,5 +1,6 @@
 //! Hygiene: how services are set up, whoever can reach them. Judges of files alone.
 
+mod folder;
 mod hardening;
 mod privileges;
 mod secrets;
@@ -20,9 +21,10 @@ use crate::span::Span;
 use crate::system::{Catalog, Category, System};
 
 /// Every rule of hygiene.
-pub const ALL: &[&Rule] = &[
+pub(crate) const ALL: &[&Rule] = &[
     &socket::DOCKER_SOCKET,
     &socket::PUBLISHED_SOCKET_PROXY,
+    &folder::HOST_FOLDER,
     &privileges::PRIVILEGED,
     &privileges::HOST_NAMESPACE,
     &privileges::DANGEROUS_CAPABILITY,
@@ -40,19 +42,13 @@ pub const ALL: &[&Rule] = &[
 
 impl Lab {
     /// Returns what is worth saying about how services are set up, in the order of projects and files.
-    ///
-    /// ```
-    /// use homelab_core::Lab;
-    ///
-    /// let lab = Lab::from_texts("home", [("compose.yaml", "services: { web: { image: 'nginx:1', privileged: true } }")]);
-    /// assert_eq!(lab.hygiene()[0].rule().id, "service.privileged");
-    /// ```
-    pub fn hygiene(&self) -> Vec<Finding> {
+    pub(crate) fn hygiene(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let services = Declared::all(self, catalog);
         let mut findings = Vec::new();
         for service in &services {
             socket::judge(service, &mut findings);
+            folder::judge(service, &mut findings);
             privileges::judge(service, &mut findings);
             storage::judge(service, &mut findings);
         }
@@ -64,7 +60,7 @@ impl Lab {
     }
 
     /// Returns what each service could do without: the opt-in rules `hardening.*`.
-    pub fn hardening(&self) -> Vec<Finding> {
+    pub(crate) fn hardening(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let mut findings = Vec::new();
         for service in &Declared::all(self, catalog) {

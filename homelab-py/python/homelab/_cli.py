@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # How a report is written in each format that has a name.
 FORMATS: dict[str, Callable[[Report], str]] = {
-    "text": lambda report: report.to_text(colour=_colour(), width=_width()),
+    "text": lambda report: _text(report),
     "json": Report.to_json,
     "sarif": Report.to_sarif,
     "markdown": Report.to_markdown,
@@ -266,9 +266,11 @@ def _colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _width() -> int:
+def _text(report: Report) -> str:
     columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isascii() and columns.isdigit() and len(columns) < 7 else 100
+    if columns.isascii() and columns.isdigit() and len(columns) < 7:
+        return report.to_text(colour=_colour(), width=int(columns))
+    return report.to_text(colour=_colour(), whole_table=not sys.stdout.isatty())
 
 
 def _say(text: str) -> None:
