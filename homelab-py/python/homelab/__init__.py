@@ -1,0 +1,143 @@
+"""What runs in a home lab, and who can reach it.
+
+    import homelab
+
+    lab = homelab.Lab.load("~/lab")
+    report = lab.audit()
+    for finding in report:
+        print(finding)
+    report.to_html("lab.html")
+
+    with homelab.connect_sync(lab) as world:  # or: async with homelab.connect(lab) as world
+        print(lab.audit(world.observe()))
+        plan = lab.plan_init()
+        print(plan)
+        plan.apply(world, progress=print)
+
+Pure work (loading, judging, planning) is plain calls: the lock of Python is let go meanwhile, so `asyncio.to_thread`
+keeps an event loop free. What awaits has a blocking twin: `connect` and `connect_sync`. Failures are a `homelab.Error`
+of the subclass for their kind.
+"""
+
+from __future__ import annotations
+
+from . import _native
+from ._enums import ErrorKind, Principle, Reach, Severity, Status, Tier
+from ._errors import (
+    Ambiguous,
+    Cancelled,
+    Conflict,
+    Damaged,
+    Error,
+    Incomplete,
+    Internal,
+    Invalid,
+    Locked,
+    NoSpace,
+    NotFound,
+    NotInitialised,
+    Refused,
+    TimedOut,
+    ToolFailed,
+    ToolMissing,
+    Unauthorised,
+    Unreachable,
+    Unsupported,
+    WrongKey,
+)
+from ._native import (
+    Checkout,
+    Exposure,
+    Finding,
+    Interrupted,
+    Lab,
+    Machine,
+    Observed,
+    Outcome,
+    Plan,
+    Posture,
+    Project,
+    Query,
+    Report,
+    Service,
+    Worktree,
+)
+from ._world import (
+    Connecting,
+    Events,
+    Operation,
+    SyncEvents,
+    SyncOperation,
+    SyncWorld,
+    World,
+    connect,
+    connect_sync,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import view as view
+
+__version__ = _native.__version__
+
+__all__ = [
+    "Ambiguous",
+    "Cancelled",
+    "Checkout",
+    "Conflict",
+    "Connecting",
+    "Damaged",
+    "Error",
+    "ErrorKind",
+    "Events",
+    "Exposure",
+    "Finding",
+    "Incomplete",
+    "Internal",
+    "Interrupted",
+    "Invalid",
+    "Lab",
+    "Locked",
+    "Machine",
+    "NoSpace",
+    "NotFound",
+    "NotInitialised",
+    "Observed",
+    "Operation",
+    "Outcome",
+    "Plan",
+    "Posture",
+    "Principle",
+    "Project",
+    "Query",
+    "Reach",
+    "Refused",
+    "Report",
+    "Service",
+    "Severity",
+    "Status",
+    "SyncEvents",
+    "SyncOperation",
+    "SyncWorld",
+    "Tier",
+    "TimedOut",
+    "ToolFailed",
+    "ToolMissing",
+    "Unauthorised",
+    "Unreachable",
+    "Unsupported",
+    "Worktree",
+    "World",
+    "WrongKey",
+    "connect",
+    "connect_sync",
+]
+
+
+def __getattr__(name: str) -> object:
+    # The records bring `dataclasses`, which takes longer to import than all the rest: they come when they are needed.
+    if name == "view":
+        import importlib
+
+        return importlib.import_module(".view", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

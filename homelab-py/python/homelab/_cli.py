@@ -1,0 +1,287 @@
+"""The command line. The core does the work and renders; here arguments are read, and the terminal is asked.
+
+Output and exit codes are those of the Rust examples: 0 when nothing weighs enough, 1 when something does, 2 when it
+could not run (`resolve`: 1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from . import __version__, _native
+from ._completion import SHELLS, script
+from ._errors import Error
+from ._native import Lab, Project, Report
+from ._world import connect_sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ._native import Exposure
+    from ._world import SyncWorld
+
+# How a report is written in each format that has a name.
+FORMATS: dict[str, Callable[[Report], str]] = {
+    "text": lambda report: _text(report),
+    "json": Report.to_json,
+    "sarif": Report.to_sarif,
+    "markdown": Report.to_markdown,
+    "html": Report.to_html,
+}
+
+
+def run(words: Sequence[str]) -> int:
+    """Runs a command, and returns its exit code."""
+    arguments = parser().parse_args(words)
+    try:
+        code: int = arguments.run(arguments)
+    except Error as error:
+        print(f"error: failed to {error.message}", file=sys.stderr)
+        if error.hint is not None:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        return int(arguments.failure)
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the reader of the command line, from which help and completion are made too."""
+    top = argparse.ArgumentParser(
+        prog="homelab",
+        description="What runs in a home lab, and who can reach it: from a folder of Compose files.",
+        epilog="`homelab COMMAND --help` says more. Colours are off where NO_COLOR is set, and off a terminal.",
+    )
+    top.add_argument("--version", action="version", version=f"homelab {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(
+        name: str, call: Callable[[argparse.Namespace], int], summary: str, text: str, failure: int = 2
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=text)
+        made.set_defaults(run=call, failure=failure)
+        return made
+
+    def folder(made: argparse.ArgumentParser) -> None:
+        made.add_argument("dir", metavar="DIR", nargs="?", default=".", help="the lab's folder; default: this one")
+
+    def now(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--now",
+            metavar="TIME",
+            help="the date, or moment, that exceptions and suppressions are held against; default: the clock's",
+        )
+
+    audit = command(
+        "audit",
+        _audit,
+        "say what is worth changing",
+        "Says what runs in the lab, who can reach it, and what is worth changing. Exits with 0 when nothing weighs "
+        "enough, 1 when something does, 2 when it could not run.",
+    )
+    folder(audit)
+    audit.add_argument("--format", choices=FORMATS, default="text", help="how to write it; default: text")
+    audit.add_argument(
+        "--fail-on",
+        choices=["note", "warning", "error"],
+        default="warning",
+        help="from which weight on the exit code is 1; default: warning",
+    )
+    audit.add_argument(
+        "--rules",
+        default="",
+        help="only these rules or groups, `+hardening` as well, `-access` not (as `--rules=-access`); parted by commas",
+    )
+    now(audit)
+
+    init = command(
+        "init",
+        _init,
+        "begin lab.toml and instance.toml",
+        "Shows the commented lab.toml and instance.toml that it would write into the folder, made of what is found "
+        "there and of this machine's interfaces. A file that exists is never touched.",
+    )
+    folder(init)
+    init.add_argument("--write", action="store_true", help="write them")
+
+    reach = command(
+        "reach",
+        _reach,
+        "say who can reach what",
+        "Says of each service who can reach it, by which paths, and what is not known.",
+    )
+    folder(reach)
+    reach.add_argument(
+        "--to",
+        metavar="SERVICE",
+        action="append",
+        help="this service only: `immich/server`, or `immich` where that is one; may be repeated",
+    )
+    reach.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
+
+    resolve = command(
+        "resolve",
+        _resolve,
+        "print a Compose project as Docker Compose reads it",
+        "Prints the Compose project of these files, or of the working folder, in the shape of `docker compose config "
+        "--format json`. It holds every value, secrets included, unless --redact is given. Exits with 1 when the "
+        "project is refused.",
+        failure=1,
+    )
+    resolve.add_argument("files", metavar="FILE", nargs="*", help="Compose files, the later laid over the earlier")
+    resolve.add_argument("--strict", action="store_true", help="refuse what Docker Compose refuses")
+    resolve.add_argument("--redact", action="store_true", help="hide values that are secrets")
+    resolve.add_argument("--project-directory", metavar="DIR", help="the folder to which relative paths belong")
+    resolve.add_argument(
+        "--profile", metavar="NAME", action="append", default=[], help="a profile to activate; may be repeated"
+    )
+    resolve.add_argument(
+        "--env-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="variables to read in place of `.env`; may be repeated",
+    )
+
+    completion = command(
+        "completion",
+        _completion,
+        "print a completion script for a shell",
+        'Prints a completion script. For bash: eval "$(homelab completion bash)"; for fish: homelab completion fish '
+        "> ~/.config/fish/completions/homelab.fish.",
+    )
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
+    return top
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    now = _moment(arguments.now)
+    lab = Lab.load(arguments.dir)
+    with connect_sync(lab) as world:
+        seen = world.observe()
+    if now is not None:
+        seen = seen.with_at(now)
+    report = lab.audit(seen, rules=arguments.rules)
+    _say(FORMATS[arguments.format](report))
+    return report.exit_code(arguments.fail_on)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    lab = Lab.load(arguments.dir)
+    with connect_sync(lab) as world:
+        return _init_in(world, lab, arguments.write)
+
+
+def _init_in(world: SyncWorld, lab: Lab, write: bool) -> int:
+    plan = lab.plan_init(world.observe())
+    if not plan.steps:
+        _say("lab.toml and instance.toml are there already; nothing to do\n")
+        return 0
+    _say(plan.details())
+    if write:
+        outcome = plan.apply(world, allow_partial=True)
+        _say(f"{outcome}\n")
+        outcome.complete()
+    else:
+        _say("nothing is written yet: `--write` does\n")
+    return 0
+
+
+def _reach(arguments: argparse.Namespace) -> int:
+    lab = Lab.load(arguments.dir)
+    found = lab.exposures() if arguments.to is None else [lab.exposure(name) for name in arguments.to]
+    if arguments.format == "json":
+        import json
+
+        _say(json.dumps([exposure.view().to_dict() for exposure in found], indent=2, ensure_ascii=False) + "\n")
+    else:
+        _say("".join(f"{exposure}\n" for exposure in sorted(found, key=_widest_first)))
+    return 0
+
+
+def _widest_first(exposure: Exposure) -> tuple[int, int]:
+    from ._enums import Reach
+
+    scale = list(Reach)
+    return -scale.index(exposure.reach), -scale.index(exposure.at_most)
+
+
+def _resolve(arguments: argparse.Namespace) -> int:
+    project = Project.resolve(
+        *arguments.files,
+        strict=arguments.strict,
+        directory=arguments.project_directory,
+        profiles=arguments.profile,
+        env_files=arguments.env_file,
+        environment=_environment(),
+    )
+    for finding in project.diagnostics:
+        print(finding, file=sys.stderr)
+    _say(project.to_json(redact=arguments.redact) + "\n")
+    return 0
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    _say(script(arguments.shell, parser()))
+    return 0
+
+
+def _environment() -> dict[str, str]:
+    """Returns the variables that are text: others cannot be in a Compose file."""
+    pairs = ((os.fsencode(name), os.fsencode(value)) for name, value in os.environ.items())
+    made: dict[str, str] = {}
+    for name, value in pairs:
+        try:
+            made[name.decode()] = value.decode()
+        except UnicodeDecodeError:
+            continue
+    return made
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Returns what `--now` means: a moment with its zone, or a date at noon in UTC."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2027-01-31"):
+            return datetime.fromisoformat(f"{text}T12:00:00+00:00")
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
+        if moment.tzinfo is not None:
+            return moment.astimezone(timezone.utc)
+    except ValueError:
+        pass
+    _native.throw(
+        "invalid",
+        f"read the time `{text}`",
+        "write a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z",
+    )
+    return None
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _text(report: Report) -> str:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and len(columns) < 7:
+        return report.to_text(colour=_colour(), width=int(columns))
+    return report.to_text(colour=_colour(), whole_table=not sys.stdout.isatty())
+
+
+def _say(text: str) -> None:
+    """Prints a text as the core made it, in UTF-8 whatever the locale says."""
+    try:
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:
+            sys.stdout.write(text)
+        else:
+            buffer.write(text.encode())
+            buffer.flush()
+    except BrokenPipeError:
+        # That nobody reads to the end, as with `| head`, is no failure. Python would flush again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,460 @@
+"""View records: what crosses as plain data. Frozen, comparable, hashable, and made for pickle and JSON.
+
+They are the core's own records (`homelab_core::view`) with the same names and fields; their JSON is the stored form.
+A record equals a dictionary with the same content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, ClassVar, TypeVar, cast
+
+from ._enums import Principle, Reach, Severity, Status
+
+_R = TypeVar("_R", bound="Record")
+_Convert = Callable[[Any], Any]
+
+
+def _many(convert: _Convert, values: Any) -> tuple[Any, ...]:
+    return tuple(convert(value) for value in values)
+
+
+def _maybe(convert: _Convert, value: Any) -> Any:
+    return None if value is None else convert(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in cast("Iterable[object]", value)]
+    return value.value if isinstance(value, (Reach, Principle, Severity, Status)) else value
+
+
+class Record:
+    """What all records can do."""
+
+    __slots__ = ()
+    _of: ClassVar[Mapping[str, _Convert]] = {}
+
+    @classmethod
+    def from_dict(cls: type[_R], values: Mapping[str, Any]) -> _R:
+        """Returns the record of a dictionary; keys that this version does not know are left out."""
+        made: dict[str, Any] = {}
+        for field in fields(cls):  # type: ignore[arg-type]  # Every subclass is a dataclass.
+            if field.name in values:
+                convert = cls._of.get(field.name)
+                value = values[field.name]
+                made[field.name] = value if convert is None else convert(value)
+        return cls(**made)
+
+    @classmethod
+    def from_json(cls: type[_R], text: str) -> _R:
+        """Returns the record of a JSON text."""
+        import json
+
+        return cls.from_dict(json.loads(text))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the record in dictionaries, lists, texts and numbers."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Returns the record as a JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is type(self):
+            names = (field.name for field in fields(self))  # type: ignore[arg-type]
+            return all(getattr(self, name) == getattr(other, name) for name in names)
+        if isinstance(other, Mapping):
+            return self.to_dict() == other
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, field.name) for field in fields(self))))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PlaceView(Record):
+    """A place in a file."""
+
+    file: str
+    """The file, relative to the lab's folder, with `/` between folders."""
+    line: int
+    """The line, from 1."""
+    column: int
+    """The column, from 1, in characters."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EvidenceView(Record):
+    """A sentence, and the place that shows it."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "place": partial(_maybe, PlaceView.from_dict),
+    }
+
+    text: str
+    """What was seen."""
+    place: PlaceView | None
+    """Where it was seen."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PathView(Record):
+    """One way by which a service can be reached."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "zone": Reach,
+        "at_most": Reach,
+        "guards": tuple,
+        "evidence": partial(_many, EvidenceView.from_dict),
+    }
+
+    kind: str
+    """Which kind of way it is: `published_port`, `host_network`, `proxy`, `tunnel`, `serve`, `funnel`, ..."""
+    zone: Reach
+    """Who comes in by it."""
+    at_most: Reach
+    """The widest that it could be, if what is not known turned out badly."""
+    label: str
+    """The way in words: `0.0.0.0:2283/tcp -> 2283`."""
+    guards: tuple[str, ...]
+    """What guards it: middlewares with authentication, rate limits and the like."""
+    evidence: tuple[EvidenceView, ...]
+    """What it stands on."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ServiceView(Record):
+    """A service and who can reach it."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "reach": Reach,
+        "at_most": Reach,
+        "zones": partial(_many, Reach),
+        "paths": partial(_many, PathView.from_dict),
+        "unknowns": tuple,
+        "place": partial(_maybe, PlaceView.from_dict),
+    }
+
+    host: str | None
+    """The machine that it runs on, where the lab says."""
+    project: str
+    """Its Compose project."""
+    name: str
+    """Its name within the project."""
+    application: str | None
+    """Which application it is, where that was recognised: `immich`."""
+    image: str | None
+    """The image as resolved."""
+    reach: Reach
+    """The widest zone that is known to reach it."""
+    at_most: Reach
+    """The widest that it could be, if what is not known turned out badly."""
+    zones: tuple[Reach, ...]
+    """Every zone that can come in, narrowest first."""
+    paths: tuple[PathView, ...]
+    """Every way that leads to it."""
+    unknowns: tuple[str, ...]
+    """What is not known, and widens `at_most`."""
+    place: PlaceView | None
+    """Where it is declared."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FindingView(Record):
+    """One finding."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "principle": Principle,
+        "severity": Severity,
+        "evidence": partial(_many, EvidenceView.from_dict),
+    }
+
+    rule: str
+    """The rule's identity."""
+    principle: Principle
+    """The principle that the rule serves."""
+    severity: Severity
+    """`note`, `warning` or `error`."""
+    message: str
+    """What was found."""
+    project: str | None
+    """The project it is about."""
+    service: str | None
+    """The service it is about, within the project."""
+    host: str | None
+    """The machine of that service, where the lab says."""
+    file: str | None
+    """The file to look at."""
+    line: int | None
+    """The line, from 1."""
+    column: int | None
+    """The column, from 1."""
+    why: str
+    """Why it matters."""
+    fix: str
+    """What to do."""
+    evidence: tuple[EvidenceView, ...]
+    """What it stands on."""
+    fingerprint: str
+    """A text that stays the same while the finding does."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SuppressedView(Record):
+    """A finding that somebody accepted."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "finding": FindingView.from_dict,
+    }
+
+    finding: FindingView
+    """What was found."""
+    reason: str
+    """Why it is accepted."""
+    until: str
+    """The end of the suppression, RFC 3339."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CountsView(Record):
+    """How many findings there are of each severity."""
+
+    error: int
+    """Errors."""
+    warning: int
+    """Warnings."""
+    note: int
+    """Notes."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReportView(Record):
+    """A whole report: the shape of `--format json`."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "services": partial(_many, ServiceView.from_dict),
+        "findings": partial(_many, FindingView.from_dict),
+        "suppressed": partial(_many, SuppressedView.from_dict),
+        "counts": CountsView.from_dict,
+    }
+
+    version: int
+    """The version of this shape; raised when a field changes its meaning."""
+    at: str
+    """The moment that it speaks of, RFC 3339."""
+    services: tuple[ServiceView, ...]
+    """Every service with its reach."""
+    findings: tuple[FindingView, ...]
+    """The findings, worst first."""
+    suppressed: tuple[SuppressedView, ...]
+    """What was found and accepted."""
+    counts: CountsView
+    """How many findings there are."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReachCountsView(Record):
+    """How many services are reached from how far, each counted once, by its widest known reach."""
+
+    none: int
+    """By nobody."""
+    host: int
+    """From their own machine only."""
+    tailnet: int
+    """From the tailnet."""
+    lan: int
+    """From the local network."""
+    internet: int
+    """From the internet."""
+    uncertain: int
+    """How many of them all could be reached from further away, if what is not known turned out badly."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SeenView(Record):
+    """One part of what was seen of the world."""
+
+    part: str
+    """Which part it is: `worktree`, ..."""
+    at: str | None
+    """When it was seen, RFC 3339; nothing where it was not looked at."""
+    source: str | None
+    """Who said so: `git`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PostureView(Record):
+    """The state of a lab in one record, for a first screen."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "counts": CountsView.from_dict,
+        "worst": partial(_many, FindingView.from_dict),
+        "reach": ReachCountsView.from_dict,
+        "seen": partial(_many, SeenView.from_dict),
+    }
+
+    lab: str
+    """The lab's name."""
+    at: str
+    """The moment that it speaks of, RFC 3339."""
+    projects: int
+    """How many projects there are."""
+    services: int
+    """How many services there are, one for each machine that runs it."""
+    counts: CountsView
+    """How many findings there are."""
+    suppressed: int
+    """How many findings were accepted."""
+    worst: tuple[FindingView, ...]
+    """The worst findings, worst first; not all."""
+    reach: ReachCountsView
+    """How many services are reached from how far."""
+    seen: tuple[SeenView, ...]
+    """Which parts of the world were seen, and when."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ProjectView(Record):
+    """A Compose project."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "files": tuple,
+        "hosts": tuple,
+        "services": tuple,
+    }
+
+    name: str
+    """Its name."""
+    folder: str | None
+    """Its folder, relative to the lab's, with `/` between folders; empty for the lab's own, and nothing
+    for one outside.
+    """
+    files: tuple[str, ...]
+    """The files that it was read from."""
+    hosts: tuple[str, ...]
+    """The machines that run it, where the lab says."""
+    tier: str
+    """How careful one is with it: `production`, `sandbox` or `unknown`."""
+    services: tuple[str, ...]
+    """Its services' names."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SystemView(Record):
+    """An application that was recognised in the lab."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "services": tuple,
+    }
+
+    id: str
+    """Its identity, as in `application`: `immich`."""
+    name: str
+    """The name that people know it by."""
+    category: str
+    """What it is for: `photos`."""
+    services: tuple[str, ...]
+    """The services that are it: `nas:immich/server`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FileView(Record):
+    """A file of the lab, as it was when the lab was loaded."""
+
+    path: str
+    """Its path, relative to the lab's folder, with `/` between folders."""
+    size: int
+    """How many bytes it has."""
+    kind: str
+    """What it is for: `compose`, `environment`, `pattern`, ..."""
+    stratum: int
+    """How far it carries to other labs, from 1 to 5; 5 is private."""
+    kept: bool
+    """Whether its content was kept, and so was looked at."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StepView(Record):
+    """One step of a plan."""
+
+    kind: str
+    """Which kind of step it is: `create_folder`, `write_file`, `put_back`."""
+    target: str
+    """What it changes: a path in the lab's folder, ..."""
+    summary: str
+    """The step in one line."""
+    precondition: str
+    """How the world must be before it, in words."""
+    size: int | None
+    """How many bytes it writes."""
+    mode: str | None
+    """Who may read what it writes: `shared`, `private`, `program`."""
+    content: str | None
+    """The text that it writes, unless that is secret or no text."""
+    diff: str | None
+    """The lines that a file gains and loses, as a unified diff, where both sides are known."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PlanView(Record):
+    """A plan: what an operation would do."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "steps": partial(_many, StepView.from_dict),
+    }
+
+    id: str
+    """The plan's identity, made of its content."""
+    title: str
+    """What it is for."""
+    steps: tuple[StepView, ...]
+    """Its steps in their order."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StepResultView(Record):
+    """What became of one step."""
+
+    step: str
+    """The step in one line."""
+    status: str
+    """`done`, `partial` or `skipped`."""
+    left_out: str | None
+    """What was not done, and why, where a part was not."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OutcomeView(Record):
+    """What became of a plan that was applied."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "status": Status,
+        "steps": partial(_many, StepResultView.from_dict),
+    }
+
+    status: Status
+    """`complete`, `partial` or `skipped`."""
+    steps: tuple[StepResultView, ...]
+    """What became of each step, in their order."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EventView(Record):
+    """Something that happened while a plan was applied."""
+
+    kind: str
+    """Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`,
+    `finished`, `failed`, `lagged`.
+    """
+    step: int | None
+    """The step's number, from 1, where it is about one."""
+    text: str
+    """What happened, in one line."""

@@ -1,0 +1,241 @@
+//! `Lab` and `Service`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use homelab_core as core;
+use homelab_core::name::ServiceId;
+use jiff::Timestamp;
+use pyo3::prelude::*;
+
+use crate::access::Exposure;
+use crate::compose::Project;
+use crate::convert::{FilePath, Word, hash};
+use crate::error::Result;
+use crate::finding::{Finding, Report};
+use crate::observed::Observed;
+use crate::plan::Plan;
+use crate::query::Posture;
+use crate::runtime::work;
+
+/// What is wanted, from files: any folder with Compose files in it. Immutable.
+#[pyclass(frozen, module = "homelab")]
+pub(crate) struct Lab(pub(crate) core::Lab);
+
+/// Returns what was seen, or "nothing was looked at, and it is now".
+pub(crate) fn seen_or_now(seen: Option<&Observed>) -> core::Observed {
+    seen.map_or_else(|| core::Observed::none(Timestamp::now()), |seen| seen.0.clone())
+}
+
+#[pymethods]
+impl Lab {
+    /// Loads the lab of a folder; `~` is your home.
+    ///
+    /// Raises only when the folder itself cannot be read: what is wrong in its files is in `diagnostics`.
+    #[staticmethod]
+    #[pyo3(signature = (path, /))]
+    fn load(py: Python<'_>, path: FilePath) -> Result<Self> {
+        Ok(Lab(work(py, move || core::Lab::load(path.0))??))
+    }
+
+    /// Returns the lab of these files, from memory: a dictionary from paths in the lab's folder to texts.
+    #[staticmethod]
+    fn from_texts(py: Python<'_>, name: String, texts: BTreeMap<String, String>) -> Result<Self> {
+        Ok(Lab(work(py, move || core::Lab::from_texts(&name, texts))?))
+    }
+
+    /// The lab's name: that of its folder.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// The lab's folder.
+    #[getter]
+    fn root(&self) -> PathBuf {
+        self.0.root().to_owned()
+    }
+
+    /// What is wrong with the lab's files; none means that all is valid.
+    #[getter]
+    fn diagnostics(&self) -> Vec<Finding> {
+        self.0.diagnostics().iter().cloned().map(Finding).collect()
+    }
+
+    /// Every Compose project once, however many machines run it.
+    #[getter]
+    fn projects(&self) -> Vec<Project> {
+        self.0.projects().cloned().map(Project).collect()
+    }
+
+    /// Every service, once for each machine that runs it.
+    #[getter]
+    fn services(&self) -> Vec<Service> {
+        self.0
+            .services()
+            .map(|service| Service::of(&self.0, &service))
+            .collect()
+    }
+
+    /// Returns the service that a person names: `immich/server`, `nas:immich/server`, or a bare name that is unique.
+    ///
+    /// Raises `NotFound` with the nearest name, `Ambiguous` with the candidates.
+    #[pyo3(signature = (name, /))]
+    fn service(&self, name: &str) -> Result<Service> {
+        Ok(Service::of(&self.0, &self.0.service(name)?))
+    }
+
+    /// Returns the project of this name. Raises `NotFound` with the nearest name, or `Ambiguous`.
+    #[pyo3(signature = (name, /))]
+    fn project(&self, name: &str) -> Result<Project> {
+        Ok(Project(self.0.project(name)?.clone()))
+    }
+
+    /// Returns who can reach one service; names are as in `service`.
+    #[pyo3(signature = (name, /, seen=None))]
+    fn exposure(&self, py: Python<'_>, name: String, seen: Option<&Observed>) -> Result<Exposure> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        Ok(Exposure(work(py, move || lab.exposure(&name, &seen))??))
+    }
+
+    /// Returns who can reach what: one verdict for each service, in the order of `services`.
+    #[pyo3(signature = (seen=None))]
+    fn exposures(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Vec<Exposure>> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        let found = work(py, move || lab.exposures(&seen))?;
+        Ok(found.into_iter().map(Exposure).collect())
+    }
+
+    /// Returns all that is worth saying about the lab.
+    ///
+    /// `rules` asks for other rules than lab.toml does: `"access"`, `"+hardening"`, `"-service.privileged"`, parted by
+    /// commas.
+    #[pyo3(signature = (seen=None, *, rules=""))]
+    fn audit(&self, py: Python<'_>, seen: Option<&Observed>, rules: &str) -> Result<Report> {
+        let selection = rules.parse()?;
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        Ok(Report(work(py, move || lab.audit_with(&seen, &selection))?))
+    }
+
+    /// Returns the state of the lab in one record, for a first screen.
+    #[pyo3(signature = (seen=None))]
+    fn posture(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Posture> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        Ok(Posture(work(py, move || lab.posture(&seen))?))
+    }
+
+    /// Returns the plan that writes a commented lab.toml and instance.toml where they are absent, made of what the files
+    /// hold and of the machine that was seen.
+    #[pyo3(signature = (seen=None))]
+    fn plan_init(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        Ok(Plan(work(py, move || lab.plan_init(&seen))?))
+    }
+
+    fn __repr__(&self) -> String {
+        let (projects, services) = (self.0.projects().len(), self.0.services().len());
+        format!(
+            "<Lab {:?}: {projects} projects, {services} services>",
+            self.0.name()
+        )
+    }
+}
+
+/// One service on one machine.
+#[pyclass(frozen, module = "homelab")]
+pub(crate) struct Service {
+    lab: core::Lab,
+    id: ServiceId,
+    host: Option<String>,
+    tier: core::lab::Tier,
+    image: Option<String>,
+    place: core::Span,
+}
+
+impl Service {
+    fn of(lab: &core::Lab, service: &core::ServiceRef<'_>) -> Self {
+        let compose = service.service();
+        Service {
+            lab: lab.clone(),
+            id: service.id().clone(),
+            host: service.host().map(|host| host.name().to_string()),
+            tier: service.tier(),
+            image: compose.image.as_ref().map(|image| image.value.clone()),
+            place: compose.span.clone(),
+        }
+    }
+}
+
+#[pymethods]
+impl Service {
+    /// Its identity: `immich/server`, or `nas:immich/server` where the lab says which machine runs it.
+    #[getter]
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// Its name within the project.
+    #[getter]
+    fn name(&self) -> &str {
+        self.id.service().as_str()
+    }
+
+    /// The Compose project that it belongs to.
+    #[getter]
+    fn project(&self) -> &str {
+        self.id.project().as_str()
+    }
+
+    /// The machine that runs it, where the lab says which.
+    #[getter]
+    fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Its project's tier.
+    #[getter]
+    fn tier(&self) -> Word {
+        self.tier.into()
+    }
+
+    /// The image as resolved.
+    #[getter]
+    fn image(&self) -> Option<&str> {
+        self.image.as_deref()
+    }
+
+    /// The file that declares it.
+    #[getter]
+    fn file(&self) -> &str {
+        self.place.source().name()
+    }
+
+    /// The line that declares it, from 1.
+    #[getter]
+    fn line(&self) -> u32 {
+        self.place.line()
+    }
+
+    /// Returns who can reach it.
+    #[pyo3(signature = (seen=None))]
+    fn exposure(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Exposure> {
+        let (lab, seen, name) = (self.lab.clone(), seen_or_now(seen), self.id.to_string());
+        Ok(Exposure(work(py, move || lab.exposure(&name, &seen))??))
+    }
+
+    fn __str__(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Service({:?})", self.id.to_string())
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.id == other.id && self.lab.root() == other.lab.root()
+    }
+
+    fn __hash__(&self) -> u64 {
+        hash(&self.id)
+    }
+}

@@ -1,0 +1,53 @@
+//! `homelab._native`: what the Python package `homelab` is made of.
+//!
+//! It adds nothing: each class wraps a type of the core and has its operations under the same names. What is Python's
+//! own (enums, exceptions, records, `async with`) is in `python/homelab`, and looked up from here where it is needed.
+
+mod access;
+mod compose;
+mod convert;
+mod error;
+mod finding;
+mod lab;
+mod observed;
+mod plan;
+mod query;
+mod runtime;
+mod world;
+
+use pyo3::prelude::*;
+
+// Every class is frozen and holds only what may be shared, so a free-threaded Python needs no lock.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::access::Exposure;
+    #[pymodule_export]
+    use crate::compose::Project;
+    #[pymodule_export]
+    use crate::convert::words;
+    #[pymodule_export]
+    use crate::error::throw;
+    #[pymodule_export]
+    use crate::finding::{Finding, Report};
+    #[pymodule_export]
+    use crate::lab::{Lab, Service};
+    #[pymodule_export]
+    use crate::observed::{Checkout, Interrupted, Machine, Observed, Worktree};
+    #[pymodule_export]
+    use crate::plan::{Outcome, Plan};
+    #[pymodule_export]
+    use crate::query::{Posture, Query};
+    #[pymodule_export]
+    use crate::runtime::shutdown;
+    #[pymodule_export]
+    use crate::world::{Events, Operation, World};
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let ending = module.getattr("shutdown")?;
+        PyModule::import(module.py(), "atexit")?.call_method1("register", (ending,))?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,170 @@
+//! Where work is done: beside Python, so that other threads run meanwhile and Ctrl-C is heard.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use homelab_core::ErrorKind;
+use pyo3::prelude::*;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::error::{Failed, Result};
+
+/// How often a call that waits looks whether Ctrl-C was pressed.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// As much as the main thread has: deep documents are read by recursion.
+const STACK: usize = 8 << 20;
+
+/// The runtime of a process, begun when first needed.
+struct Running {
+    process: u32,
+    handle: Handle,
+    /// Nothing once Python has ended.
+    runtime: Mutex<Option<Runtime>>,
+}
+
+static RUNNING: OnceLock<std::io::Result<Running>> = OnceLock::new();
+
+/// Returns the one runtime of this process.
+///
+/// # Errors
+/// In a process that was forked from one that had it: its threads are not there any more.
+pub(crate) fn runtime() -> Result<&'static Handle> {
+    let process = std::process::id();
+    let running = RUNNING.get_or_init(|| {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder
+            .worker_threads(2)
+            .thread_name("homelab")
+            .enable_time()
+            .build()?;
+        Ok(Running {
+            process,
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+        })
+    });
+    let running = running.as_ref().map_err(|error| {
+        Failed::new(
+            ErrorKind::Internal,
+            format!("start the runtime: {error}"),
+            "are there too many threads?",
+        )
+    })?;
+    if running.process != process {
+        return Err(Failed::new(
+            ErrorKind::Unsupported,
+            "use a world in a process that was forked from one that used a world",
+            "start processes by `spawn`: multiprocessing.get_context(\"spawn\")",
+        ));
+    }
+    Ok(&running.handle)
+}
+
+/// Ends the runtime, for Python to call before it ends itself: a thread that is waking a coroutine then would be ended in
+/// the middle of it, and crash the process.
+#[pyfunction]
+pub(crate) fn shutdown(py: Python<'_>) {
+    let Some(Ok(running)) = RUNNING.get() else { return };
+    if running.process != std::process::id() {
+        return;
+    }
+    py.detach(|| {
+        let runtime = running
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        }
+    });
+}
+
+/// Does pure work without Python's lock, on a thread of its own so that Ctrl-C is heard: it is then left to end alone.
+pub(crate) fn work<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = sync_channel(1);
+    std::thread::Builder::new()
+        .name("homelab".into())
+        .stack_size(STACK)
+        .spawn(move || {
+            // Nobody may be waiting any more.
+            let _ = sender.send(work());
+        })?;
+    wait(py, receiver, || ())
+}
+
+/// Waits for what the runtime does, without Python's lock. After Ctrl-C it is dropped, and so told to stop.
+pub(crate) fn block<T: Send + 'static>(
+    py: Python<'_>,
+    future: impl Future<Output = T> + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = sync_channel(1);
+    let task = runtime()?.spawn(async move {
+        let _ = sender.send(future.await);
+    });
+    wait(py, receiver, || task.abort())
+}
+
+/// Lets the runtime do it while a coroutine waits. It is dropped when the coroutine is cancelled.
+pub(crate) async fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T> {
+    Task(runtime()?.spawn(future)).await
+}
+
+fn wait<T: Send>(py: Python<'_>, mut receiver: Receiver<T>, stop: impl FnOnce()) -> Result<T> {
+    loop {
+        // A receiver may be moved between threads, not shared: so it goes in and comes out again.
+        let (back, received) = py.detach(move || {
+            let received = receiver.recv_timeout(LOOK);
+            (receiver, received)
+        });
+        receiver = back;
+        match received {
+            Ok(value) => return Ok(value),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(interrupt) = py.check_signals() {
+                    stop();
+                    // The other end is gone once all is told to stop: the process may be about to end.
+                    let _ = py.detach(move || receiver.recv_timeout(2 * LOOK));
+                    return Err(interrupt.into());
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err(broken()),
+        }
+    }
+}
+
+fn broken() -> Failed {
+    Failed::new(
+        ErrorKind::Internal,
+        "end what was begun: its thread stopped",
+        "this is a defect of homelab: standard error has what it said",
+    )
+}
+
+/// A task that is stopped when nobody waits for it any more.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Future for Task<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|joined| joined.map_err(|_| broken()))
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,193 @@
+"""The command: what it prints, and how it ends; where the Rust examples are built, held against theirs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import homelab
+from conftest import COMPOSE, ROOT
+
+NOW = "--now=2026-12-01"
+LAB = str(ROOT / "examples" / "lab")
+
+
+def run(
+    *words: str, cwd: Path | None = None, program: list[str] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*(program or [sys.executable, "-m", "homelab"]), *words],
+        cwd=cwd,
+        env={**os.environ, "NO_COLOR": "", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("audit", ["{lab}", NOW]),
+        ("audit", ["{lab}", NOW, "--format", "json", "--rules", "+hardening"]),
+        ("audit", ["{lab}", NOW, "--format=sarif", "--fail-on", "note"]),
+        ("audit", ["{lab}", NOW, "--format=markdown"]),
+        ("audit", ["{lab}", NOW, "--format=html"]),
+        ("audit", ["{folder}", NOW]),
+        ("audit", ["{folder}", "--now=2026-12-01T09:00:00+02:00", "--fail-on=error"]),
+        ("audit", ["{folder}", "--rules=service.privilege"]),
+        ("audit", ["{folder}/none"]),
+        ("audit", ["{folder}", "--now=soon"]),
+        ("resolve", ["{folder}/notes/compose.yaml"]),
+        ("resolve", ["{folder}/notes/compose.yaml", "--redact", "--strict", "--profile", "x"]),
+        ("resolve", ["{folder}/broken.yaml", "--strict"]),
+        ("resolve", ["{folder}/broken.yaml"]),
+        ("resolve", ["--project-directory={folder}/notes"]),
+        ("init", ["{written}"]),
+    ],
+)
+def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list[str]) -> None:
+    examples = os.environ.get("HOMELAB_EXAMPLES")
+    if not examples:
+        pytest.skip("HOMELAB_EXAMPLES names no folder with the built Rust examples")
+    (folder / "broken.yaml").write_text("services: { x: { imag: 1 } }\n")
+    written = folder.parent / "written"
+    written.mkdir()
+    (written / "lab.toml").touch()
+    (written / "instance.toml").touch()
+    words = [word.format(lab=LAB, folder=folder, written=written) for word in words]
+    for columns in ("", "60"):
+        theirs = run(*words, program=[f"{examples}/{name}"], COLUMNS=columns)
+        ours = run(name, *words, COLUMNS=columns)
+        assert (ours.stdout, ours.stderr, ours.returncode) == (theirs.stdout, theirs.stderr, theirs.returncode)
+
+
+def test_init_shows_then_writes_what_the_rust_example_does(folder: Path) -> None:
+    shown = run("init", str(folder))
+    assert shown.returncode == 0
+    assert shown.stdout.endswith("nothing is written yet: `--write` does\n")
+    assert not (folder / "lab.toml").exists()
+    if examples := os.environ.get("HOMELAB_EXAMPLES"):
+        theirs = run(str(folder), program=[f"{examples}/init"])
+
+        def without_id(text: str) -> list[str]:
+            return [line for line in text.splitlines() if "+id = " not in line]
+
+        assert without_id(shown.stdout) == without_id(theirs.stdout)
+    wrote = run("init", str(folder), "--write")
+    assert "complete\n  done: write new file `lab.toml`" in wrote.stdout
+    assert (folder / "instance.toml").exists()
+    assert run("init", str(folder)).stdout == "lab.toml and instance.toml are there already; nothing to do\n"
+
+
+def test_an_audit_ends_as_its_report_says(folder: Path) -> None:
+    assert run("audit", str(folder), NOW).returncode == 1
+    assert run("audit", NOW, "--fail-on=error", cwd=folder).returncode == 0
+    report = json.loads(run("audit", str(folder), NOW, "--format=json").stdout)
+    assert report["at"] == "2026-12-01T12:00:00Z"
+    failed = run("audit", str(folder / "none"))
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("error: failed to read the lab's folder `")
+    assert failed.stderr.endswith("hint: name a folder with Compose files in it\n")
+
+
+def test_reach_answers_for_one_service_or_all(folder: Path) -> None:
+    every = run("reach", LAB)
+    assert every.returncode == 0
+    widths = [line.split(": ")[1].split(",")[0] for line in every.stdout.splitlines() if not line.startswith(" ")]
+    order = [str(reach) for reach in reversed(homelab.Reach)]
+    assert widths == sorted(widths, key=order.index)
+    one = run("reach", "--to", "notes", cwd=folder)
+    assert one.stdout.startswith("notes/notes: lan, at most internet\n  ")
+    views = json.loads(run("reach", str(folder), "--to=notes", "--format=json").stdout)
+    assert [view["reach"] for view in views] == ["lan"]
+    missing = run("reach", str(folder), "--to=note")
+    assert (missing.returncode, missing.stderr) == (
+        2,
+        "error: failed to find service `note`\nhint: did you mean `notes`?\n",
+    )
+
+
+def test_help_names_every_command_and_option(folder: Path) -> None:
+    text = run("--help").stdout
+    for command in ("audit", "init", "reach", "resolve", "completion"):
+        assert f"\n    {command}" in text
+        assert run(command, "--help").stdout.startswith(f"usage: homelab {command}")
+    assert run("--version").stdout == f"homelab {homelab.__version__}\n"
+    assert run().returncode == 2
+    assert run("audit", "--strit").returncode == 2
+
+
+def test_colours_need_a_terminal_and_no_objection(folder: Path) -> None:
+    assert "\x1b[" not in run("audit", str(folder), NOW).stdout
+    for no_colour, coloured in (("", True), ("1", False)):
+        main, terminal = os.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "homelab", "audit", str(folder), NOW],
+            stdout=terminal,
+            env={**os.environ, "NO_COLOR": no_colour, "TERM": "xterm"},
+        ) as process:
+            os.close(terminal)
+            shown = b""
+            try:
+                while part := os.read(main, 65536):
+                    shown += part
+            except OSError:
+                pass
+            process.wait(30)
+        os.close(main)
+        assert (b"\x1b[" in shown) is coloured
+
+
+def test_that_nobody_reads_to_the_end_is_no_failure() -> None:
+    command = f"{sys.executable} -m homelab audit {LAB} --format=html | head -c 10; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.lower(), done.stderr, done.returncode) == ("<!doctype ", "", 1)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_of_that_shell(shell: str, tmp_path: Path) -> None:
+    text = run("completion", shell).stdout
+    assert "fail-on" in text
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    script = tmp_path / "script"
+    script.write_text(text)
+    flag = "--no-execute" if shell == "fish" else "-n"
+    subprocess.run([shell, flag, str(script)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["homelab", "re"], {"reach", "resolve"}),
+        (["homelab", "audit", "--fa"], {"--fail-on"}),
+        (["homelab", "audit", "--format", "h"], {"html"}),
+        (["homelab", "completion", "f"], {"fish"}),
+    ],
+)
+def test_bash_completes(words: list[str], expected: set[str], tmp_path: Path) -> None:
+    script = run("completion", "bash").stdout
+    quoted = " ".join(f"'{word}'" for word in words)
+    code = (
+        f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _homelab; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert set(done.stdout.split()) == expected
+
+
+def test_the_console_script_is_the_same_command() -> None:
+    script = Path(sys.executable).parent / "homelab"
+    assert run("--version", program=[str(script)]).stdout == f"homelab {homelab.__version__}\n"
+
+
+def test_a_file_that_is_no_text_is_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_bytes(COMPOSE.encode() + b"\xff\xfe")
+    assert run("audit", str(tmp_path)).returncode in (0, 1)

@@ -1,0 +1,82 @@
+"""Each script of examples/python does what it says, on a lab of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import COMPOSE, ROOT
+
+SCRIPTS = ROOT / "examples" / "python"
+
+
+def run(name: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPTS / name), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def public(folder: Path) -> None:
+    (folder / "instance.toml").write_text(
+        "[hosts.server]\naddresses = ['192.0.2.10']\npublic_addresses = []\n[[hosts.server.forwards]]\nport = 8080\n"
+    )
+
+
+def test_every_script_is_tested() -> None:
+    tested = Path(__file__).read_text()
+    scripts = sorted(SCRIPTS.glob("*.py"))
+    assert len(scripts) >= 4
+    for script in scripts:
+        assert f'"{script.name}"' in tested, script.name
+
+
+def test_the_nightly_audit_is_a_page_and_its_data(folder: Path, tmp_path: Path) -> None:
+    done = run("nightly_audit.py", folder, tmp_path / "lab.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the worst: warning" in done.stdout
+    assert (tmp_path / "lab.html").read_text().lower().startswith("<!doctype html>")
+    assert json.loads((tmp_path / "lab.json").read_text())["counts"]["error"] == 0
+    public(folder)
+    assert run("nightly_audit.py", folder, tmp_path / "lab.html").returncode == 1
+
+
+def test_what_changed_is_said_once(folder: Path, tmp_path: Path) -> None:
+    last = tmp_path / "last.json"
+    assert run("what_changed.py", folder, last).stdout == "nothing to compare with yet\n"
+    assert run("what_changed.py", folder, last).stdout == ""
+    file = folder / "notes" / "compose.yaml"
+    file.write_text(
+        COMPOSE.replace("    volumes: ['/var/run/docker.sock:/var/run/docker.sock']\n", "    privileged: true\n")
+    )
+    public(folder)
+    changed = run("what_changed.py", folder, last).stdout
+    assert "new: notes/compose.yaml:5:" in changed
+    assert "[service.privileged]" in changed
+    assert "gone: service.docker-socket: " in changed
+    assert "notes/notes: reached from lan before, from internet now\n" in changed
+    assert run("what_changed.py", folder, last).stdout == ""
+
+
+def test_what_is_public_needs_an_exception(folder: Path) -> None:
+    assert run("anything_public.py", folder).stdout == "nothing is public\n"
+    public(folder)
+    done = run("anything_public.py", folder)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("server:notes/notes: no exception\n  ")
+    (folder / "lab.toml").write_text(
+        "[[exceptions]]\nservice = 'notes/notes'\nreach = 'internet'\nreason = 'others write to it'\n"
+        "owner = 'admin'\nexpires = 2099-01-01\nmitigations = ['auth']\n"
+    )
+    done = run("anything_public.py", folder)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "server:notes/notes: as agreed")
+
+
+def test_findings_become_a_frame() -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    done = run("findings_to_frame.py", ROOT / "examples" / "lab")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "service.docker-socket" in done.stdout
+    assert "internet" in done.stdout
