@@ -2,13 +2,11 @@
 
 pub mod terminal;
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write as _;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use homelab_core::{Error, ErrorKind, Result};
-use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -137,25 +135,6 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
     runtime
         .expect("a runtime of one thread needs nothing of the machine")
         .block_on(work)
-}
-
-/// Returns this machine's interfaces that others can be on, with their addresses; none where there is no program `ip`.
-pub fn interfaces() -> Vec<(String, Vec<IpNet>)> {
-    let output = Command::new("ip").args(["-o", "address"]).output();
-    let text = output.map_or_else(|_| Vec::new(), |output| output.stdout);
-    let mut found: BTreeMap<String, Vec<IpNet>> = BTreeMap::new();
-    for line in String::from_utf8_lossy(&text).lines() {
-        // `2: eth0    inet 192.0.2.10/24 ...`
-        let mut words = line.split_whitespace().skip(1).step_by(2);
-        let (Some(name), Some(Ok(address))) = (words.next(), words.next().map(str::parse)) else {
-            continue;
-        };
-        let inner = ["lo", "docker", "br-", "veth"];
-        if !inner.iter().any(|inner| name.starts_with(inner)) {
-            found.entry(name.to_owned()).or_default().push(address);
-        }
-    }
-    found.into_iter().collect()
 }
 
 /// Prints a text. That nobody reads to the end of it, as with `| head`, is no failure.

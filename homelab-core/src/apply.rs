@@ -3,12 +3,13 @@
 //! ```
 //! use homelab_core::apply::{Status, World};
 //! use homelab_core::plan::{Plan, Step};
+//! use homelab_core::Lab;
 //!
 //! # #[cfg(unix)]
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-//! # let lab = tempfile::tempdir()?;
-//! # let state = tempfile::tempdir()?;
-//! let world = World::files(lab.path()).with_state(state.path());
+//! # let (folder, state) = (tempfile::tempdir()?, tempfile::tempdir()?);
+//! let lab = Lab::load(folder.path())?;
+//! let world = World::connect(&lab).await.with_state(state.path());
 //! let plan = Plan::new("begin", [Step::write_new("lab.toml".parse()?, "audience = \"family\"\n")])?;
 //!
 //! let operation = plan.clone().apply(&world); // Runs from now on.
@@ -35,6 +36,8 @@
 mod event;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
+mod machine;
 mod operation;
 #[cfg(unix)]
 mod recovery;

@@ -45,6 +45,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::name::{ProjectName, ServiceId};
@@ -123,7 +125,8 @@ impl fmt::Display for Principle {
 }
 
 /// How much a finding weighs, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth knowing; nothing is wrong.
     Note,
@@ -491,7 +494,7 @@ impl Report {
     }
 
     /// Returns how many findings weigh exactly this much.
-    fn count(&self, severity: Severity) -> usize {
+    pub fn count(&self, severity: Severity) -> usize {
         self.findings()
             .iter()
             .filter(|finding| finding.severity() == severity)

@@ -26,7 +26,6 @@
 mod build;
 mod check;
 mod discover;
-mod init;
 mod instance;
 mod load;
 mod manifest;
@@ -34,7 +33,7 @@ mod pattern;
 mod private;
 mod read;
 pub mod rules;
-mod schema;
+pub(crate) mod schema;
 mod slot;
 mod versioned;
 
@@ -42,12 +41,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-pub use init::{InitOptions, InitTexts};
 pub use instance::{
     Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry, RepositoryEntry,
     RepositoryKind, Tailnet,
 };
-pub use load::random_id;
 pub use manifest::{FileKind, LabFile, Manifest};
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,

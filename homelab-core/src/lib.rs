@@ -12,12 +12,15 @@ pub mod cancel;
 pub mod compose;
 pub mod error;
 pub mod finding;
+mod init;
 pub mod lab;
 pub mod name;
 pub mod observed;
 pub mod plan;
+pub mod posture;
 #[cfg(feature = "tools")]
 pub mod process;
+pub mod query;
 pub mod secret;
 pub mod service;
 pub mod span;
@@ -38,6 +41,8 @@ pub use name::{
 };
 pub use observed::Observed;
 pub use plan::{Plan, Step};
+pub use posture::Posture;
+pub use query::{Answer, Query};
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
 pub use view::Reach;

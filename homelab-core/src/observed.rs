@@ -16,6 +16,7 @@
 //! ```
 
 mod interrupted;
+mod machine;
 mod worktree;
 
 use std::fmt;
@@ -24,7 +25,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use self::interrupted::Interrupted;
+pub use self::machine::Machine;
 pub use self::worktree::{Checkout, FileState, Remote, Worktree};
+
+use crate::view::SeenView;
 
 /// Everything that was seen, each part with its time and source. Immutable and cheap to clone.
 ///
@@ -36,6 +40,7 @@ pub struct Observed(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     at: Timestamp,
+    machine: Option<Seen<Machine>>,
     worktree: Option<Seen<Worktree>>,
     interrupted: Option<Seen<Vec<Interrupted>>>,
 }
@@ -45,6 +50,7 @@ impl Observed {
     pub fn none(at: Timestamp) -> Self {
         Observed(Arc::new(Inner {
             at,
+            machine: None,
             worktree: None,
             interrupted: None,
         }))
@@ -53,6 +59,26 @@ impl Observed {
     /// Returns the moment that the judges take as now.
     pub fn at(&self) -> Timestamp {
         self.0.at
+    }
+
+    /// Returns the observation as of another moment: the judges take this one as now. Each part keeps its own time.
+    #[must_use]
+    pub fn with_at(mut self, at: Timestamp) -> Self {
+        Arc::make_mut(&mut self.0).at = at;
+        self
+    }
+
+    /// Returns the observation with this as the machine that it was made on, seen at its own moment.
+    #[must_use]
+    pub fn with_machine(mut self, machine: Machine) -> Self {
+        let seen = Seen::new(machine, self.0.at, "system");
+        Arc::make_mut(&mut self.0).machine = Some(seen);
+        self
+    }
+
+    /// Returns the machine that the observation was made on, if it was looked at.
+    pub fn machine(&self) -> Option<&Seen<Machine>> {
+        self.0.machine.as_ref()
     }
 
     /// Returns the observation with this version control state of the lab's folder, seen at its own moment.
@@ -66,6 +92,22 @@ impl Observed {
     /// Returns the version control state of the lab's folder, if it was looked at.
     pub fn worktree(&self) -> Option<&Seen<Worktree>> {
         self.0.worktree.as_ref()
+    }
+
+    /// Returns every part by its name, with when it was seen and who said so.
+    pub(crate) fn parts(&self) -> Vec<SeenView> {
+        fn part<T>(name: &str, seen: Option<&Seen<T>>) -> SeenView {
+            SeenView {
+                part: name.to_owned(),
+                at: seen.map(|seen| seen.at().to_string()),
+                source: seen.map(|seen| seen.source().to_owned()),
+            }
+        }
+        vec![
+            part("machine", self.machine()),
+            part("worktree", self.worktree()),
+            part("interrupted", self.interrupted()),
+        ]
     }
 
     /// Returns the observation with these runs that were killed midway.
@@ -87,6 +129,7 @@ impl fmt::Debug for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Observed")
             .field("at", &self.at())
+            .field("machine", &self.machine().map(Seen::at))
             .field("worktree", &self.worktree().map(Seen::at))
             .field("interrupted", &self.interrupted().map(Seen::at))
             .finish()

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use homelab_core::apply::{Status, World};
 use homelab_core::plan::{LabPath, Plan, Step};
+use homelab_core::{Lab, Observed};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const LAB: &str = "HOMELAB_CRASH_LAB";
@@ -40,9 +41,11 @@ fn main() {
 /// Applies the plan, and says when it begins.
 fn victim(folder: &Path) {
     let plan = plan();
+    let lab = Lab::load(folder.join("lab")).expect("a folder");
     runtime().block_on(async {
+        let world = World::connect(&lab).await.with_state(folder.join("state"));
         println!("ready");
-        let operation = plan.apply(&world(folder));
+        let operation = plan.apply(&world);
         operation
             .await
             .expect("nobody else is here")
@@ -76,7 +79,8 @@ fn killed() -> Result<(), Failed> {
         let left = temporary_files(folder.path())?;
         temporaries += left.len();
 
-        let seen = runtime().block_on(world(folder.path()).observe());
+        let world = world(folder.path())?;
+        let seen = observe(folder.path())?;
         let runs = seen
             .interrupted()
             .ok_or("recovery files were looked for")?
@@ -104,12 +108,12 @@ fn killed() -> Result<(), Failed> {
         if round % 2 == 0 {
             let recover = seen.plan_recover();
             runtime()
-                .block_on(async { recover.apply(&world(folder.path())).await })?
+                .block_on(async { recover.apply(&world).await })?
                 .complete()?;
             nothing_left(folder.path(), round)?;
             check_contents(folder.path(), false)?;
         }
-        let outcome = runtime().block_on(async { plan().apply(&world(folder.path())).await })?;
+        let outcome = runtime().block_on(async { plan().apply(&world).await })?;
         let expected = if written == FILES {
             Status::Skipped
         } else {
@@ -161,8 +165,16 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a thread can be had")
 }
 
-fn world(folder: &Path) -> World {
-    World::files(folder.join("lab")).with_state(folder.join("state"))
+fn world(folder: &Path) -> Result<World, Failed> {
+    let lab = Lab::load(folder.join("lab"))?;
+    Ok(runtime()
+        .block_on(World::connect(&lab))
+        .with_state(folder.join("state")))
+}
+
+fn observe(folder: &Path) -> Result<Observed, Failed> {
+    let lab = Lab::load(folder.join("lab"))?;
+    Ok(runtime().block_on(world(folder)?.observe(&lab)))
 }
 
 /// A lab in which every second file is there already.

@@ -43,10 +43,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         "judges and planners",
         &[
             "access", "hygiene", "drift", "backup", "leak", "split", "monitor", "update", "identity",
-            "portal",
+            "portal", "init",
         ],
     ),
-    ("audit", &["audit"]),
+    ("audit", &["audit", "posture"]),
     ("drivers", &["process", "http", "engine", "files"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use homelab_core::audit::Selection;
-use homelab_core::{Error, ErrorKind, Lab, Observed, Result, Severity, World};
+use homelab_core::{Error, ErrorKind, Lab, Result, Severity, World};
 use homelab_examples::{Arguments, fail, moment, one, say, terminal, wait};
 
 const USAGE: &str = "audit [DIR] [OPTIONS]
@@ -32,11 +32,7 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let folder = one(arguments.rest()?)?;
 
     let lab = Lab::load(&folder)?;
-    let looked = wait(World::files(lab.root()).observe());
-    let seen = match looked.worktree() {
-        Some(worktree) => Observed::none(now).with_worktree(worktree.value().clone()),
-        None => Observed::none(now),
-    };
+    let seen = wait(async { World::connect(&lab).await.observe(&lab).await }).with_at(now);
     let report = lab.audit_with(&seen, &selection);
     let text = match format.as_str() {
         "text" => report.to_text(&terminal::text_options()),

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use homelab_core::lab::{InitOptions, random_id};
-use homelab_core::{Lab, Observed, Result, World};
-use homelab_examples::{Arguments, fail, interfaces, moment, one, say, wait};
+use homelab_core::{Lab, Result, World};
+use homelab_examples::{Arguments, fail, one, say, wait};
 
 const USAGE: &str = "init [DIR] [--write]
 
@@ -23,26 +22,15 @@ fn main() -> ExitCode {
 fn run(mut arguments: Arguments) -> Result<()> {
     let write = arguments.flag("--write");
     let lab = Lab::load(one(arguments.rest()?)?)?;
-    let exposures = lab.exposures(&Observed::none(moment(None)?));
-    let reaches = exposures
-        .iter()
-        .map(|exposure| (exposure.id().clone(), exposure.reach()));
-    let mut options = InitOptions::new(random_id()).with_reaches(reaches);
-    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    if let Ok(host) = name.trim().parse() {
-        options = options.with_host(host, None, interfaces());
-    }
-    let plan = lab.plan_init(&options);
+    let world = wait(World::connect(&lab));
+    let plan = lab.plan_init(&wait(world.observe(&lab)));
     if plan.is_empty() {
         say("lab.toml and instance.toml are there already; nothing to do\n");
         return Ok(());
     }
     say(&format!("{plan:#}"));
     if write {
-        say(&format!(
-            "{}\n",
-            wait(async { plan.apply(&World::files(lab.root())).await })?
-        ));
+        say(&format!("{}\n", wait(async { plan.apply(&world).await })?));
     } else {
         say("nothing is written yet: `--write` does\n");
     }

@@ -95,7 +95,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 struct Run {
     id: String,
     root: Root,
-    folder: PathBuf,
+    /// Where recovery files are, this run's in the first.
+    folders: Vec<PathBuf>,
     leftovers: Vec<Leftover>,
     record: std::sync::Mutex<Option<Record>>,
 }
@@ -104,21 +105,26 @@ impl Run {
     /// Puts back what dead runs left, checks every precondition, and writes down what this run might leave.
     fn begin(plan: &Plan, world: &World, shared: &Shared) -> Result<Run> {
         let root = Root::open(world.root())?;
-        let folder = world.recovery_folder()?;
+        let folders = world.recovery_folders()?;
         let recovers = |step: &Step| matches!(step.kind(), StepKind::PutBack { .. });
         if !plan.steps().iter().any(recovers) {
-            look_back(world, &root, &folder, shared);
+            look_back(world, &root, &folders, shared);
         }
         let id = random_id();
         let leftovers = check(plan, &root, &id)?;
         let record = match leftovers.is_empty() {
             true => None,
-            false => Some(Record::create(&folder, &id, plan, &leftovers)?),
+            false => {
+                let folder = folders
+                    .first()
+                    .expect("a world has one folder for its state at least");
+                Some(Record::create(folder, &id, world.root(), plan, &leftovers)?)
+            }
         };
         Ok(Run {
             id,
             root,
-            folder,
+            folders,
             leftovers,
             record: std::sync::Mutex::new(record),
         })
@@ -133,7 +139,7 @@ impl Run {
                     .write(path, &temporary, content, *mode, step.precondition())
             }
             StepKind::PutBack { run, leftover } => {
-                recovery::put_back(&self.folder, &self.root, run, leftover)
+                recovery::put_back(&self.folders, &self.root, run, leftover)
             }
         }
     }
@@ -152,14 +158,15 @@ impl Run {
 
 /// Puts back what runs have left that were killed, once for each world. That something cannot be put back is told, and
 /// stops nobody: it stays recorded.
-fn look_back(world: &World, root: &Root, folder: &std::path::Path, shared: &Shared) {
+fn look_back(world: &World, root: &Root, folders: &[PathBuf], shared: &Shared) {
     let mut looked = world.looked_back().lock().unwrap_or_else(PoisonError::into_inner);
     if std::mem::replace(&mut *looked, true) {
         return;
     }
-    for run in recovery::interrupted(folder) {
+    recovery::forget_unborn(folders);
+    for run in recovery::interrupted(folders, world.root()) {
         for leftover in run.leftovers() {
-            let what = match recovery::put_back(folder, root, run.run(), leftover) {
+            let what = match recovery::put_back(folders, root, run.run(), leftover) {
                 Ok(crate::plan::StepStatus::Skipped) => continue,
                 Ok(_) => leftover.to_string(),
                 Err(error) => format!("failed to {error}"),

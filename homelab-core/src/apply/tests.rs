@@ -440,7 +440,7 @@ fn a_runtime_that_is_shut_down_midway_leaves_a_record_and_an_error() {
         // The dead run's lock goes once its last thread is gone.
         let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
         loop {
-            let seen = lab.world().observe().await;
+            let seen = lab.world().see(lab.root()).await;
             if !seen.plan_recover().is_empty() {
                 let outcome = seen
                     .plan_recover()
@@ -471,7 +471,7 @@ async fn what_a_dead_run_left_is_put_back_by_recovering_and_by_the_next_run() {
     for by_plan in [true, false] {
         let lab = Lab::new();
         leave_behind(&lab, "00000000000000aa", "s/.homelab-00000000000000aa-0.tmp");
-        let seen = lab.world().observe().await;
+        let seen = lab.world().see(lab.root()).await;
         let runs = seen.interrupted().expect("looked for").value();
         assert_eq!((runs.len(), runs[0].title()), (1, "try"));
         if by_plan {
@@ -490,7 +490,7 @@ async fn what_a_dead_run_left_is_put_back_by_recovering_and_by_the_next_run() {
             );
         }
         lab.assert_clean();
-        assert!(lab.world().observe().await.plan_recover().is_empty());
+        assert!(lab.world().see(lab.root()).await.plan_recover().is_empty());
     }
 }
 
@@ -511,7 +511,7 @@ fn leave_behind(lab: &Lab, run: &str, leftover: &str) {
 async fn a_recovery_file_makes_nobody_delete_what_is_not_ours() {
     let lab = Lab::new();
     leave_behind(&lab, "00000000000000aa", "s/photos");
-    let recover = lab.world().observe().await.plan_recover();
+    let recover = lab.world().see(lab.root()).await.plan_recover();
     let error = fails(recover, &lab.world()).await;
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert_eq!(lab.read("s/photos"), "half of a fi");
@@ -535,6 +535,59 @@ async fn a_recovery_file_of_a_newer_version_is_left_to_it() {
 }
 
 #[tokio::test]
+async fn what_another_copy_of_the_lab_left_is_left_to_it() {
+    let lab = Lab::new();
+    leave_behind(&lab, "00000000000000aa", "s/.homelab-00000000000000aa-0.tmp");
+    let file = lab.state().join("recovery/00000000000000aa.jsonl");
+    let text = std::fs::read_to_string(&file).expect("written above");
+    let of = |root: &Path| {
+        let root = root.to_string_lossy();
+        std::fs::write(&file, text.replacen("{", &format!("{{\"root\":{root:?},"), 1)).expect("ours");
+    };
+    let copy = tempfile::tempdir().expect("a folder");
+    of(copy.path());
+    assert!(lab.world().see(lab.root()).await.plan_recover().is_empty());
+    let _ = plan([]).apply(&lab.world()).await.expect("it is applied");
+    assert!(file.exists());
+    // The lab was moved: its old folder is gone.
+    drop(copy);
+    let _ = plan([]).apply(&lab.world()).await.expect("it is applied");
+    assert!(!file.exists());
+    lab.assert_clean();
+}
+
+#[tokio::test]
+async fn what_was_never_begun_is_forgotten_by_the_next_run_and_not_by_looking() {
+    let lab = Lab::new();
+    let folder = lab.state().join("recovery");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (dead, alive) = (
+        folder.join("00000000000000aa.new"),
+        folder.join("00000000000000ab.new"),
+    );
+    std::fs::write(&dead, "{\"version\":1").expect("ours");
+    let held = std::fs::File::create(&alive).expect("ours");
+    held.lock().expect("nobody has it");
+    lab.world().see(lab.root()).await;
+    assert!(dead.exists());
+    let _ = three_files().apply(&lab.world()).await.expect("it is applied");
+    assert!(!dead.exists() && alive.exists());
+}
+
+#[tokio::test]
+async fn a_loaded_lab_is_connected_and_observed() {
+    let folder = Lab::new();
+    folder.write("lab.toml", "audience = 'solo'\n");
+    let lab = crate::Lab::load(folder.root()).expect("a folder");
+    let world = World::connect(&lab).await.with_state(folder.state());
+    let outcome = three_files().apply(&world).await.expect("it is applied");
+    assert_eq!(outcome.status(), Status::Complete);
+    let seen = world.observe(&lab).await;
+    assert!(seen.interrupted().expect("looked for").value().is_empty());
+    assert_eq!(seen.worktree().is_some(), cfg!(feature = "tools"));
+}
+
+#[tokio::test]
 async fn a_living_run_is_not_taken_for_a_dead_one() {
     let lab = Lab::new();
     let (root, state) = (lab.root(), lab.state());
@@ -552,7 +605,7 @@ async fn a_living_run_is_not_taken_for_a_dead_one() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");
-        let recover = runtime.block_on(other.observe()).plan_recover();
+        let recover = runtime.block_on(other.see(root.clone())).plan_recover();
         assert!(recover.is_empty());
         count.fetch_add(1, Ordering::SeqCst);
     });

@@ -5,6 +5,7 @@
     reason = "observing reads the clock, and the state folder is named by the environment"
 )]
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,16 +15,22 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::plan::ContentHash;
 
-/// The world of one lab: for now its folder. Cheap to clone: clones are the same world.
+/// The world of one lab: for now its folder, and the lab's state. Cheap to clone: clones are the same world.
+///
+/// The state is what is remembered between runs, such as recovery files. It is in `$XDG_STATE_HOME/homelab/LAB/`, by
+/// default `~/.local/state/homelab/LAB/`; LAB is the `id` of instance.toml, else made of the folder's path. Without
+/// either variable the world can be observed, and applying anything fails.
 #[derive(Clone)]
 pub struct World(Arc<Inner>);
 
 #[derive(Clone)]
 struct Inner {
     root: PathBuf,
+    id: Option<String>,
     state: Option<PathBuf>,
     /// Whether what earlier runs have left was looked for.
     #[cfg(unix)]
@@ -36,10 +43,16 @@ struct Inner {
 pub(super) type BeforeStep = Arc<dyn Fn(usize) + Send + Sync>;
 
 impl World {
-    /// Returns the world of the lab in this folder, without anything that needs a connection. Nothing is read yet.
-    pub fn files(root: impl Into<PathBuf>) -> World {
+    /// Returns the world of a lab: what the crate's features bring of it. A part that does not answer is a fact of
+    /// what is observed, not an error.
+    pub async fn connect(lab: &Lab) -> World {
+        World::new(lab.root(), lab.instance().id())
+    }
+
+    pub(super) fn new(root: impl Into<PathBuf>, id: Option<&str>) -> World {
         World(Arc::new(Inner {
             root: root.into(),
+            id: id.map(str::to_owned),
             state: None,
             #[cfg(unix)]
             looked_back: Arc::default(),
@@ -61,11 +74,16 @@ impl World {
         &self.0.root
     }
 
-    /// Returns what there is to see now: the version control state of the lab's folder (with the feature `tools`), and
-    /// what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
+    /// Returns what there is to see of a lab now: this machine, the version control state of the lab's folder (with the
+    /// feature `tools`), and what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
     ///
-    /// Dropping the future stops what it started.
-    pub async fn observe(&self) -> Observed {
+    /// The lab is the one that this was connected to, perhaps loaded anew since. Dropping the future stops what it
+    /// started.
+    pub async fn observe(&self, lab: &Lab) -> Observed {
+        self.see(lab.root().to_owned()).await
+    }
+
+    pub(super) async fn see(&self, root: PathBuf) -> Observed {
         let seen = Observed::none(Timestamp::now());
         #[cfg(unix)]
         {
@@ -75,7 +93,7 @@ impl World {
             let (world, unseen) = (self.clone(), seen.clone());
             let look = move || {
                 // The other end is gone when nobody waits any more.
-                let _ = sender.send(world.look(unseen, &cancel));
+                let _ = sender.send(world.look(&root, unseen, &cancel));
             };
             // A thread of its own, so that this needs no runtime.
             match std::thread::Builder::new().name("observe".into()).spawn(look) {
@@ -84,52 +102,64 @@ impl World {
             }
         }
         #[cfg(not(unix))]
-        seen
+        {
+            let _ = root;
+            seen
+        }
     }
 
     #[cfg(unix)]
-    #[cfg_attr(not(feature = "tools"), expect(unused_variables, reason = "nothing to stop"))]
-    fn look(&self, mut seen: Observed, cancel: &crate::cancel::Cancel) -> Observed {
-        if let Ok(folder) = self.recovery_folder() {
-            seen = seen.with_interrupted(super::recovery::interrupted(&folder));
+    #[cfg_attr(
+        not(feature = "tools"),
+        expect(unused_variables, reason = "only programs look there")
+    )]
+    fn look(&self, root: &Path, mut seen: Observed, cancel: &crate::cancel::Cancel) -> Observed {
+        // Without a state folder nobody can have looked.
+        if let Ok(folders) = self.recovery_folders() {
+            seen = seen.with_interrupted(super::recovery::interrupted(&folders, &self.0.root));
         }
-        #[cfg(feature = "tools")]
-        {
-            seen = seen.with_worktree(super::worktree::read(&self.0.root, cancel));
+        // Side by side: each mostly waits for programs.
+        let (machine, worktree) = std::thread::scope(|scope| {
+            let machine = scope.spawn(|| super::machine::read(cancel));
+            #[cfg(feature = "tools")]
+            let worktree = Some(super::worktree::read(root, cancel));
+            #[cfg(not(feature = "tools"))]
+            let worktree = None;
+            (machine.join().ok().flatten(), worktree)
+        });
+        if let Some(machine) = machine {
+            seen = seen.with_machine(machine);
+        }
+        if let Some(worktree) = worktree {
+            seen = seen.with_worktree(worktree);
         }
         seen
     }
 
-    /// Returns where recovery files are.
+    /// Returns where recovery files are: first where this world writes its own, then where runs wrote theirs before
+    /// the lab had an id.
     #[cfg_attr(
         not(unix),
         expect(dead_code, reason = "plans are applied on Unix only so far")
     )]
-    pub(super) fn recovery_folder(&self) -> Result<PathBuf> {
-        Ok(self.state_folder()?.join("recovery"))
+    pub(super) fn recovery_folders(&self) -> Result<Vec<PathBuf>> {
+        let folders = self.state_folders()?.into_iter();
+        Ok(folders.map(|folder| folder.join("recovery")).collect())
     }
 
-    fn state_folder(&self) -> Result<PathBuf> {
+    fn state_folders(&self) -> Result<Vec<PathBuf>> {
         if let Some(folder) = &self.0.state {
-            return Ok(folder.clone());
+            return Ok(vec![folder.clone()]);
         }
-        let variable = |name| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let base = variable("XDG_STATE_HOME")
-            .or_else(|| variable("HOME").map(|home| home.join(".local/state")))
-            .ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, "find the folder for the lab's state")
-                    .with_hint("set `HOME` or `XDG_STATE_HOME` to an absolute path")
-            })?;
+        let base = state_base(std::env::var_os("XDG_STATE_HOME"), std::env::var_os("HOME"))?;
         let root = std::fs::canonicalize(&self.0.root).map_err(|error| {
             let message = format!("open folder `{}`", self.0.root.display());
             Error::new(ErrorKind::NotFound, message).with_source(error)
         })?;
-        let lab = ContentHash::of(root.as_os_str().as_encoded_bytes()).to_string();
-        Ok(base.join("homelab").join(&lab[..16]))
+        let hash = ContentHash::of(root.as_os_str().as_encoded_bytes()).to_string();
+        // An id holds letters, digits and `-` only: it is never a path.
+        let names = self.0.id.as_deref().into_iter().chain([&hash[..16]]);
+        Ok(names.map(|name| base.join("homelab").join(name)).collect())
     }
 
     #[cfg(unix)]
@@ -138,8 +168,23 @@ impl World {
     }
 }
 
+/// Returns where the states of all labs are. As the XDG specification says, a path that is not absolute does not count.
+fn state_base(state_home: Option<OsString>, home: Option<OsString>) -> Result<PathBuf> {
+    let absolute = |text: Option<OsString>| text.map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(state_home)
+        .or_else(|| absolute(home).map(|home| home.join(".local/state")))
+        .ok_or_else(|| {
+            let message = "find the folder for the lab's state: neither `XDG_STATE_HOME` nor `HOME` is an absolute path";
+            Error::new(ErrorKind::NotFound, message).with_hint("set one of them: recovery files are written there before anything is changed")
+        })
+}
+
 #[cfg(test)]
 impl World {
+    pub(super) fn files(root: impl Into<PathBuf>) -> World {
+        World::new(root, None)
+    }
+
     pub(super) fn with_before_step(mut self, call: impl Fn(usize) + Send + Sync + 'static) -> World {
         Arc::make_mut(&mut self.0).before_step = Some(Arc::new(call));
         self
@@ -166,5 +211,50 @@ struct CancelOnDrop(crate::cancel::Cancel);
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(state_home: Option<&str>, home: Option<&str>) -> Result<PathBuf> {
+        state_base(state_home.map(OsString::from), home.map(OsString::from))
+    }
+
+    #[test]
+    fn the_state_is_where_the_environment_says() {
+        assert_eq!(
+            base(Some("/s"), Some("/h")).expect("a folder"),
+            PathBuf::from("/s")
+        );
+        assert_eq!(
+            base(None, Some("/h")).expect("a folder"),
+            PathBuf::from("/h/.local/state")
+        );
+        assert_eq!(
+            base(Some("s"), Some("/h")).expect("a folder"),
+            PathBuf::from("/h/.local/state")
+        );
+        for (state_home, home) in [(None, None), (Some(""), Some("")), (Some("s"), Some("h"))] {
+            let error = base(state_home, home).expect_err("nowhere");
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            assert!(error.hint().is_some_and(|hint| hint.contains("set one")));
+        }
+    }
+
+    #[test]
+    fn a_labs_state_is_named_by_its_id_and_found_by_its_folder() {
+        let root = tempfile::tempdir().expect("a folder");
+        let names = |world: World| -> Vec<String> {
+            let folders = world.state_folders().expect("tests have a home");
+            folders
+                .iter()
+                .map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned())
+                .collect()
+        };
+        let [by_folder] = names(World::new(root.path(), None)).try_into().expect("one");
+        let with_id = names(World::new(root.path(), Some("3f1c-2b")));
+        assert_eq!(with_id, ["3f1c-2b".to_owned(), by_folder]);
     }
 }

@@ -15,11 +15,16 @@ impl Report {
             services: self.services().to_vec(),
             findings: self.findings().iter().map(Finding::view).collect(),
             suppressed: self.suppressed().iter().map(Suppressed::view).collect(),
-            counts: CountsView {
-                error: self.count(Severity::Error) as u64,
-                warning: self.count(Severity::Warning) as u64,
-                note: self.count(Severity::Note) as u64,
-            },
+            counts: self.counts(),
+        }
+    }
+
+    /// Returns how many findings there are of each severity.
+    pub(crate) fn counts(&self) -> CountsView {
+        CountsView {
+            error: self.count(Severity::Error) as u64,
+            warning: self.count(Severity::Warning) as u64,
+            note: self.count(Severity::Note) as u64,
         }
     }
 

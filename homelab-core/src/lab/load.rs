@@ -85,27 +85,6 @@ impl Lab {
     }
 }
 
-/// Returns a new random id for a lab, in the form of a UUID: what `init` writes into instance.toml.
-pub fn random_id() -> String {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    // The standard library seeds its hash maps from the system's randomness: enough to tell labs apart, which is all
-    // that the id is for.
-    let random = || {
-        std::collections::hash_map::RandomState::new()
-            .build_hasher()
-            .finish()
-    };
-    let (high, low) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        0x8000 | (low >> 48) & 0x3fff,
-        low & 0xffff_ffff_ffff
-    )
-}
-
 /// Returns whether the walk over a disk would come to a path.
 fn is_reached(path: &str) -> bool {
     let mut above = String::new();

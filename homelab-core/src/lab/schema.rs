@@ -354,4 +354,4 @@ struct RepositoryTable {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub(super) use tests::is_valid;
+pub(crate) use tests::is_valid;

@@ -170,11 +170,3 @@ fn what_lies_too_deep_or_is_too_large_is_said() {
     let file = lab.manifest().file("large.sh").expect("listed");
     assert_eq!((file.size(), file.bytes()), (MAX_FILE_BYTES + 1, None));
 }
-
-#[test]
-fn random_ids_are_read_back_and_differ() {
-    let id = random_id();
-    let lab = Lab::from_texts("x", [("instance.toml", format!("id = '{id}'\n"))]);
-    assert_eq!(lab.instance().id(), Some(id.as_str()));
-    assert_ne!(id, random_id());
-}

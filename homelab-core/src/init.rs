@@ -2,27 +2,17 @@
 //!
 //! Lines that begin with `# ` explain; those that begin with `#` and no blank are settings that a person may turn on.
 //! What a person alone can know is only asked.
-//!
-//! ```
-//! use homelab_core::{Lab, lab::InitOptions};
-//!
-//! let lab = Lab::from_texts("home", [("immich/compose.yaml", "services: { server: { image: immich } }")]);
-//! let id = "3f1c2b4a-0d5e-4f60-8a7b-9c8d7e6f5a4b";
-//! let texts = InitOptions::new(id).texts(&lab);
-//! let again = Lab::from_texts("home", [("lab.toml", texts.pattern), ("instance.toml", texts.instance)]);
-//! assert_eq!(again.instance().id(), Some(id));
-//! assert!(again.diagnostics().is_empty());
-//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
-use ipnet::IpNet;
+use sha2::{Digest as _, Sha256};
 
-use super::{HostKind, Lab, in_words};
 use crate::compose::MountKind;
-use crate::name::{DatasetName, HostName, ServiceId, SlotName, VolumeName};
+use crate::lab::{Lab, in_words};
+use crate::name::{DatasetName, ServiceId, SlotName, VolumeName};
+use crate::observed::{Machine, Observed};
 use crate::plan::{FileMode, LabPath, Plan, Step};
 use crate::system::{Class, names_secret};
 use crate::view::Reach;
@@ -31,9 +21,23 @@ impl Lab {
     /// Returns the plan that writes lab.toml and instance.toml where they are absent: a file that is there is never
     /// touched, so that the plan of a lab that has both is empty.
     ///
+    /// Both are commented, and made of what the files hold and of the machine that was seen. lab.toml can be shared;
     /// instance.toml is for its owner's eyes only.
-    pub fn plan_init(&self, options: &InitOptions) -> Plan {
-        let texts = options.texts(self);
+    ///
+    /// ```
+    /// use homelab_core::observed::Machine;
+    /// use homelab_core::{Lab, Observed};
+    ///
+    /// let compose = "services: { server: { image: immich } }";
+    /// let lab = Lab::from_texts("home", [("immich/compose.yaml", compose)]);
+    /// let seen = Observed::none("2026-12-01T00:00:00Z".parse()?);
+    /// let plan = lab.plan_init(&seen.with_machine(Machine::new("nas".parse()?)));
+    /// assert_eq!(plan.steps().len(), 2);
+    /// assert!(format!("{plan:#}").contains("[hosts.nas]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn plan_init(&self, seen: &Observed) -> Plan {
+        let texts = Texts::new(self, seen);
         let files = [
             ("lab.toml", texts.pattern, FileMode::Shared),
             ("instance.toml", texts.instance, FileMode::Private),
@@ -49,72 +53,68 @@ impl Lab {
     }
 }
 
-/// What `init` is told beside the lab itself.
-#[derive(Clone, Debug)]
-pub struct InitOptions {
+/// Both files, whether they exist already or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Texts {
+    pattern: String,
+    instance: String,
+}
+
+impl Texts {
+    fn new(lab: &Lab, seen: &Observed) -> Texts {
+        let exposures = lab.exposures(seen).into_iter();
+        let init = Init {
+            id: new_id(lab, seen),
+            machine: seen.machine().map(|machine| machine.value()),
+            reaches: exposures
+                .map(|exposure| (exposure.id().clone(), exposure.reach()))
+                .collect(),
+        };
+        Texts {
+            pattern: init.pattern(lab),
+            instance: init.instance(lab),
+        }
+    }
+}
+
+/// Returns an id that no other lab has, in the form of a UUID that is a hash: of the lab's folder, the machine, and the
+/// moment to its last digit. It need not be secret, only its own, and planning is the same each time.
+fn new_id(lab: &Lab, seen: &Observed) -> String {
+    let machine = seen
+        .machine()
+        .map_or("", |machine| machine.value().name().as_str());
+    let mut hash = Sha256::new();
+    for part in [lab.root().as_os_str().as_encoded_bytes(), machine.as_bytes()] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(seen.at().as_nanosecond().to_le_bytes());
+    let digits: String = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    // Version 8, variant 2: a UUID of one's own making.
+    format!(
+        "{}-{}-8{}-a{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[13..16],
+        &digits[17..20],
+        &digits[20..]
+    )
+}
+
+/// What is filled in, beside what the lab itself says.
+struct Init<'a> {
     id: String,
-    hosts: Vec<SeenHost>,
+    machine: Option<&'a Machine>,
+    /// Who reaches each service today, so that the policy can begin with it.
     reaches: Vec<(ServiceId, Reach)>,
 }
 
-/// A machine as somebody has seen it.
-#[derive(Clone, Debug)]
-struct SeenHost {
-    name: HostName,
-    kind: Option<HostKind>,
-    interfaces: Vec<(String, Vec<IpNet>)>,
-}
-
-/// The two files that `init` writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InitTexts {
-    /// lab.toml.
-    pub pattern: String,
-    /// instance.toml.
-    pub instance: String,
-}
-
-impl InitOptions {
-    /// Returns options with this random id for the lab; [`random_id`](super::random_id) makes one.
-    pub fn new(id: impl Into<String>) -> Self {
-        InitOptions {
-            id: id.into(),
-            hosts: Vec::new(),
-            reaches: Vec::new(),
-        }
-    }
-
-    /// Adds a machine with its network interfaces, as somebody has seen them.
-    #[must_use]
-    pub fn with_host(
-        mut self,
-        name: HostName,
-        kind: Option<HostKind>,
-        interfaces: impl IntoIterator<Item = (String, Vec<IpNet>)>,
-    ) -> Self {
-        self.hosts.push(SeenHost {
-            name,
-            kind,
-            interfaces: interfaces.into_iter().collect(),
-        });
-        self
-    }
-
-    /// Sets who reaches each service today, so that the policy can begin with it.
-    #[must_use]
-    pub fn with_reaches(mut self, reaches: impl IntoIterator<Item = (ServiceId, Reach)>) -> Self {
-        self.reaches = reaches.into_iter().collect();
-        self
-    }
-
-    /// Returns both files, whether they exist already or not.
-    pub fn texts(&self, lab: &Lab) -> InitTexts {
-        InitTexts {
-            pattern: self.pattern(lab),
-            instance: self.instance(lab),
-        }
-    }
-
+impl Init<'_> {
     fn pattern(&self, lab: &Lab) -> String {
         let mut out = String::from(
             "\
@@ -197,42 +197,19 @@ id = {}
             quoted(&self.id)
         );
         out.push_str("\n# Which machines are there? A folder named after one says that the projects below it run there.\n");
-        if self.hosts.is_empty() {
-            out.push_str("#[hosts.nas]\n");
-            host_questions("nas", &mut out);
-        }
-        if !self.hosts.is_empty() {
-            out.push_str(
-                "# As it was seen where this file was written: remove what runs nothing of this lab.\n",
-            );
-        }
-        for SeenHost {
-            name,
-            kind,
-            interfaces,
-        } in &self.hosts
-        {
-            let key = key(name.as_str());
-            let _ = writeln!(out, "[hosts.{key}]");
-            match kind {
-                Some(kind) => {
-                    let _ = writeln!(out, "kind = {}", quoted(kind.as_str()));
-                }
-                None => out.push_str("#kind = \"linux\"\n"),
+        match self.machine {
+            None => {
+                out.push_str("#[hosts.nas]\n");
+                host_questions("nas", &mut out);
             }
-            host_questions(&key, &mut out);
-            if !interfaces.is_empty() {
-                let _ = writeln!(out, "[hosts.{key}.interfaces]");
-            }
-            for (interface, addresses) in interfaces {
-                let addresses: Vec<String> = addresses
-                    .iter()
-                    .map(|address| quoted(&address.to_string()))
-                    .collect();
-                let _ = writeln!(out, "{} = [{}]", self::key(interface), addresses.join(", "));
+            Some(machine) => {
+                out.push_str(
+                    "# As it was seen where this file was written: remove what runs nothing of this lab.\n",
+                );
+                host(machine, &mut out);
             }
         }
-        let host = self.hosts.first().map_or("nas", |host| host.name.as_str());
+        let host = self.machine.map_or("nas", |machine| machine.name().as_str());
         out.push_str("\n# Where several machines are listed: which of them runs what?\n");
         let projects: BTreeSet<&str> = lab.projects().map(|project| project.name().as_str()).collect();
         for project in projects.iter().take(200) {
@@ -262,6 +239,28 @@ id = {}
         );
         // `NAME` above is no project's name; where there is no project the line is an example only.
         out.replace("#[projects.NAME]", "#[projects.name]")
+    }
+}
+
+fn host(machine: &Machine, out: &mut String) {
+    let key = key(machine.name().as_str());
+    let _ = writeln!(out, "[hosts.{key}]");
+    match machine.kind() {
+        Some(kind) => {
+            let _ = writeln!(out, "kind = {}", quoted(kind.as_str()));
+        }
+        None => out.push_str("#kind = \"linux\"\n"),
+    }
+    host_questions(&key, out);
+    if !machine.interfaces().is_empty() {
+        let _ = writeln!(out, "[hosts.{key}.interfaces]");
+    }
+    for (interface, addresses) in machine.interfaces() {
+        let addresses: Vec<String> = addresses
+            .iter()
+            .map(|address| quoted(&address.to_string()))
+            .collect();
+        let _ = writeln!(out, "{} = [{}]", self::key(interface), addresses.join(", "));
     }
 }
 
@@ -444,15 +443,13 @@ fn key(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::schema;
-
-    const ID: &str = "3f1c2b4a-0d5e-4f60-8a7b-9c8d7e6f5a4b";
+    use crate::lab::{HostKind, schema};
 
     fn rich() -> Vec<(&'static str, &'static str)> {
         vec![
             (
                 "photos/compose.yaml",
-                "services:\n  vaultwarden:\n    image: vaultwarden/server:1\n    volumes: ['vw:/data', 'odd:/odd']\n    environment: {ADMIN_TOKEN: '${ADMIN_TOKEN}', TZ: '${TZ:-UTC}'}\n  files:\n    image: nextcloud:30\n    volumes: ['/mnt/tank/nc:/var/www/html']\nvolumes: {vw: , odd: }\n",
+                "services:\n  vaultwarden:\n    image: vaultwarden/server:1\n    ports: ['80:80']\n    volumes: ['vw:/data', 'odd:/odd']\n    environment: {ADMIN_TOKEN: '${ADMIN_TOKEN}', TZ: '${TZ:-UTC}'}\n  files:\n    image: nextcloud:30\n    volumes: ['/mnt/tank/nc:/var/www/html']\nvolumes: {vw: , odd: }\n",
             ),
             ("photos/.env", "ADMIN_TOKEN=x\n"),
             (
@@ -462,24 +459,16 @@ mod tests {
         ]
     }
 
-    fn options() -> InitOptions {
-        let interfaces = [
-            (
-                "eth0".to_owned(),
-                vec!["192.168.7.7/24".parse().expect("a network")],
-            ),
-            ("br-1.2".to_owned(), vec![]),
-        ];
-        InitOptions::new(ID)
-            .with_host(
-                "nas.home".parse().expect("a name"),
-                Some(HostKind::TrueNas),
-                interfaces,
-            )
-            .with_reaches([
-                ("photos/vaultwarden".parse().expect("an id"), Reach::Lan),
-                ("photos/files".parse().expect("an id"), Reach::Host),
-            ])
+    fn nothing() -> Observed {
+        Observed::none("2026-12-01T00:00:00.000000001Z".parse().expect("a time"))
+    }
+
+    fn machine() -> Observed {
+        let machine = Machine::new("nas.home".parse().expect("a name"))
+            .with_kind(HostKind::TrueNas)
+            .with_interface("eth0", ["192.168.7.7/24".parse().expect("a network")])
+            .with_interface("br-1.2", []);
+        nothing().with_machine(machine)
     }
 
     /// Turns on every setting that is only offered.
@@ -493,13 +482,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_without_a_word_and_valid() {
-        for (files, options) in [
-            (rich(), options()),
-            (rich(), InitOptions::new(ID)),
-            (vec![], InitOptions::new(ID)),
-        ] {
+        for (files, seen) in [(rich(), machine()), (rich(), nothing()), (vec![], nothing())] {
             let lab = Lab::from_texts("home", files.iter().copied());
-            let texts = options.texts(&lab);
+            let texts = Texts::new(&lab, &seen);
             let mut with = files.clone();
             with.extend([
                 ("lab.toml", texts.pattern.as_str()),
@@ -510,21 +495,21 @@ mod tests {
             assert_eq!(said, [""; 0], "{}\n{}", texts.pattern, texts.instance);
             assert_eq!(schema::is_valid("lab", &texts.pattern), Ok(()));
             assert_eq!(schema::is_valid("instance", &texts.instance), Ok(()));
-            assert_eq!(options.texts(&again), texts, "the same again");
+            assert_eq!(Texts::new(&again, &seen), texts, "the same again");
         }
     }
 
     #[test]
     fn the_plan_writes_what_is_absent_and_nothing_else() {
         let lab = Lab::from_texts("home", rich());
-        let plan = lab.plan_init(&options());
+        let plan = lab.plan_init(&machine());
         assert_eq!(plan.steps().len(), 2);
-        let texts = options().texts(&lab);
+        let texts = Texts::new(&lab, &machine());
         let half: Vec<_> = rich()
             .into_iter()
             .chain([("lab.toml", "audience = 'solo'")])
             .collect();
-        let plan = Lab::from_texts("home", half).plan_init(&options());
+        let plan = Lab::from_texts("home", half).plan_init(&machine());
         assert_eq!(plan.steps().len(), 1);
         assert!(plan.to_string().contains("`instance.toml`") && !plan.to_string().contains("`lab.toml`"));
         let mut both = rich();
@@ -532,14 +517,14 @@ mod tests {
             ("lab.toml", texts.pattern.as_str()),
             ("instance.toml", texts.instance.as_str()),
         ]);
-        assert!(Lab::from_texts("home", both).plan_init(&options()).is_empty());
+        assert!(Lab::from_texts("home", both).plan_init(&machine()).is_empty());
     }
 
     #[test]
     fn what_is_offered_can_be_turned_on() {
         let lab = Lab::from_texts("home", rich());
-        for options in [options(), InitOptions::new(ID)] {
-            let texts = options.texts(&lab);
+        for seen in [machine(), nothing()] {
+            let texts = Texts::new(&lab, &seen);
             let (pattern, instance) = (turned_on(&texts.pattern), turned_on(&texts.instance));
             assert_eq!(schema::is_valid("lab", &pattern), Ok(()), "{pattern}");
             assert_eq!(schema::is_valid("instance", &instance), Ok(()), "{instance}");
@@ -560,9 +545,11 @@ mod tests {
     #[test]
     fn what_is_no_volumes_name_is_said_by_its_service() {
         let compose = "services:\n  v:\n    image: vaultwarden/server:1\n    volumes: ['vw/sub:/data']\n";
-        let pattern = InitOptions::new(ID)
-            .texts(&Lab::from_texts("home", [("m/compose.yaml", compose)]))
-            .pattern;
+        let pattern = Texts::new(
+            &Lab::from_texts("home", [("m/compose.yaml", compose)]),
+            &nothing(),
+        )
+        .pattern;
         assert!(
             pattern.contains("services = [\"m/v\"]") && !pattern.contains("vw/sub"),
             "{pattern}"
@@ -573,7 +560,7 @@ mod tests {
     #[test]
     fn data_reach_and_variables_are_filled_in_and_paths_are_not() {
         let lab = Lab::from_texts("home", rich());
-        let texts = options().texts(&lab);
+        let texts = Texts::new(&lab, &machine());
         for line in [
             "[datasets.photos]\nclass = \"irreplaceable\"\nvolumes = [\"photos/vw\"]\nservices = [\"photos/files\"]\n",
             "#volumes = [\"photos/odd\"]",
@@ -595,5 +582,24 @@ mod tests {
         ] {
             assert!(texts.instance.contains(line), "{line}\n---\n{}", texts.instance);
         }
+    }
+
+    #[test]
+    fn each_lab_gets_an_id_of_its_own_that_is_read_back() {
+        let id = |name: &str, seen: &Observed| {
+            let texts = Texts::new(&Lab::from_texts(name, rich()), seen);
+            let lab = Lab::from_texts(name, [("instance.toml", texts.instance)]);
+            lab.instance().id().expect("it is written").to_owned()
+        };
+        let later = Observed::none("2026-12-01T00:00:00.000000002Z".parse().expect("a time"));
+        let ids = [
+            id("a", &nothing()),
+            id("b", &nothing()),
+            id("a", &later),
+            id("a", &machine()),
+        ];
+        assert_eq!(BTreeSet::from(ids.clone()).len(), ids.len(), "{ids:?}");
+        assert_eq!(id("a", &nothing()), ids[0], "planning again is the same");
+        assert_eq!(ids[0].len(), 36);
     }
 }
