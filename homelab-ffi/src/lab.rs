@@ -1,14 +1,11 @@
 //! What is wanted, from files.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use homelab_core::audit::Selection;
-use homelab_core::lab::{HostKind, InitOptions, random_id};
-use homelab_core::view::{FindingView, ServiceView};
-use homelab_core::{Error, ErrorKind, Exposure, Finding, HostName, InvalidName};
-use ipnet::IpNet;
+use homelab_core::view::{FindingView, PostureView, ServiceView};
+use homelab_core::{Answer, Exposure, Finding, Query};
 
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
@@ -17,30 +14,6 @@ use crate::plan::Plan;
 use crate::project::Project;
 use crate::report::Report;
 use crate::runtime::run_blocking;
-
-/// A machine as somebody has seen it, for `init`.
-#[derive(Clone, Debug, uniffi::Record)]
-pub struct InitHost {
-    /// Its name.
-    pub name: String,
-    /// Which kind of machine it is.
-    #[uniffi(default = None)]
-    pub kind: Option<HostKind>,
-    /// Its interfaces, each with its addresses: `192.168.1.10/24`.
-    #[uniffi(default)]
-    pub interfaces: HashMap<String, Vec<String>>,
-}
-
-/// What `init` is told beside the lab itself. Everything has a default.
-#[derive(Clone, Debug, uniffi::Record)]
-pub struct InitSettings {
-    /// The lab's new id; a random one where none is given.
-    #[uniffi(default = None)]
-    pub id: Option<String>,
-    /// The machines.
-    #[uniffi(default = [])]
-    pub hosts: Vec<InitHost>,
-}
 
 /// A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
 ///
@@ -139,53 +112,29 @@ impl Lab {
         Ok(Report(self.0.audit_with(&or_now(seen.as_deref()), &selection)))
     }
 
+    /// Returns the state of the lab in one record, for a first screen.
+    #[uniffi::method(default(seen = None))]
+    pub fn posture(&self, seen: Option<Arc<Observed>>) -> PostureView {
+        self.0.posture(&or_now(seen.as_deref())).view()
+    }
+
+    /// Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
+    #[uniffi::method(default(seen = None))]
+    pub fn answer(&self, query: &str, seen: Option<Arc<Observed>>) -> Result<Answer, HomelabError> {
+        let query: Query = query.parse()?;
+        Ok(query.answer(&self.0, &or_now(seen.as_deref()))?)
+    }
+
+    /// Returns what `answer` does as JSON, which is the same in every language.
+    #[uniffi::method(default(seen = None))]
+    pub fn answer_json(&self, query: &str, seen: Option<Arc<Observed>>) -> Result<String, HomelabError> {
+        Ok(self.answer(query, seen)?.to_json())
+    }
+
     /// Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
-    /// and of these machines. A file that exists is never touched.
-    #[uniffi::method(default(settings = None))]
-    pub fn plan_init(&self, settings: Option<InitSettings>) -> Result<Plan, HomelabError> {
-        let InitSettings { id, hosts } = settings.unwrap_or(InitSettings {
-            id: None,
-            hosts: Vec::new(),
-        });
-        let exposures = self.0.exposures(&or_now(None));
-        let reaches = exposures
-            .iter()
-            .map(|exposure| (exposure.id().clone(), exposure.reach()));
-        let mut options = InitOptions::new(id.unwrap_or_else(random_id)).with_reaches(reaches);
-        for InitHost {
-            name,
-            kind,
-            interfaces,
-        } in hosts
-        {
-            options = options.with_host(host_name(&name)?, kind, networks(interfaces)?);
-        }
-        Ok(Plan(self.0.plan_init(&options)))
+    /// and of the machine that was seen. A file that exists is never touched.
+    #[uniffi::method(default(seen = None))]
+    pub fn plan_init(&self, seen: Option<Arc<Observed>>) -> Plan {
+        Plan(self.0.plan_init(&or_now(seen.as_deref())))
     }
-}
-
-fn host_name(name: &str) -> Result<HostName, HomelabError> {
-    let parsed: Result<HostName, InvalidName> = name.parse();
-    Ok(parsed.map_err(|error| {
-        Error::new(ErrorKind::Invalid, format!("read the machine's name `{name}`")).with_source(error)
-    })?)
-}
-
-fn networks(interfaces: HashMap<String, Vec<String>>) -> Result<Vec<(String, Vec<IpNet>)>, HomelabError> {
-    let mut parsed = Vec::new();
-    for (interface, addresses) in interfaces {
-        let addresses = addresses.iter().map(|text| network(text));
-        parsed.push((interface, addresses.collect::<Result<Vec<_>, _>>()?));
-    }
-    parsed.sort();
-    Ok(parsed)
-}
-
-fn network(text: &str) -> Result<IpNet, HomelabError> {
-    let parsed = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    Ok(parsed.map_err(|error| {
-        Error::new(ErrorKind::Invalid, format!("read the address `{text}`"))
-            .with_hint("write an address such as 192.168.1.10 or 192.168.1.10/24")
-            .with_source(error)
-    })?)
 }

@@ -3,12 +3,13 @@
 //! Each stands here as it does in the core, comments included, since these are what Kotlin and Swift show: the compiler
 //! refuses a shape that differs, and a test a comment that does. Nothing is defined here.
 
-use homelab_core::Severity;
 use homelab_core::lab::HostKind;
 use homelab_core::view::{
-    CountsView, EventView, EvidenceView, FindingView, OutcomeView, PathView, PlaceView, PlanView, Reach,
-    ReportView, ServiceView, StepResultView, StepView, SuppressedView,
+    CountsView, EventView, EvidenceView, FileView, FindingView, OutcomeView, PathView, PlaceView, PlanView,
+    PostureView, ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView,
+    StepView, SuppressedView, SystemView,
 };
+use homelab_core::{Answer, Severity};
 
 /// How far away somebody can be and still reach a service: the widest zone that can come in.
 #[uniffi::remote(Enum)]
@@ -161,6 +162,103 @@ pub struct ReportView {
     pub counts: CountsView,
 }
 
+/// How many services are reached from how far, each counted once, by its widest known reach.
+#[uniffi::remote(Record)]
+pub struct ReachCountsView {
+    /// By nobody.
+    pub none: u64,
+    /// From their own machine only.
+    pub host: u64,
+    /// From the tailnet.
+    pub tailnet: u64,
+    /// From the local network.
+    pub lan: u64,
+    /// From the internet.
+    pub internet: u64,
+    /// How many of them all could be reached from further away, if what is not known turned out badly.
+    pub uncertain: u64,
+}
+
+/// One part of what was seen of the world.
+#[uniffi::remote(Record)]
+pub struct SeenView {
+    /// Which part it is: `worktree`, ...
+    pub part: String,
+    /// When it was seen, RFC 3339; nothing where it was not looked at.
+    pub at: Option<String>,
+    /// Who said so: `git`.
+    pub source: Option<String>,
+}
+
+/// The state of a lab in one record, for a first screen.
+#[uniffi::remote(Record)]
+pub struct PostureView {
+    /// The lab's name.
+    pub lab: String,
+    /// The moment that it speaks of, RFC 3339.
+    pub at: String,
+    /// How many projects there are.
+    pub projects: u64,
+    /// How many services there are, one for each machine that runs it.
+    pub services: u64,
+    /// How many findings there are.
+    pub counts: CountsView,
+    /// How many findings were accepted.
+    pub suppressed: u64,
+    /// The worst findings, worst first; not all.
+    pub worst: Vec<FindingView>,
+    /// How many services are reached from how far.
+    pub reach: ReachCountsView,
+    /// Which parts of the world were seen, and when.
+    pub seen: Vec<SeenView>,
+}
+
+/// A Compose project.
+#[uniffi::remote(Record)]
+pub struct ProjectView {
+    /// Its name.
+    pub name: String,
+    /// Its folder, relative to the lab's, with `/` between folders; empty for the lab's own, and nothing for one
+    /// outside.
+    pub folder: Option<String>,
+    /// The files that it was read from.
+    pub files: Vec<String>,
+    /// The machines that run it, where the lab says.
+    pub hosts: Vec<String>,
+    /// How careful one is with it: `production`, `sandbox` or `unknown`.
+    pub tier: String,
+    /// Its services' names.
+    pub services: Vec<String>,
+}
+
+/// An application that was recognised in the lab.
+#[uniffi::remote(Record)]
+pub struct SystemView {
+    /// Its identity, as in `application`: `immich`.
+    pub id: String,
+    /// The name that people know it by.
+    pub name: String,
+    /// What it is for: `photos`.
+    pub category: String,
+    /// The services that are it: `nas:immich/server`.
+    pub services: Vec<String>,
+}
+
+/// A file of the lab, as it was when the lab was loaded.
+#[uniffi::remote(Record)]
+pub struct FileView {
+    /// Its path, relative to the lab's folder, with `/` between folders.
+    pub path: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// What it is for: `compose`, `environment`, `pattern`, ...
+    pub kind: String,
+    /// How far it carries to other labs, from 1 to 5; 5 is private.
+    pub stratum: u8,
+    /// Whether its content was kept, and so was looked at.
+    pub kept: bool,
+}
+
 /// A plan: what an operation would do.
 #[uniffi::remote(Record)]
 pub struct PlanView {
@@ -255,4 +353,29 @@ pub enum HostKind {
     MacOs,
     /// A Windows machine.
     Windows,
+}
+
+/// What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+#[uniffi::remote(Enum)]
+pub enum Answer {
+    /// To `posture`.
+    Posture(PostureView),
+    /// To `services`.
+    Services(Vec<ServiceView>),
+    /// To `exposure`.
+    Exposure(ServiceView),
+    /// To `report`.
+    Report(ReportView),
+    /// To `findings`, worst first.
+    Findings(Vec<FindingView>),
+    /// To `diagnostics`.
+    Diagnostics(Vec<FindingView>),
+    /// To `systems`, by their identity.
+    Systems(Vec<SystemView>),
+    /// To `projects`.
+    Projects(Vec<ProjectView>),
+    /// To `files`, by their path.
+    Files(Vec<FileView>),
+    /// To `init_plan`.
+    InitPlan(PlanView),
 }

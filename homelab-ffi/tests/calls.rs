@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use homelab_core::ErrorKind;
 use homelab_core::view::Reach;
-use homelab_ffi::{CancelToken, HomelabError, Lab, Observed, Project, ResolveSettings, World, capabilities};
+use homelab_core::{Answer, ErrorKind};
+use homelab_ffi::{
+    CancelToken, HomelabError, Lab, Machine, Observed, Project, ResolveSettings, World, capabilities,
+};
 
 const COMPOSE: &str = "services: { web: { image: 'nginx:1.27', ports: ['8080:80'] } }";
 
@@ -73,11 +75,13 @@ fn a_plan_is_shown_and_applied_with_its_events() {
     std::fs::create_dir(folder.path().join("web")).expect("a folder");
     std::fs::write(folder.path().join("web/compose.yaml"), COMPOSE).expect("a file");
     let root = folder.path().display().to_string();
-    let lab = wait(Lab::load(root.clone(), None)).expect("it is there");
-    let plan = lab.plan_init(None).expect("nothing to refuse");
+    let lab = wait(Lab::load(root, None)).expect("it is there");
+    let plan = lab.plan_init(None);
     assert_eq!(plan.steps().len(), 2);
     assert!(plan.to_text().contains("lab.toml"));
-    let world = World::files(root).with_state(state.path().display().to_string());
+    let world = wait(World::connect(lab.clone(), None))
+        .expect("nothing to stop it")
+        .with_state(state.path().display().to_string());
     let operation = plan.apply(&world).expect("a runtime");
     let events = operation.events();
     let mut kinds = Vec::new();
@@ -108,8 +112,11 @@ fn a_wish_to_stop_is_granted_before_and_while_it_runs() {
     assert!(cancel.is_cancelled());
     let error = wait(Lab::load("/".into(), Some(cancel.clone()))).expect_err("it was stopped");
     assert!(matches!(error, HomelabError::Cancelled { .. }), "{error}");
-    let world = World::files("/".into());
-    let error = wait(world.observe(Some(cancel.clone()))).expect_err("it was stopped");
+    let lab = Arc::new(lab());
+    let error = wait(World::connect(lab.clone(), Some(cancel.clone()))).expect_err("it was stopped");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let world = wait(World::connect(lab.clone(), None)).expect("nothing to stop it");
+    let error = wait(world.observe(lab, Some(cancel))).expect_err("it was stopped");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
 
@@ -136,6 +143,47 @@ fn a_project_is_resolved_and_hides_its_secrets() {
     assert_eq!(project.services(), ["db"]);
     assert!(project.to_json(false).contains("hunter2"));
     assert!(!project.to_json(true).contains("hunter2"));
+}
+
+#[test]
+fn questions_are_answered_as_records_and_as_json() {
+    let (lab, seen) = (
+        lab(),
+        Arc::new(Observed::none(Some("2027-01-31T12:00:00Z".into())).expect("a time")),
+    );
+    let answer = lab.answer("posture", Some(seen.clone())).expect("a question");
+    assert_eq!(answer, Answer::Posture(lab.posture(Some(seen.clone()))));
+    let json = lab.answer_json("posture", Some(seen)).expect("a question");
+    assert_eq!(json, answer.to_json());
+    assert_eq!(
+        lab.answer("weather", None).expect_err("none of ours").kind(),
+        ErrorKind::Invalid
+    );
+}
+
+#[test]
+fn a_machine_crosses_in_both_directions() {
+    let machine = |address: &str| Machine {
+        name: "nas".into(),
+        kind: None,
+        interfaces: HashMap::from([("eth0".to_owned(), vec![address.to_owned()])]),
+    };
+    let seen = Observed::none(None).expect("now");
+    assert!(seen.machine().is_none());
+    let with = seen.with_machine(machine("192.168.1.10/24")).expect("an address");
+    assert_eq!(
+        with.machine().expect("just set").interfaces["eth0"],
+        ["192.168.1.10/24"]
+    );
+    let text = lab().plan_init(Some(Arc::new(with))).to_text();
+    assert!(text.contains("192.168.1.10"), "{text}");
+    assert_eq!(
+        seen.with_machine(machine("nowhere"))
+            .expect_err("no address")
+            .kind(),
+        ErrorKind::Invalid
+    );
+    assert!(seen.plan_recover().is_empty());
 }
 
 #[test]

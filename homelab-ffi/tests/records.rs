@@ -51,6 +51,7 @@ fn the_enums_that_are_no_views_have_the_cores_comments_too() {
     let ours = shapes(include_str!("../src/view.rs"));
     for (name, source) in [
         ("Severity", include_str!("../../homelab-core/src/finding.rs")),
+        ("Answer", include_str!("../../homelab-core/src/query.rs")),
         ("HostKind", include_str!("../../homelab-core/src/lab/instance.rs")),
     ] {
         assert_eq!(ours[name], shapes(source)[name]);

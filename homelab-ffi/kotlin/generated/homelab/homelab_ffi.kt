@@ -694,6 +694,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_events_next(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_answer(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_answer_json(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_audit(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_audit_with(
@@ -710,6 +714,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_init(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_posture(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_project(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_projects(
@@ -721,6 +727,14 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_machine(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_plan_recover(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_with_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_with_machine(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_operation_cancel(
     ): Int
@@ -806,7 +820,7 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_project_resolve(
     ): Int
-    external fun uniffi_homelab_ffi_checksum_constructor_world_files(
+    external fun uniffi_homelab_ffi_checksum_constructor_world_connect(
     ): Int
     external fun ffi_homelab_ffi_uniffi_contract_version(
     ): Int
@@ -854,6 +868,10 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_load(`path`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_answer(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_answer_json(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_audit(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_audit_with(`ptr`: Long,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -868,8 +886,10 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_init(`ptr`: Long,`settings`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_init(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_posture(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_project(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_projects(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -888,6 +908,14 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_observed_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_observed_machine(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_observed_plan_recover(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_observed_with_at(`ptr`: Long,`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_observed_with_machine(`ptr`: Long,`machine`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_operation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_operation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -988,9 +1016,9 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_free_world(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_homelab_ffi_fn_constructor_world_files(`root`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_constructor_world_connect(`lab`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_world_observe(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    external fun uniffi_homelab_ffi_fn_method_world_observe(`ptr`: Long,`lab`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1139,6 +1167,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_events_next() and 0xFFFF) != 25346) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 47107) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer_json() and 0xFFFF) != 25718) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_audit() and 0xFFFF) != 20963) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1160,7 +1194,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_name() and 0xFFFF) != 20600) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_init() and 0xFFFF) != 16500) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_init() and 0xFFFF) != 11560) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_posture() and 0xFFFF) != 5155) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_project() and 0xFFFF) != 56446) {
@@ -1179,6 +1216,18 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_machine() and 0xFFFF) != 59933) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_plan_recover() and 0xFFFF) != 42093) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_with_at() and 0xFFFF) != 45099) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_with_machine() and 0xFFFF) != 16167) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_operation_cancel() and 0xFFFF) != 24918) {
@@ -1280,7 +1329,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_report_worst() and 0xFFFF) != 17632) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_world_observe() and 0xFFFF) != 45704) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_observe() and 0xFFFF) != 10057) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_root() and 0xFFFF) != 26736) {
@@ -1307,7 +1356,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_constructor_project_resolve() and 0xFFFF) != 38659) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_constructor_world_files() and 0xFFFF) != 12058) {
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_world_connect() and 0xFFFF) != 26894) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -2366,6 +2415,16 @@ public object FfiConverterTypeEvents: FfiConverter<Events, Long> {
 public interface LabInterface {
 
     /**
+     * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
+     */
+    fun `answer`(`query`: kotlin.String, `seen`: Observed? = null): Answer
+
+    /**
+     * Returns what `answer` does as JSON, which is the same in every language.
+     */
+    fun `answerJson`(`query`: kotlin.String, `seen`: Observed? = null): kotlin.String
+
+    /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
     fun `audit`(`seen`: Observed? = null): Report
@@ -2403,9 +2462,14 @@ public interface LabInterface {
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
-     * and of these machines. A file that exists is never touched.
+     * and of the machine that was seen. A file that exists is never touched.
      */
-    fun `planInit`(`settings`: InitSettings? = null): Plan
+    fun `planInit`(`seen`: Observed? = null): Plan
+
+    /**
+     * Returns the state of the lab in one record, for a first screen.
+     */
+    fun `posture`(`seen`: Observed? = null): PostureView
 
     /**
      * Returns the project of this name.
@@ -2543,6 +2607,44 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
+     */
+    @Throws(HomelabException::class)override fun `answer`(`query`: kotlin.String, `seen`: Observed?): Answer {
+            return FfiConverterTypeAnswer.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_answer(
+        it,
+
+        FfiConverterString.lower(`query`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what `answer` does as JSON, which is the same in every language.
+     */
+    @Throws(HomelabException::class)override fun `answerJson`(`query`: kotlin.String, `seen`: Observed?): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_answer_json(
+        it,
+
+        FfiConverterString.lower(`query`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */override fun `audit`(`seen`: Observed?): Report {
             return FfiConverterTypeReport.lift(
@@ -2665,16 +2767,32 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
-     * and of these machines. A file that exists is never touched.
-     */
-    @Throws(HomelabException::class)override fun `planInit`(`settings`: InitSettings?): Plan {
+     * and of the machine that was seen. A file that exists is never touched.
+     */override fun `planInit`(`seen`: Observed?): Plan {
             return FfiConverterTypePlan.lift(
     callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
+    uniffiRustCall() { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_init(
         it,
 
-        FfiConverterOptionalTypeInitSettings.lower(`settings`),_status)
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the state of the lab in one record, for a first screen.
+     */override fun `posture`(`seen`: Observed?): PostureView {
+            return FfiConverterTypePostureView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_posture(
+        it,
+
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
 }
     }
     )
@@ -2944,6 +3062,26 @@ public interface ObservedInterface {
      */
     fun `at`(): kotlin.String
 
+    /**
+     * Returns the machine that the observation was made on, if it was looked at.
+     */
+    fun `machine`(): Machine?
+
+    /**
+     * Returns the plan that puts back what runs that were killed midway have left: empty when there are none.
+     */
+    fun `planRecover`(): Plan
+
+    /**
+     * Returns the observation as of another moment (RFC 3339), which judges take for now.
+     */
+    fun `withAt`(`at`: kotlin.String): Observed
+
+    /**
+     * Returns the observation with this as the machine that it was made on.
+     */
+    fun `withMachine`(`machine`: Machine): Observed
+
     companion object
 }
 
@@ -3061,6 +3199,74 @@ open class Observed: Disposable, AutoCloseable, ObservedInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_observed_at(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the machine that the observation was made on, if it was looked at.
+     */override fun `machine`(): Machine? {
+            return FfiConverterOptionalTypeMachine.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_machine(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that puts back what runs that were killed midway have left: empty when there are none.
+     */override fun `planRecover`(): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_plan_recover(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the observation as of another moment (RFC 3339), which judges take for now.
+     */
+    @Throws(HomelabException::class)override fun `withAt`(`at`: kotlin.String): Observed {
+            return FfiConverterTypeObserved.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_with_at(
+        it,
+
+        FfiConverterString.lower(`at`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the observation with this as the machine that it was made on.
+     */
+    @Throws(HomelabException::class)override fun `withMachine`(`machine`: Machine): Observed {
+            return FfiConverterTypeObserved.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_with_machine(
+        it,
+
+        FfiConverterTypeMachine.lower(`machine`),_status)
 }
     }
     )
@@ -5253,9 +5459,9 @@ public object FfiConverterTypeReport: FfiConverter<Report, Long> {
 public interface WorldInterface {
 
     /**
-     * Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
+     * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
-    suspend fun `observe`(`cancel`: CancelToken? = null): Observed
+    suspend fun `observe`(`lab`: Lab, `cancel`: CancelToken? = null): Observed
 
     /**
      * Returns the lab's folder.
@@ -5376,16 +5582,17 @@ open class World: Disposable, AutoCloseable, WorldInterface
 
 
     /**
-     * Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
+     * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
     @Throws(HomelabException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `observe`(`cancel`: CancelToken?) : Observed {
+    override suspend fun `observe`(`lab`: Lab, `cancel`: CancelToken?) : Observed {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_homelab_ffi_fn_method_world_observe(
                 uniffiHandle,
 
+        FfiConverterTypeLab.lower(`lab`),
         FfiConverterOptionalTypeCancelToken.lower(`cancel`),
             )
         },
@@ -5441,18 +5648,25 @@ open class World: Disposable, AutoCloseable, WorldInterface
     companion object {
 
     /**
-     * Returns the world of the lab in this folder, without anything that needs a connection. Nothing is read yet.
-     */ fun `files`(`root`: kotlin.String): World {
-            return FfiConverterTypeWorld.lift(
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_constructor_world_files(
-
-
-        FfiConverterString.lower(`root`),_status)
-}
+     * Returns the world of a lab: what this build brings of it. A part that does not answer is a fact of what is
+     * observed, not an error.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `connect`(`lab`: Lab, `cancel`: CancelToken? = null) : World {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_world_connect(
+        FfiConverterTypeLab.lower(`lab`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeWorld.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     }
@@ -5644,6 +5858,77 @@ public object FfiConverterTypeEvidenceView: FfiConverterRustBuffer<EvidenceView>
 
 
 /**
+ * A file of the lab, as it was when the lab was loaded.
+ */
+data class FileView (
+    /**
+     * Its path, relative to the lab's folder, with `/` between folders.
+     */
+    val `path`: kotlin.String
+    ,
+    /**
+     * How many bytes it has.
+     */
+    val `size`: kotlin.ULong
+    ,
+    /**
+     * What it is for: `compose`, `environment`, `pattern`, ...
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * How far it carries to other labs, from 1 to 5; 5 is private.
+     */
+    val `stratum`: kotlin.UByte
+    ,
+    /**
+     * Whether its content was kept, and so was looked at.
+     */
+    val `kept`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFileView: FfiConverterRustBuffer<FileView> {
+    override fun read(buf: ByteBuffer): FileView {
+        return FileView(
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterUByte.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: FileView) = (
+            FfiConverterString.allocationSize(value.`path`) +
+            FfiConverterULong.allocationSize(value.`size`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterUByte.allocationSize(value.`stratum`) +
+            FfiConverterBoolean.allocationSize(value.`kept`)
+    )
+
+    override fun write(value: FileView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`path`, buf)
+            FfiConverterULong.write(value.`size`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterUByte.write(value.`stratum`, buf)
+            FfiConverterBoolean.write(value.`kept`, buf)
+    }
+}
+
+
+
+/**
  * One finding.
  */
 data class FindingView (
@@ -5787,21 +6072,21 @@ public object FfiConverterTypeFindingView: FfiConverterRustBuffer<FindingView> {
 
 
 /**
- * A machine as somebody has seen it, for `init`.
+ * The machine that an observation was made on: what it calls itself, and where others find it.
  */
-data class InitHost (
+data class Machine (
     /**
      * Its name.
      */
     val `name`: kotlin.String
     ,
     /**
-     * Which kind of machine it is.
+     * Which kind of machine it is, where that shows.
      */
     val `kind`: HostKind? = null
     ,
     /**
-     * Its interfaces, each with its addresses: `192.168.1.10/24`.
+     * Its interfaces that others can be on, each with its addresses: `192.168.1.10/24`.
      */
     val `interfaces`: Map<kotlin.String, List<kotlin.String>> = mapOf()
 
@@ -5817,72 +6102,25 @@ data class InitHost (
 /**
  * @suppress
  */
-public object FfiConverterTypeInitHost: FfiConverterRustBuffer<InitHost> {
-    override fun read(buf: ByteBuffer): InitHost {
-        return InitHost(
+public object FfiConverterTypeMachine: FfiConverterRustBuffer<Machine> {
+    override fun read(buf: ByteBuffer): Machine {
+        return Machine(
             FfiConverterString.read(buf),
             FfiConverterOptionalTypeHostKind.read(buf),
             FfiConverterMapStringSequenceString.read(buf),
         )
     }
 
-    override fun allocationSize(value: InitHost) = (
+    override fun allocationSize(value: Machine) = (
             FfiConverterString.allocationSize(value.`name`) +
             FfiConverterOptionalTypeHostKind.allocationSize(value.`kind`) +
             FfiConverterMapStringSequenceString.allocationSize(value.`interfaces`)
     )
 
-    override fun write(value: InitHost, buf: ByteBuffer) {
+    override fun write(value: Machine, buf: ByteBuffer) {
             FfiConverterString.write(value.`name`, buf)
             FfiConverterOptionalTypeHostKind.write(value.`kind`, buf)
             FfiConverterMapStringSequenceString.write(value.`interfaces`, buf)
-    }
-}
-
-
-
-/**
- * What `init` is told beside the lab itself. Everything has a default.
- */
-data class InitSettings (
-    /**
-     * The lab's new id; a random one where none is given.
-     */
-    val `id`: kotlin.String? = null
-    ,
-    /**
-     * The machines.
-     */
-    val `hosts`: List<InitHost> = listOf()
-
-){
-
-
-
-
-
-    companion object
-}
-
-/**
- * @suppress
- */
-public object FfiConverterTypeInitSettings: FfiConverterRustBuffer<InitSettings> {
-    override fun read(buf: ByteBuffer): InitSettings {
-        return InitSettings(
-            FfiConverterOptionalString.read(buf),
-            FfiConverterSequenceTypeInitHost.read(buf),
-        )
-    }
-
-    override fun allocationSize(value: InitSettings) = (
-            FfiConverterOptionalString.allocationSize(value.`id`) +
-            FfiConverterSequenceTypeInitHost.allocationSize(value.`hosts`)
-    )
-
-    override fun write(value: InitSettings, buf: ByteBuffer) {
-            FfiConverterOptionalString.write(value.`id`, buf)
-            FfiConverterSequenceTypeInitHost.write(value.`hosts`, buf)
     }
 }
 
@@ -6125,6 +6363,268 @@ public object FfiConverterTypePlanView: FfiConverterRustBuffer<PlanView> {
 
 
 /**
+ * The state of a lab in one record, for a first screen.
+ */
+data class PostureView (
+    /**
+     * The lab's name.
+     */
+    val `lab`: kotlin.String
+    ,
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * How many projects there are.
+     */
+    val `projects`: kotlin.ULong
+    ,
+    /**
+     * How many services there are, one for each machine that runs it.
+     */
+    val `services`: kotlin.ULong
+    ,
+    /**
+     * How many findings there are.
+     */
+    val `counts`: CountsView
+    ,
+    /**
+     * How many findings were accepted.
+     */
+    val `suppressed`: kotlin.ULong
+    ,
+    /**
+     * The worst findings, worst first; not all.
+     */
+    val `worst`: List<FindingView>
+    ,
+    /**
+     * How many services are reached from how far.
+     */
+    val `reach`: ReachCountsView
+    ,
+    /**
+     * Which parts of the world were seen, and when.
+     */
+    val `seen`: List<SeenView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePostureView: FfiConverterRustBuffer<PostureView> {
+    override fun read(buf: ByteBuffer): PostureView {
+        return PostureView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterTypeCountsView.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterSequenceTypeFindingView.read(buf),
+            FfiConverterTypeReachCountsView.read(buf),
+            FfiConverterSequenceTypeSeenView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PostureView) = (
+            FfiConverterString.allocationSize(value.`lab`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterULong.allocationSize(value.`projects`) +
+            FfiConverterULong.allocationSize(value.`services`) +
+            FfiConverterTypeCountsView.allocationSize(value.`counts`) +
+            FfiConverterULong.allocationSize(value.`suppressed`) +
+            FfiConverterSequenceTypeFindingView.allocationSize(value.`worst`) +
+            FfiConverterTypeReachCountsView.allocationSize(value.`reach`) +
+            FfiConverterSequenceTypeSeenView.allocationSize(value.`seen`)
+    )
+
+    override fun write(value: PostureView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`lab`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterULong.write(value.`projects`, buf)
+            FfiConverterULong.write(value.`services`, buf)
+            FfiConverterTypeCountsView.write(value.`counts`, buf)
+            FfiConverterULong.write(value.`suppressed`, buf)
+            FfiConverterSequenceTypeFindingView.write(value.`worst`, buf)
+            FfiConverterTypeReachCountsView.write(value.`reach`, buf)
+            FfiConverterSequenceTypeSeenView.write(value.`seen`, buf)
+    }
+}
+
+
+
+/**
+ * A Compose project.
+ */
+data class ProjectView (
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Its folder, relative to the lab's, with `/` between folders; empty for the lab's own, and nothing for one
+     * outside.
+     */
+    val `folder`: kotlin.String?
+    ,
+    /**
+     * The files that it was read from.
+     */
+    val `files`: List<kotlin.String>
+    ,
+    /**
+     * The machines that run it, where the lab says.
+     */
+    val `hosts`: List<kotlin.String>
+    ,
+    /**
+     * How careful one is with it: `production`, `sandbox` or `unknown`.
+     */
+    val `tier`: kotlin.String
+    ,
+    /**
+     * Its services' names.
+     */
+    val `services`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeProjectView: FfiConverterRustBuffer<ProjectView> {
+    override fun read(buf: ByteBuffer): ProjectView {
+        return ProjectView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ProjectView) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`folder`) +
+            FfiConverterSequenceString.allocationSize(value.`files`) +
+            FfiConverterSequenceString.allocationSize(value.`hosts`) +
+            FfiConverterString.allocationSize(value.`tier`) +
+            FfiConverterSequenceString.allocationSize(value.`services`)
+    )
+
+    override fun write(value: ProjectView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`folder`, buf)
+            FfiConverterSequenceString.write(value.`files`, buf)
+            FfiConverterSequenceString.write(value.`hosts`, buf)
+            FfiConverterString.write(value.`tier`, buf)
+            FfiConverterSequenceString.write(value.`services`, buf)
+    }
+}
+
+
+
+/**
+ * How many services are reached from how far, each counted once, by its widest known reach.
+ */
+data class ReachCountsView (
+    /**
+     * By nobody.
+     */
+    val `none`: kotlin.ULong
+    ,
+    /**
+     * From their own machine only.
+     */
+    val `host`: kotlin.ULong
+    ,
+    /**
+     * From the tailnet.
+     */
+    val `tailnet`: kotlin.ULong
+    ,
+    /**
+     * From the local network.
+     */
+    val `lan`: kotlin.ULong
+    ,
+    /**
+     * From the internet.
+     */
+    val `internet`: kotlin.ULong
+    ,
+    /**
+     * How many of them all could be reached from further away, if what is not known turned out badly.
+     */
+    val `uncertain`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReachCountsView: FfiConverterRustBuffer<ReachCountsView> {
+    override fun read(buf: ByteBuffer): ReachCountsView {
+        return ReachCountsView(
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReachCountsView) = (
+            FfiConverterULong.allocationSize(value.`none`) +
+            FfiConverterULong.allocationSize(value.`host`) +
+            FfiConverterULong.allocationSize(value.`tailnet`) +
+            FfiConverterULong.allocationSize(value.`lan`) +
+            FfiConverterULong.allocationSize(value.`internet`) +
+            FfiConverterULong.allocationSize(value.`uncertain`)
+    )
+
+    override fun write(value: ReachCountsView, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`none`, buf)
+            FfiConverterULong.write(value.`host`, buf)
+            FfiConverterULong.write(value.`tailnet`, buf)
+            FfiConverterULong.write(value.`lan`, buf)
+            FfiConverterULong.write(value.`internet`, buf)
+            FfiConverterULong.write(value.`uncertain`, buf)
+    }
+}
+
+
+
+/**
  * A whole report: the shape of `--format json`.
  */
 data class ReportView (
@@ -6293,6 +6793,61 @@ public object FfiConverterTypeResolveSettings: FfiConverterRustBuffer<ResolveSet
             FfiConverterMapStringString.write(value.`environment`, buf)
             FfiConverterOptionalString.write(value.`name`, buf)
             FfiConverterBoolean.write(value.`strict`, buf)
+    }
+}
+
+
+
+/**
+ * One part of what was seen of the world.
+ */
+data class SeenView (
+    /**
+     * Which part it is: `worktree`, ...
+     */
+    val `part`: kotlin.String
+    ,
+    /**
+     * When it was seen, RFC 3339; nothing where it was not looked at.
+     */
+    val `at`: kotlin.String?
+    ,
+    /**
+     * Who said so: `git`.
+     */
+    val `source`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSeenView: FfiConverterRustBuffer<SeenView> {
+    override fun read(buf: ByteBuffer): SeenView {
+        return SeenView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SeenView) = (
+            FfiConverterString.allocationSize(value.`part`) +
+            FfiConverterOptionalString.allocationSize(value.`at`) +
+            FfiConverterOptionalString.allocationSize(value.`source`)
+    )
+
+    override fun write(value: SeenView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`part`, buf)
+            FfiConverterOptionalString.write(value.`at`, buf)
+            FfiConverterOptionalString.write(value.`source`, buf)
     }
 }
 
@@ -6623,6 +7178,69 @@ public object FfiConverterTypeSuppressedView: FfiConverterRustBuffer<SuppressedV
 
 
 /**
+ * An application that was recognised in the lab.
+ */
+data class SystemView (
+    /**
+     * Its identity, as in `application`: `immich`.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * The name that people know it by.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * What it is for: `photos`.
+     */
+    val `category`: kotlin.String
+    ,
+    /**
+     * The services that are it: `nas:immich/server`.
+     */
+    val `services`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSystemView: FfiConverterRustBuffer<SystemView> {
+    override fun read(buf: ByteBuffer): SystemView {
+        return SystemView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SystemView) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`category`) +
+            FfiConverterSequenceString.allocationSize(value.`services`)
+    )
+
+    override fun write(value: SystemView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`category`, buf)
+            FfiConverterSequenceString.write(value.`services`, buf)
+    }
+}
+
+
+
+/**
  * How a report is written as text.
  */
 data class TextSettings (
@@ -6666,6 +7284,314 @@ public object FfiConverterTypeTextSettings: FfiConverterRustBuffer<TextSettings>
             FfiConverterOptionalUInt.write(value.`width`, buf)
     }
 }
+
+
+
+/**
+ * What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+ */
+sealed class Answer {
+
+    /**
+     * To `posture`.
+     */
+    data class Posture(
+        val v1: homelab.PostureView) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `services`.
+     */
+    data class Services(
+        val v1: List<homelab.ServiceView>) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `exposure`.
+     */
+    data class Exposure(
+        val v1: homelab.ServiceView) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `report`.
+     */
+    data class Report(
+        val v1: homelab.ReportView) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `findings`, worst first.
+     */
+    data class Findings(
+        val v1: List<homelab.FindingView>) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `diagnostics`.
+     */
+    data class Diagnostics(
+        val v1: List<homelab.FindingView>) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `systems`, by their identity.
+     */
+    data class Systems(
+        val v1: List<homelab.SystemView>) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `projects`.
+     */
+    data class Projects(
+        val v1: List<homelab.ProjectView>) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `files`, by their path.
+     */
+    data class Files(
+        val v1: List<homelab.FileView>) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `init_plan`.
+     */
+    data class InitPlan(
+        val v1: homelab.PlanView) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAnswer : FfiConverterRustBuffer<Answer>{
+    override fun read(buf: ByteBuffer): Answer {
+        return when(buf.getInt()) {
+            1 -> Answer.Posture(
+                FfiConverterTypePostureView.read(buf),
+                )
+            2 -> Answer.Services(
+                FfiConverterSequenceTypeServiceView.read(buf),
+                )
+            3 -> Answer.Exposure(
+                FfiConverterTypeServiceView.read(buf),
+                )
+            4 -> Answer.Report(
+                FfiConverterTypeReportView.read(buf),
+                )
+            5 -> Answer.Findings(
+                FfiConverterSequenceTypeFindingView.read(buf),
+                )
+            6 -> Answer.Diagnostics(
+                FfiConverterSequenceTypeFindingView.read(buf),
+                )
+            7 -> Answer.Systems(
+                FfiConverterSequenceTypeSystemView.read(buf),
+                )
+            8 -> Answer.Projects(
+                FfiConverterSequenceTypeProjectView.read(buf),
+                )
+            9 -> Answer.Files(
+                FfiConverterSequenceTypeFileView.read(buf),
+                )
+            10 -> Answer.InitPlan(
+                FfiConverterTypePlanView.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Answer): ULong = when(value) {
+        is Answer.Posture -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypePostureView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Services -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeServiceView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Exposure -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeServiceView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Report -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeReportView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Findings -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeFindingView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Diagnostics -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeFindingView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Systems -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeSystemView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Projects -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeProjectView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Files -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeFileView.allocationSize(value.v1)
+            )
+        }
+        is Answer.InitPlan -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypePlanView.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: Answer, buf: ByteBuffer) {
+        when(value) {
+            is Answer.Posture -> {
+                buf.putInt(1)
+                FfiConverterTypePostureView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Services -> {
+                buf.putInt(2)
+                FfiConverterSequenceTypeServiceView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Exposure -> {
+                buf.putInt(3)
+                FfiConverterTypeServiceView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Report -> {
+                buf.putInt(4)
+                FfiConverterTypeReportView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Findings -> {
+                buf.putInt(5)
+                FfiConverterSequenceTypeFindingView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Diagnostics -> {
+                buf.putInt(6)
+                FfiConverterSequenceTypeFindingView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Systems -> {
+                buf.putInt(7)
+                FfiConverterSequenceTypeSystemView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Projects -> {
+                buf.putInt(8)
+                FfiConverterSequenceTypeProjectView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Files -> {
+                buf.putInt(9)
+                FfiConverterSequenceTypeFileView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.InitPlan -> {
+                buf.putInt(10)
+                FfiConverterTypePlanView.write(value.v1, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
 
 
 
@@ -8208,28 +9134,28 @@ public object FfiConverterOptionalTypeEventView: FfiConverterRustBuffer<EventVie
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeInitSettings: FfiConverterRustBuffer<InitSettings?> {
-    override fun read(buf: ByteBuffer): InitSettings? {
+public object FfiConverterOptionalTypeMachine: FfiConverterRustBuffer<Machine?> {
+    override fun read(buf: ByteBuffer): Machine? {
         if (buf.get().toInt() == 0) {
             return null
         }
-        return FfiConverterTypeInitSettings.read(buf)
+        return FfiConverterTypeMachine.read(buf)
     }
 
-    override fun allocationSize(value: InitSettings?): ULong {
+    override fun allocationSize(value: Machine?): ULong {
         if (value == null) {
             return 1UL
         } else {
-            return 1UL + FfiConverterTypeInitSettings.allocationSize(value)
+            return 1UL + FfiConverterTypeMachine.allocationSize(value)
         }
     }
 
-    override fun write(value: InitSettings?, buf: ByteBuffer) {
+    override fun write(value: Machine?, buf: ByteBuffer) {
         if (value == null) {
             buf.put(0)
         } else {
             buf.put(1)
-            FfiConverterTypeInitSettings.write(value, buf)
+            FfiConverterTypeMachine.write(value, buf)
         }
     }
 }
@@ -8484,6 +9410,34 @@ public object FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer<List<
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeFileView: FfiConverterRustBuffer<List<FileView>> {
+    override fun read(buf: ByteBuffer): List<FileView> {
+        val len = buf.getInt()
+        return List<FileView>(len) {
+            FfiConverterTypeFileView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<FileView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeFileView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<FileView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeFileView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer<List<FindingView>> {
     override fun read(buf: ByteBuffer): List<FindingView> {
         val len = buf.getInt()
@@ -8512,34 +9466,6 @@ public object FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer<List<F
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeInitHost: FfiConverterRustBuffer<List<InitHost>> {
-    override fun read(buf: ByteBuffer): List<InitHost> {
-        val len = buf.getInt()
-        return List<InitHost>(len) {
-            FfiConverterTypeInitHost.read(buf)
-        }
-    }
-
-    override fun allocationSize(value: List<InitHost>): ULong {
-        val sizeForLength = 4UL
-        val sizeForItems = value.map { FfiConverterTypeInitHost.allocationSize(it) }.sum()
-        return sizeForLength + sizeForItems
-    }
-
-    override fun write(value: List<InitHost>, buf: ByteBuffer) {
-        buf.putInt(value.size)
-        value.iterator().forEach {
-            FfiConverterTypeInitHost.write(it, buf)
-        }
-    }
-}
-
-
-
-
-/**
- * @suppress
- */
 public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<PathView>> {
     override fun read(buf: ByteBuffer): List<PathView> {
         val len = buf.getInt()
@@ -8558,6 +9484,62 @@ public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<Path
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypePathView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeProjectView: FfiConverterRustBuffer<List<ProjectView>> {
+    override fun read(buf: ByteBuffer): List<ProjectView> {
+        val len = buf.getInt()
+        return List<ProjectView>(len) {
+            FfiConverterTypeProjectView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ProjectView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeProjectView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ProjectView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeProjectView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSeenView: FfiConverterRustBuffer<List<SeenView>> {
+    override fun read(buf: ByteBuffer): List<SeenView> {
+        val len = buf.getInt()
+        return List<SeenView>(len) {
+            FfiConverterTypeSeenView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SeenView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSeenView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SeenView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSeenView.write(it, buf)
         }
     }
 }
@@ -8670,6 +9652,34 @@ public object FfiConverterSequenceTypeSuppressedView: FfiConverterRustBuffer<Lis
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeSuppressedView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSystemView: FfiConverterRustBuffer<List<SystemView>> {
+    override fun read(buf: ByteBuffer): List<SystemView> {
+        val len = buf.getInt()
+        return List<SystemView>(len) {
+            FfiConverterTypeSystemView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SystemView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSystemView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SystemView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSystemView.write(it, buf)
         }
     }
 }

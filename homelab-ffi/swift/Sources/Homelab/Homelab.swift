@@ -910,6 +910,16 @@ public func FfiConverterTypeEvents_lower(_ value: Events) -> UInt64 {
 public protocol LabProtocol: AnyObject, Sendable {
 
     /**
+     * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
+     */
+    func answer(query: String, seen: Observed?) throws  -> Answer
+
+    /**
+     * Returns what `answer` does as JSON, which is the same in every language.
+     */
+    func answerJson(query: String, seen: Observed?) throws  -> String
+
+    /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
     func audit(seen: Observed?)  -> Report
@@ -947,9 +957,14 @@ public protocol LabProtocol: AnyObject, Sendable {
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
-     * and of these machines. A file that exists is never touched.
+     * and of the machine that was seen. A file that exists is never touched.
      */
-    func planInit(settings: InitSettings?) throws  -> Plan
+    func planInit(seen: Observed?)  -> Plan
+
+    /**
+     * Returns the state of the lab in one record, for a first screen.
+     */
+    func posture(seen: Observed?)  -> PostureView
 
     /**
      * Returns the project of this name.
@@ -1067,6 +1082,34 @@ public static func load(path: String, cancel: CancelToken? = nil)async throws  -
 
 
     /**
+     * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
+     */
+open func answer(query: String, seen: Observed? = nil)throws  -> Answer  {
+    return try  FfiConverterTypeAnswer_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_answer(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(query),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what `answer` does as JSON, which is the same in every language.
+     */
+open func answerJson(query: String, seen: Observed? = nil)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_answer_json(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(query),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
 open func audit(seen: Observed? = nil) -> Report  {
@@ -1159,14 +1202,27 @@ open func name() -> String  {
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
-     * and of these machines. A file that exists is never touched.
+     * and of the machine that was seen. A file that exists is never touched.
      */
-open func planInit(settings: InitSettings? = nil)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+open func planInit(seen: Observed? = nil) -> Plan  {
+    return try!  FfiConverterTypePlan_lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_plan_init(
             self.uniffiCloneHandle(),
-        FfiConverterOptionTypeInitSettings.lower(settings),uniffiCallStatus
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the state of the lab in one record, for a first screen.
+     */
+open func posture(seen: Observed? = nil) -> PostureView  {
+    return try!  FfiConverterTypePostureView_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_posture(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
     )
 })
 }
@@ -1293,6 +1349,26 @@ public protocol ObservedProtocol: AnyObject, Sendable {
      */
     func at()  -> String
 
+    /**
+     * Returns the machine that the observation was made on, if it was looked at.
+     */
+    func machine()  -> Machine?
+
+    /**
+     * Returns the plan that puts back what runs that were killed midway have left: empty when there are none.
+     */
+    func planRecover()  -> Plan
+
+    /**
+     * Returns the observation as of another moment (RFC 3339), which judges take for now.
+     */
+    func withAt(at: String) throws  -> Observed
+
+    /**
+     * Returns the observation with this as the machine that it was made on.
+     */
+    func withMachine(machine: Machine) throws  -> Observed
+
 }
 /**
  * Everything that was seen of a lab, and when.
@@ -1370,6 +1446,56 @@ open func at() -> String  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_observed_at(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the machine that the observation was made on, if it was looked at.
+     */
+open func machine() -> Machine?  {
+    return try!  FfiConverterOptionTypeMachine.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_machine(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that puts back what runs that were killed midway have left: empty when there are none.
+     */
+open func planRecover() -> Plan  {
+    return try!  FfiConverterTypePlan_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_plan_recover(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the observation as of another moment (RFC 3339), which judges take for now.
+     */
+open func withAt(at: String)throws  -> Observed  {
+    return try  FfiConverterTypeObserved_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_with_at(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(at),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the observation with this as the machine that it was made on.
+     */
+open func withMachine(machine: Machine)throws  -> Observed  {
+    return try  FfiConverterTypeObserved_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_with_machine(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeMachine_lower(machine),uniffiCallStatus
     )
 })
 }
@@ -2648,9 +2774,9 @@ public func FfiConverterTypeReport_lower(_ value: Report) -> UInt64 {
 public protocol WorldProtocol: AnyObject, Sendable {
 
     /**
-     * Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
+     * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
-    func observe(cancel: CancelToken?) async throws  -> Observed
+    func observe(lab: Lab, cancel: CancelToken?) async throws  -> Observed
 
     /**
      * Returns the lab's folder.
@@ -2718,28 +2844,35 @@ open class World: WorldProtocol, @unchecked Sendable {
 
 
     /**
-     * Returns the world of the lab in this folder, without anything that needs a connection. Nothing is read yet.
+     * Returns the world of a lab: what this build brings of it. A part that does not answer is a fact of what is
+     * observed, not an error.
      */
-public static func files(root: String) -> World  {
-    return try!  FfiConverterTypeWorld_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_constructor_world_files(
-        FfiConverterString.lower(root),uniffiCallStatus
-    )
-})
+public static func connect(lab: Lab, cancel: CancelToken? = nil)async throws  -> World  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_world_connect(FfiConverterTypeLab_lower(lab),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeWorld_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
 
 
     /**
-     * Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
+     * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
-open func observe(cancel: CancelToken? = nil)async throws  -> Observed  {
+open func observe(lab: Lab, cancel: CancelToken? = nil)async throws  -> Observed  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_homelab_ffi_fn_method_world_observe(
-                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                        self.uniffiCloneHandle(),FfiConverterTypeLab_lower(lab),FfiConverterOptionTypeCancelToken.lower(cancel)
                 )
             },
             pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
@@ -3053,6 +3186,105 @@ public func FfiConverterTypeEvidenceView_lower(_ value: EvidenceView) -> RustBuf
 
 
 /**
+ * A file of the lab, as it was when the lab was loaded.
+ */
+public struct FileView: Equatable, Hashable {
+    /**
+     * Its path, relative to the lab's folder, with `/` between folders.
+     */
+    public let path: String
+    /**
+     * How many bytes it has.
+     */
+    public let size: UInt64
+    /**
+     * What it is for: `compose`, `environment`, `pattern`, ...
+     */
+    public let kind: String
+    /**
+     * How far it carries to other labs, from 1 to 5; 5 is private.
+     */
+    public let stratum: UInt8
+    /**
+     * Whether its content was kept, and so was looked at.
+     */
+    public let kept: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its path, relative to the lab's folder, with `/` between folders.
+         */path: String,
+        /**
+         * How many bytes it has.
+         */size: UInt64,
+        /**
+         * What it is for: `compose`, `environment`, `pattern`, ...
+         */kind: String,
+        /**
+         * How far it carries to other labs, from 1 to 5; 5 is private.
+         */stratum: UInt8,
+        /**
+         * Whether its content was kept, and so was looked at.
+         */kept: Bool) {
+        self.path = path
+        self.size = size
+        self.kind = kind
+        self.stratum = stratum
+        self.kept = kept
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension FileView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFileView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FileView {
+        return
+            try FileView(
+                path: FfiConverterString.read(from: &buf),
+                size: FfiConverterUInt64.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                stratum: FfiConverterUInt8.read(from: &buf),
+                kept: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: FileView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.path, into: &buf)
+        FfiConverterUInt64.write(value.size, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterUInt8.write(value.stratum, into: &buf)
+        FfiConverterBool.write(value.kept, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFileView_lift(_ buf: RustBuffer) throws -> FileView {
+    return try FfiConverterTypeFileView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFileView_lower(_ value: FileView) -> RustBuffer {
+    return FfiConverterTypeFileView.lower(value)
+}
+
+
+/**
  * One finding.
  */
 public struct FindingView: Equatable, Hashable {
@@ -3242,19 +3474,19 @@ public func FfiConverterTypeFindingView_lower(_ value: FindingView) -> RustBuffe
 
 
 /**
- * A machine as somebody has seen it, for `init`.
+ * The machine that an observation was made on: what it calls itself, and where others find it.
  */
-public struct InitHost: Equatable, Hashable {
+public struct Machine: Equatable, Hashable {
     /**
      * Its name.
      */
     public let name: String
     /**
-     * Which kind of machine it is.
+     * Which kind of machine it is, where that shows.
      */
     public let kind: HostKind?
     /**
-     * Its interfaces, each with its addresses: `192.168.1.10/24`.
+     * Its interfaces that others can be on, each with its addresses: `192.168.1.10/24`.
      */
     public let interfaces: [String: [String]]
 
@@ -3265,10 +3497,10 @@ public struct InitHost: Equatable, Hashable {
          * Its name.
          */name: String,
         /**
-         * Which kind of machine it is.
+         * Which kind of machine it is, where that shows.
          */kind: HostKind? = nil,
         /**
-         * Its interfaces, each with its addresses: `192.168.1.10/24`.
+         * Its interfaces that others can be on, each with its addresses: `192.168.1.10/24`.
          */interfaces: [String: [String]] = [:]) {
         self.name = name
         self.kind = kind
@@ -3281,23 +3513,23 @@ public struct InitHost: Equatable, Hashable {
 }
 
 #if compiler(>=6)
-extension InitHost: Sendable {}
+extension Machine: Sendable {}
 #endif
 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public struct FfiConverterTypeInitHost: FfiConverterRustBuffer {
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> InitHost {
+public struct FfiConverterTypeMachine: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Machine {
         return
-            try InitHost(
+            try Machine(
                 name: FfiConverterString.read(from: &buf),
                 kind: FfiConverterOptionTypeHostKind.read(from: &buf),
                 interfaces: FfiConverterDictionaryStringSequenceString.read(from: &buf)
         )
     }
 
-    public static func write(_ value: InitHost, into buf: inout [UInt8]) {
+    public static func write(_ value: Machine, into buf: inout [UInt8]) {
         FfiConverterString.write(value.name, into: &buf)
         FfiConverterOptionTypeHostKind.write(value.kind, into: &buf)
         FfiConverterDictionaryStringSequenceString.write(value.interfaces, into: &buf)
@@ -3308,84 +3540,15 @@ public struct FfiConverterTypeInitHost: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public func FfiConverterTypeInitHost_lift(_ buf: RustBuffer) throws -> InitHost {
-    return try FfiConverterTypeInitHost.lift(buf)
+public func FfiConverterTypeMachine_lift(_ buf: RustBuffer) throws -> Machine {
+    return try FfiConverterTypeMachine.lift(buf)
 }
 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-public func FfiConverterTypeInitHost_lower(_ value: InitHost) -> RustBuffer {
-    return FfiConverterTypeInitHost.lower(value)
-}
-
-
-/**
- * What `init` is told beside the lab itself. Everything has a default.
- */
-public struct InitSettings: Equatable, Hashable {
-    /**
-     * The lab's new id; a random one where none is given.
-     */
-    public let id: String?
-    /**
-     * The machines.
-     */
-    public let hosts: [InitHost]
-
-    // Default memberwise initializers are never public by default, so we
-    // declare one manually.
-    public init(
-        /**
-         * The lab's new id; a random one where none is given.
-         */id: String? = nil,
-        /**
-         * The machines.
-         */hosts: [InitHost] = []) {
-        self.id = id
-        self.hosts = hosts
-    }
-
-
-
-
-}
-
-#if compiler(>=6)
-extension InitSettings: Sendable {}
-#endif
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public struct FfiConverterTypeInitSettings: FfiConverterRustBuffer {
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> InitSettings {
-        return
-            try InitSettings(
-                id: FfiConverterOptionString.read(from: &buf),
-                hosts: FfiConverterSequenceTypeInitHost.read(from: &buf)
-        )
-    }
-
-    public static func write(_ value: InitSettings, into buf: inout [UInt8]) {
-        FfiConverterOptionString.write(value.id, into: &buf)
-        FfiConverterSequenceTypeInitHost.write(value.hosts, into: &buf)
-    }
-}
-
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeInitSettings_lift(_ buf: RustBuffer) throws -> InitSettings {
-    return try FfiConverterTypeInitSettings.lift(buf)
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
-public func FfiConverterTypeInitSettings_lower(_ value: InitSettings) -> RustBuffer {
-    return FfiConverterTypeInitSettings.lower(value)
+public func FfiConverterTypeMachine_lower(_ value: Machine) -> RustBuffer {
+    return FfiConverterTypeMachine.lower(value)
 }
 
 
@@ -3726,6 +3889,365 @@ public func FfiConverterTypePlanView_lower(_ value: PlanView) -> RustBuffer {
 
 
 /**
+ * The state of a lab in one record, for a first screen.
+ */
+public struct PostureView: Equatable, Hashable {
+    /**
+     * The lab's name.
+     */
+    public let lab: String
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    public let at: String
+    /**
+     * How many projects there are.
+     */
+    public let projects: UInt64
+    /**
+     * How many services there are, one for each machine that runs it.
+     */
+    public let services: UInt64
+    /**
+     * How many findings there are.
+     */
+    public let counts: CountsView
+    /**
+     * How many findings were accepted.
+     */
+    public let suppressed: UInt64
+    /**
+     * The worst findings, worst first; not all.
+     */
+    public let worst: [FindingView]
+    /**
+     * How many services are reached from how far.
+     */
+    public let reach: ReachCountsView
+    /**
+     * Which parts of the world were seen, and when.
+     */
+    public let seen: [SeenView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The lab's name.
+         */lab: String,
+        /**
+         * The moment that it speaks of, RFC 3339.
+         */at: String,
+        /**
+         * How many projects there are.
+         */projects: UInt64,
+        /**
+         * How many services there are, one for each machine that runs it.
+         */services: UInt64,
+        /**
+         * How many findings there are.
+         */counts: CountsView,
+        /**
+         * How many findings were accepted.
+         */suppressed: UInt64,
+        /**
+         * The worst findings, worst first; not all.
+         */worst: [FindingView],
+        /**
+         * How many services are reached from how far.
+         */reach: ReachCountsView,
+        /**
+         * Which parts of the world were seen, and when.
+         */seen: [SeenView]) {
+        self.lab = lab
+        self.at = at
+        self.projects = projects
+        self.services = services
+        self.counts = counts
+        self.suppressed = suppressed
+        self.worst = worst
+        self.reach = reach
+        self.seen = seen
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PostureView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePostureView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PostureView {
+        return
+            try PostureView(
+                lab: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                projects: FfiConverterUInt64.read(from: &buf),
+                services: FfiConverterUInt64.read(from: &buf),
+                counts: FfiConverterTypeCountsView.read(from: &buf),
+                suppressed: FfiConverterUInt64.read(from: &buf),
+                worst: FfiConverterSequenceTypeFindingView.read(from: &buf),
+                reach: FfiConverterTypeReachCountsView.read(from: &buf),
+                seen: FfiConverterSequenceTypeSeenView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PostureView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.lab, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterUInt64.write(value.projects, into: &buf)
+        FfiConverterUInt64.write(value.services, into: &buf)
+        FfiConverterTypeCountsView.write(value.counts, into: &buf)
+        FfiConverterUInt64.write(value.suppressed, into: &buf)
+        FfiConverterSequenceTypeFindingView.write(value.worst, into: &buf)
+        FfiConverterTypeReachCountsView.write(value.reach, into: &buf)
+        FfiConverterSequenceTypeSeenView.write(value.seen, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePostureView_lift(_ buf: RustBuffer) throws -> PostureView {
+    return try FfiConverterTypePostureView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePostureView_lower(_ value: PostureView) -> RustBuffer {
+    return FfiConverterTypePostureView.lower(value)
+}
+
+
+/**
+ * A Compose project.
+ */
+public struct ProjectView: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * Its folder, relative to the lab's, with `/` between folders; empty for the lab's own, and nothing for one
+     * outside.
+     */
+    public let folder: String?
+    /**
+     * The files that it was read from.
+     */
+    public let files: [String]
+    /**
+     * The machines that run it, where the lab says.
+     */
+    public let hosts: [String]
+    /**
+     * How careful one is with it: `production`, `sandbox` or `unknown`.
+     */
+    public let tier: String
+    /**
+     * Its services' names.
+     */
+    public let services: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */name: String,
+        /**
+         * Its folder, relative to the lab's, with `/` between folders; empty for the lab's own, and nothing for one
+         * outside.
+         */folder: String?,
+        /**
+         * The files that it was read from.
+         */files: [String],
+        /**
+         * The machines that run it, where the lab says.
+         */hosts: [String],
+        /**
+         * How careful one is with it: `production`, `sandbox` or `unknown`.
+         */tier: String,
+        /**
+         * Its services' names.
+         */services: [String]) {
+        self.name = name
+        self.folder = folder
+        self.files = files
+        self.hosts = hosts
+        self.tier = tier
+        self.services = services
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ProjectView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProjectView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ProjectView {
+        return
+            try ProjectView(
+                name: FfiConverterString.read(from: &buf),
+                folder: FfiConverterOptionString.read(from: &buf),
+                files: FfiConverterSequenceString.read(from: &buf),
+                hosts: FfiConverterSequenceString.read(from: &buf),
+                tier: FfiConverterString.read(from: &buf),
+                services: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ProjectView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterOptionString.write(value.folder, into: &buf)
+        FfiConverterSequenceString.write(value.files, into: &buf)
+        FfiConverterSequenceString.write(value.hosts, into: &buf)
+        FfiConverterString.write(value.tier, into: &buf)
+        FfiConverterSequenceString.write(value.services, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProjectView_lift(_ buf: RustBuffer) throws -> ProjectView {
+    return try FfiConverterTypeProjectView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProjectView_lower(_ value: ProjectView) -> RustBuffer {
+    return FfiConverterTypeProjectView.lower(value)
+}
+
+
+/**
+ * How many services are reached from how far, each counted once, by its widest known reach.
+ */
+public struct ReachCountsView: Equatable, Hashable {
+    /**
+     * By nobody.
+     */
+    public let none: UInt64
+    /**
+     * From their own machine only.
+     */
+    public let host: UInt64
+    /**
+     * From the tailnet.
+     */
+    public let tailnet: UInt64
+    /**
+     * From the local network.
+     */
+    public let lan: UInt64
+    /**
+     * From the internet.
+     */
+    public let internet: UInt64
+    /**
+     * How many of them all could be reached from further away, if what is not known turned out badly.
+     */
+    public let uncertain: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * By nobody.
+         */none: UInt64,
+        /**
+         * From their own machine only.
+         */host: UInt64,
+        /**
+         * From the tailnet.
+         */tailnet: UInt64,
+        /**
+         * From the local network.
+         */lan: UInt64,
+        /**
+         * From the internet.
+         */internet: UInt64,
+        /**
+         * How many of them all could be reached from further away, if what is not known turned out badly.
+         */uncertain: UInt64) {
+        self.none = none
+        self.host = host
+        self.tailnet = tailnet
+        self.lan = lan
+        self.internet = internet
+        self.uncertain = uncertain
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReachCountsView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReachCountsView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReachCountsView {
+        return
+            try ReachCountsView(
+                none: FfiConverterUInt64.read(from: &buf),
+                host: FfiConverterUInt64.read(from: &buf),
+                tailnet: FfiConverterUInt64.read(from: &buf),
+                lan: FfiConverterUInt64.read(from: &buf),
+                internet: FfiConverterUInt64.read(from: &buf),
+                uncertain: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReachCountsView, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.none, into: &buf)
+        FfiConverterUInt64.write(value.host, into: &buf)
+        FfiConverterUInt64.write(value.tailnet, into: &buf)
+        FfiConverterUInt64.write(value.lan, into: &buf)
+        FfiConverterUInt64.write(value.internet, into: &buf)
+        FfiConverterUInt64.write(value.uncertain, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachCountsView_lift(_ buf: RustBuffer) throws -> ReachCountsView {
+    return try FfiConverterTypeReachCountsView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachCountsView_lower(_ value: ReachCountsView) -> RustBuffer {
+    return FfiConverterTypeReachCountsView.lower(value)
+}
+
+
+/**
  * A whole report: the shape of `--format json`.
  */
 public struct ReportView: Equatable, Hashable {
@@ -3960,6 +4482,85 @@ public func FfiConverterTypeResolveSettings_lift(_ buf: RustBuffer) throws -> Re
 #endif
 public func FfiConverterTypeResolveSettings_lower(_ value: ResolveSettings) -> RustBuffer {
     return FfiConverterTypeResolveSettings.lower(value)
+}
+
+
+/**
+ * One part of what was seen of the world.
+ */
+public struct SeenView: Equatable, Hashable {
+    /**
+     * Which part it is: `worktree`, ...
+     */
+    public let part: String
+    /**
+     * When it was seen, RFC 3339; nothing where it was not looked at.
+     */
+    public let at: String?
+    /**
+     * Who said so: `git`.
+     */
+    public let source: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which part it is: `worktree`, ...
+         */part: String,
+        /**
+         * When it was seen, RFC 3339; nothing where it was not looked at.
+         */at: String?,
+        /**
+         * Who said so: `git`.
+         */source: String?) {
+        self.part = part
+        self.at = at
+        self.source = source
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SeenView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSeenView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SeenView {
+        return
+            try SeenView(
+                part: FfiConverterString.read(from: &buf),
+                at: FfiConverterOptionString.read(from: &buf),
+                source: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SeenView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.part, into: &buf)
+        FfiConverterOptionString.write(value.at, into: &buf)
+        FfiConverterOptionString.write(value.source, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeenView_lift(_ buf: RustBuffer) throws -> SeenView {
+    return try FfiConverterTypeSeenView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeenView_lower(_ value: SeenView) -> RustBuffer {
+    return FfiConverterTypeSeenView.lower(value)
 }
 
 
@@ -4410,6 +5011,95 @@ public func FfiConverterTypeSuppressedView_lower(_ value: SuppressedView) -> Rus
 
 
 /**
+ * An application that was recognised in the lab.
+ */
+public struct SystemView: Equatable, Hashable {
+    /**
+     * Its identity, as in `application`: `immich`.
+     */
+    public let id: String
+    /**
+     * The name that people know it by.
+     */
+    public let name: String
+    /**
+     * What it is for: `photos`.
+     */
+    public let category: String
+    /**
+     * The services that are it: `nas:immich/server`.
+     */
+    public let services: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its identity, as in `application`: `immich`.
+         */id: String,
+        /**
+         * The name that people know it by.
+         */name: String,
+        /**
+         * What it is for: `photos`.
+         */category: String,
+        /**
+         * The services that are it: `nas:immich/server`.
+         */services: [String]) {
+        self.id = id
+        self.name = name
+        self.category = category
+        self.services = services
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SystemView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSystemView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SystemView {
+        return
+            try SystemView(
+                id: FfiConverterString.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                category: FfiConverterString.read(from: &buf),
+                services: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SystemView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.category, into: &buf)
+        FfiConverterSequenceString.write(value.services, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSystemView_lift(_ buf: RustBuffer) throws -> SystemView {
+    return try FfiConverterTypeSystemView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSystemView_lower(_ value: SystemView) -> RustBuffer {
+    return FfiConverterTypeSystemView.lower(value)
+}
+
+
+/**
  * How a report is written as text.
  */
 public struct TextSettings: Equatable, Hashable {
@@ -4476,6 +5166,191 @@ public func FfiConverterTypeTextSettings_lift(_ buf: RustBuffer) throws -> TextS
 public func FfiConverterTypeTextSettings_lower(_ value: TextSettings) -> RustBuffer {
     return FfiConverterTypeTextSettings.lower(value)
 }
+
+
+/**
+ * What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+ */
+
+public enum Answer: Equatable, Hashable {
+
+    /**
+     * To `posture`.
+     */
+    case posture(PostureView
+    )
+    /**
+     * To `services`.
+     */
+    case services([ServiceView]
+    )
+    /**
+     * To `exposure`.
+     */
+    case exposure(ServiceView
+    )
+    /**
+     * To `report`.
+     */
+    case report(ReportView
+    )
+    /**
+     * To `findings`, worst first.
+     */
+    case findings([FindingView]
+    )
+    /**
+     * To `diagnostics`.
+     */
+    case diagnostics([FindingView]
+    )
+    /**
+     * To `systems`, by their identity.
+     */
+    case systems([SystemView]
+    )
+    /**
+     * To `projects`.
+     */
+    case projects([ProjectView]
+    )
+    /**
+     * To `files`, by their path.
+     */
+    case files([FileView]
+    )
+    /**
+     * To `init_plan`.
+     */
+    case initPlan(PlanView
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Answer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAnswer: FfiConverterRustBuffer {
+    typealias SwiftType = Answer
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Answer {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .posture(try FfiConverterTypePostureView.read(from: &buf)
+        )
+
+        case 2: return .services(try FfiConverterSequenceTypeServiceView.read(from: &buf)
+        )
+
+        case 3: return .exposure(try FfiConverterTypeServiceView.read(from: &buf)
+        )
+
+        case 4: return .report(try FfiConverterTypeReportView.read(from: &buf)
+        )
+
+        case 5: return .findings(try FfiConverterSequenceTypeFindingView.read(from: &buf)
+        )
+
+        case 6: return .diagnostics(try FfiConverterSequenceTypeFindingView.read(from: &buf)
+        )
+
+        case 7: return .systems(try FfiConverterSequenceTypeSystemView.read(from: &buf)
+        )
+
+        case 8: return .projects(try FfiConverterSequenceTypeProjectView.read(from: &buf)
+        )
+
+        case 9: return .files(try FfiConverterSequenceTypeFileView.read(from: &buf)
+        )
+
+        case 10: return .initPlan(try FfiConverterTypePlanView.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Answer, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .posture(v1):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypePostureView.write(v1, into: &buf)
+
+
+        case let .services(v1):
+            writeInt(&buf, Int32(2))
+            FfiConverterSequenceTypeServiceView.write(v1, into: &buf)
+
+
+        case let .exposure(v1):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeServiceView.write(v1, into: &buf)
+
+
+        case let .report(v1):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeReportView.write(v1, into: &buf)
+
+
+        case let .findings(v1):
+            writeInt(&buf, Int32(5))
+            FfiConverterSequenceTypeFindingView.write(v1, into: &buf)
+
+
+        case let .diagnostics(v1):
+            writeInt(&buf, Int32(6))
+            FfiConverterSequenceTypeFindingView.write(v1, into: &buf)
+
+
+        case let .systems(v1):
+            writeInt(&buf, Int32(7))
+            FfiConverterSequenceTypeSystemView.write(v1, into: &buf)
+
+
+        case let .projects(v1):
+            writeInt(&buf, Int32(8))
+            FfiConverterSequenceTypeProjectView.write(v1, into: &buf)
+
+
+        case let .files(v1):
+            writeInt(&buf, Int32(9))
+            FfiConverterSequenceTypeFileView.write(v1, into: &buf)
+
+
+        case let .initPlan(v1):
+            writeInt(&buf, Int32(10))
+            FfiConverterTypePlanView.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAnswer_lift(_ buf: RustBuffer) throws -> Answer {
+    return try FfiConverterTypeAnswer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAnswer_lower(_ value: Answer) -> RustBuffer {
+    return FfiConverterTypeAnswer.lower(value)
+}
+
 
 
 /**
@@ -5708,8 +6583,8 @@ fileprivate struct FfiConverterOptionTypeEventView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-fileprivate struct FfiConverterOptionTypeInitSettings: FfiConverterRustBuffer {
-    typealias SwiftType = InitSettings?
+fileprivate struct FfiConverterOptionTypeMachine: FfiConverterRustBuffer {
+    typealias SwiftType = Machine?
 
     public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
         guard let value = value else {
@@ -5717,13 +6592,13 @@ fileprivate struct FfiConverterOptionTypeInitSettings: FfiConverterRustBuffer {
             return
         }
         writeInt(&buf, Int8(1))
-        FfiConverterTypeInitSettings.write(value, into: &buf)
+        FfiConverterTypeMachine.write(value, into: &buf)
     }
 
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
-        case 1: return try FfiConverterTypeInitSettings.read(from: &buf)
+        case 1: return try FfiConverterTypeMachine.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -5927,6 +6802,31 @@ fileprivate struct FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeFileView: FfiConverterRustBuffer {
+    typealias SwiftType = [FileView]
+
+    public static func write(_ value: [FileView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeFileView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [FileView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [FileView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeFileView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer {
     typealias SwiftType = [FindingView]
 
@@ -5952,31 +6852,6 @@ fileprivate struct FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-fileprivate struct FfiConverterSequenceTypeInitHost: FfiConverterRustBuffer {
-    typealias SwiftType = [InitHost]
-
-    public static func write(_ value: [InitHost], into buf: inout [UInt8]) {
-        let len = Int32(value.count)
-        writeInt(&buf, len)
-        for item in value {
-            FfiConverterTypeInitHost.write(item, into: &buf)
-        }
-    }
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [InitHost] {
-        let len: Int32 = try readInt(&buf)
-        var seq = [InitHost]()
-        seq.reserveCapacity(Int(len))
-        for _ in 0 ..< len {
-            seq.append(try FfiConverterTypeInitHost.read(from: &buf))
-        }
-        return seq
-    }
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
 fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
     typealias SwiftType = [PathView]
 
@@ -5994,6 +6869,56 @@ fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePathView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeProjectView: FfiConverterRustBuffer {
+    typealias SwiftType = [ProjectView]
+
+    public static func write(_ value: [ProjectView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeProjectView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ProjectView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ProjectView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeProjectView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSeenView: FfiConverterRustBuffer {
+    typealias SwiftType = [SeenView]
+
+    public static func write(_ value: [SeenView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSeenView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SeenView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SeenView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSeenView.read(from: &buf))
         }
         return seq
     }
@@ -6094,6 +7019,31 @@ fileprivate struct FfiConverterSequenceTypeSuppressedView: FfiConverterRustBuffe
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeSuppressedView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSystemView: FfiConverterRustBuffer {
+    typealias SwiftType = [SystemView]
+
+    public static func write(_ value: [SystemView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSystemView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SystemView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SystemView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSystemView.read(from: &buf))
         }
         return seq
     }
@@ -6279,6 +7229,12 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_events_next() != 25346) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_answer() != 47107) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_answer_json() != 25718) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_lab_audit() != 20963) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -6300,7 +7256,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_name() != 20600) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 16500) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 11560) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_posture() != 5155) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_project() != 56446) {
@@ -6319,6 +7278,18 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_machine() != 59933) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_plan_recover() != 42093) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_with_at() != 45099) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_with_machine() != 16167) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_operation_cancel() != 24918) {
@@ -6420,7 +7391,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_report_worst() != 17632) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_world_observe() != 45704) {
+    if (uniffi_homelab_ffi_checksum_method_world_observe() != 10057) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_world_root() != 26736) {
@@ -6447,7 +7418,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_constructor_project_resolve() != 38659) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_constructor_world_files() != 12058) {
+    if (uniffi_homelab_ffi_checksum_constructor_world_connect() != 26894) {
         return InitializationResult.apiChecksumMismatch
     }
 

@@ -309,6 +309,16 @@ uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_texts(RustBuffer name, RustB
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_load(RustBuffer path, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
+RustBuffer uniffi_homelab_ffi_fn_method_lab_answer(uint64_t ptr, RustBuffer query, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_lab_answer_json(uint64_t ptr, RustBuffer query, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_AUDIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_AUDIT
 uint64_t uniffi_homelab_ffi_fn_method_lab_audit(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
@@ -346,7 +356,12 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_name(uint64_t ptr, RustCallStatus *_
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_init(uint64_t ptr, RustBuffer settings, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_init(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_POSTURE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_POSTURE
+RustBuffer uniffi_homelab_ffi_fn_method_lab_posture(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PROJECT
@@ -392,6 +407,26 @@ uint64_t uniffi_homelab_ffi_fn_constructor_observed_none(RustBuffer at, RustCall
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_AT
 RustBuffer uniffi_homelab_ffi_fn_method_observed_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_MACHINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_MACHINE
+RustBuffer uniffi_homelab_ffi_fn_method_observed_machine(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_PLAN_RECOVER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_PLAN_RECOVER
+uint64_t uniffi_homelab_ffi_fn_method_observed_plan_recover(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_AT
+uint64_t uniffi_homelab_ffi_fn_method_observed_with_at(uint64_t ptr, RustBuffer at, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_MACHINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_MACHINE
+uint64_t uniffi_homelab_ffi_fn_method_observed_with_machine(uint64_t ptr, RustBuffer machine, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OPERATION
@@ -644,14 +679,14 @@ uint64_t uniffi_homelab_ffi_fn_clone_world(uint64_t handle, RustCallStatus *_Non
 void uniffi_homelab_ffi_fn_free_world(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_WORLD_FILES
-#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_WORLD_FILES
-uint64_t uniffi_homelab_ffi_fn_constructor_world_files(RustBuffer root, RustCallStatus *_Nonnull out_status
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_WORLD_CONNECT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_WORLD_CONNECT
+uint64_t uniffi_homelab_ffi_fn_constructor_world_connect(uint64_t lab, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_OBSERVE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_OBSERVE
-uint64_t uniffi_homelab_ffi_fn_method_world_observe(uint64_t ptr, RustBuffer cancel
+uint64_t uniffi_homelab_ffi_fn_method_world_observe(uint64_t ptr, uint64_t lab, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_ROOT
@@ -977,6 +1012,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_events_next(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_ANSWER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_ANSWER
+uint16_t uniffi_homelab_ffi_checksum_method_lab_answer(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_ANSWER_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_ANSWER_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_lab_answer_json(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_AUDIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_AUDIT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_audit(void
@@ -1025,6 +1072,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_init(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_POSTURE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_POSTURE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_posture(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PROJECT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PROJECT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_project(void
@@ -1058,6 +1111,30 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 uint16_t uniffi_homelab_ffi_checksum_method_observed_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_MACHINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_MACHINE
+uint16_t uniffi_homelab_ffi_checksum_method_observed_machine(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_PLAN_RECOVER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_PLAN_RECOVER
+uint16_t uniffi_homelab_ffi_checksum_method_observed_plan_recover(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_AT
+uint16_t uniffi_homelab_ffi_checksum_method_observed_with_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_MACHINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_MACHINE
+uint16_t uniffi_homelab_ffi_checksum_method_observed_with_machine(void
 
 );
 #endif
@@ -1313,9 +1390,9 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_project_resolve(void
 
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_WORLD_FILES
-#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_WORLD_FILES
-uint16_t uniffi_homelab_ffi_checksum_constructor_world_files(void
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_WORLD_CONNECT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_WORLD_CONNECT
+uint16_t uniffi_homelab_ffi_checksum_constructor_world_connect(void
 
 );
 #endif

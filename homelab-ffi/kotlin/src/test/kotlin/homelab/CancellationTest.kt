@@ -18,11 +18,12 @@ import kotlin.test.assertTrue
 
 class CancellationTest {
     /** A lab whose git takes a minute, and a look at it that has begun; afterwards that git must be gone. */
-    private fun slowly(block: suspend (World, suspend () -> Unit) -> Unit) = runBlocking<Unit> {
+    private fun slowly(block: suspend (Lab, World, suspend () -> Unit) -> Unit) = runBlocking<Unit> {
         assumeTrue("tools" in capabilities(), "this build starts no programs")
         folder("slow" to "", ".git/HEAD" to "ref: refs/heads/main\n", "web/compose.yaml" to COMPOSE) { root ->
             withTimeout(20_000) {
-                block(World.files(root.toString())) { started(root) }
+                val lab = Lab.load(root.toString())
+                block(lab, World.connect(lab)) { started(root) }
                 val git = started(root)
                 while (git.isAlive) delay(10)
             }
@@ -36,9 +37,9 @@ class CancellationTest {
     }
 
     @Test
-    fun `the token stops the work itself`() = slowly { world, hasStarted ->
+    fun `the token stops the work itself`() = slowly { lab, world, hasStarted ->
         val cancel = CancelToken()
-        val look = kotlinx.coroutines.CoroutineScope(Dispatchers.Default).async { runCatching { world.observe(cancel) } }
+        val look = kotlinx.coroutines.CoroutineScope(Dispatchers.Default).async { runCatching { world.observe(lab, cancel) } }
         hasStarted()
         cancel.cancel()
         assertFailsWith<HomelabException.Cancelled> { look.await().getOrThrow() }
@@ -46,9 +47,9 @@ class CancellationTest {
     }
 
     @Test
-    fun `cancelling the coroutine stops the work itself`() = slowly { world, hasStarted ->
+    fun `cancelling the coroutine stops the work itself`() = slowly { lab, world, hasStarted ->
         val look: Job = kotlinx.coroutines.CoroutineScope(Dispatchers.Default)
-            .launch(start = CoroutineStart.UNDISPATCHED) { world.observe() }
+            .launch(start = CoroutineStart.UNDISPATCHED) { world.observe(lab) }
         hasStarted()
         look.cancelAndJoin()
         assertTrue(look.isCancelled)
@@ -58,7 +59,7 @@ class CancellationTest {
     fun `a token that was uttered before stops every call that takes one`() = runBlocking<Unit> {
         val cancel = CancelToken().also { it.cancel() }
         assertFailsWith<HomelabException.Cancelled> { Lab.load(sample.toString(), cancel) }
-        assertFailsWith<HomelabException.Cancelled> { World.files(sample.toString()).observe(cancel) }
+        assertFailsWith<HomelabException.Cancelled> { World.connect(small(), cancel) }
         assertFailsWith<HomelabException.Cancelled> { Project.resolve(ResolveSettings(directory = sample.toString()), cancel) }
     }
 
@@ -66,8 +67,8 @@ class CancellationTest {
     fun `cancelling an operation waits until it has ended`() = runBlocking<Unit> {
         folder("web/compose.yaml" to COMPOSE) { root ->
             folder { state ->
-                val plan = Lab.load(root.toString()).planInit()
-                val operation = plan.apply(World.files(root.toString()).withState(state.toString()))
+                val lab = Lab.load(root.toString())
+                val operation = lab.planInit().apply(World.connect(lab).withState(state.toString()))
                 operation.cancel()
                 // It may have been done already: then it says so.
                 val result = runCatching { operation.outcome(CancelToken().also { it.cancel() }) }

@@ -49,9 +49,10 @@ class ErrorsTest {
     fun `a plan from a state that has changed since is a conflict`() = runBlocking<Unit> {
         folder("web/compose.yaml" to COMPOSE) { root ->
             folder { state ->
-                val plan = Lab.load(root.toString()).planInit()
+                val lab = Lab.load(root.toString())
+                val plan = lab.planInit()
                 root.resolve("lab.toml").toFile().writeText("audience = \"team\"\n")
-                val operation = plan.apply(World.files(root.toString()).withState(state.toString()))
+                val operation = plan.apply(World.connect(lab).withState(state.toString()))
                 val error = assertFailsWith<HomelabException.Conflict> { operation.outcome() }
                 assertContains(error.message, "lab.toml")
                 assertEquals("audience = \"team\"\n", root.resolve("lab.toml").toFile().readText())

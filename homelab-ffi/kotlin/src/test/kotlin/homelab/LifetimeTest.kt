@@ -19,9 +19,10 @@ class LifetimeTest {
         lab.close()
         assertFailsWith<IllegalStateException> { lab.name() }
         assertFailsWith<IllegalStateException> { lab.audit() }
-        val world = World.files("/nonexistent")
+        val world = World.connect(small())
         world.close()
-        assertFailsWith<IllegalStateException> { world.observe() }
+        assertFailsWith<IllegalStateException> { world.observe(small()) }
+        assertFailsWith<IllegalStateException> { World.connect(lab) }
         assertFailsWith<IllegalStateException> { small().planInit().apply(world) }
     }
 
@@ -61,7 +62,7 @@ class LifetimeTest {
                 1 -> runCatching { lab.exposure("wep") }
                 2 -> lab.audit().close()
                 3 -> Observed.none(NOON).close()
-                4 -> World.files("/nonexistent").use { world -> Events(world) }
+                4 -> World.connect(lab).use { refused(lab, it) }
                 5 -> CancelToken().use { it.cancel() }
                 else -> lab.name()
             }
@@ -71,6 +72,7 @@ class LifetimeTest {
         val before = resident()
         calls(100_000)
         val grown = resident() - before
+        println("kotlin: 100000 calls grew the process by ${grown / 1024} KiB")
         assertTrue(grown < 24 * MEBIBYTE, "grown by ${grown / MEBIBYTE} MiB")
     }
 
@@ -78,12 +80,11 @@ class LifetimeTest {
     @Test
     fun `what a call costs`() = runBlocking<Unit> {
         val lab = small()
-        val events = folder("web/compose.yaml" to COMPOSE) { root -> Lab.load(root.toString()).planInit() }
         repeat(20_000) { lab.name() }
         val call = measureNanoTime { repeat(20_000) { lab.name() } } / 20_000
-        val finished = lab.run { events.steps() }
-        assertEquals(2, finished.size)
-        println("kotlin: a call takes ${call / 1000.0} us")
+        repeat(2_000) { World.connect(lab).close() }
+        val suspending = measureNanoTime { repeat(2_000) { World.connect(lab).close() } } / 2_000
+        println("kotlin: a call takes ${call / 1000} us, a suspending call with its object ${suspending / 1000} us")
     }
 
     private fun resident(): Long = File("/proc/self/statm").readText().split(' ')[1].toLong() * 4096
@@ -91,10 +92,10 @@ class LifetimeTest {
 
 private const val MEBIBYTE = 1024L * 1024
 
-/** A suspending call that does hardly anything, with objects of its own. */
-private suspend fun Events(world: World) {
+/** A suspending call that fails at once. */
+private suspend fun refused(lab: Lab, world: World) {
     CancelToken().use { cancel ->
         cancel.cancel()
-        runCatching { world.observe(cancel) }
+        assertFailsWith<HomelabException.Cancelled> { world.observe(lab, cancel) }
     }
 }

@@ -4,6 +4,7 @@ import kotlinx.coroutines.runBlocking
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
 import kotlin.test.assertNotEquals
 import kotlin.test.assertNull
@@ -50,9 +51,12 @@ class RecordsTest {
 
     @Test
     fun `settings have defaults, maps and lists cross`() {
-        val plan = small().planInit(
-            InitSettings(id = "x", hosts = listOf(InitHost("nas", HostKind.TRUE_NAS, mapOf("eth0" to listOf("192.168.1.10/24"))))),
-        )
+        val machine = Machine("nas", HostKind.TRUE_NAS, mapOf("eth0" to listOf("192.168.1.10/24")))
+        val seen = Observed.none(NOON).withMachine(machine)
+        assertEquals(machine, seen.machine())
+        assertNull(Observed.none(NOON).machine())
+        assertEquals(NOON, Observed.none().withAt(NOON).at())
+        val plan = small().planInit(seen)
         val instance = plan.steps().first { it.target == "instance.toml" }
         assertContains(instance.content!!, "192.168.1.10")
         assertContains(instance.content!!, "truenas")
@@ -69,6 +73,19 @@ class RecordsTest {
             assertEquals(lab.projects().map { it.name() }.toSet(), lab.exposures().map { it.project }.toSet())
             assertEquals("immich", lab.project("immich").name())
         }
+    }
+
+    @Test
+    fun `the posture is one record, and the answer to a question`() {
+        val (lab, seen) = small() to Observed.none(NOON)
+        val posture = lab.posture(seen)
+        assertEquals(1uL, posture.services)
+        assertEquals(1uL, posture.reach.lan)
+        assertEquals(Answer.Posture(posture), lab.answer("posture", seen))
+        assertContains(lab.answerJson("posture", seen), "\"lan\": 1")
+        val files = lab.answer("files")
+        assertTrue(files is Answer.Files && files.v1.single().path == "web/compose.yaml", "$files")
+        assertFailsWith<HomelabException.Invalid> { lab.answer("weather") }
     }
 
     @Test

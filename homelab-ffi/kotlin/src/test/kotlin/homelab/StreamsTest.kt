@@ -17,7 +17,7 @@ class StreamsTest {
     private suspend fun applied(block: suspend (Operation) -> Unit) = folder("web/compose.yaml" to COMPOSE) { root ->
         folder { state ->
             val lab = Lab.load(root.toString())
-            val world = World.files(root.toString()).withState(state.toString())
+            val world = World.connect(lab).withState(state.toString())
             lab.planInit().apply(world).use { block(it) }
             assertTrue(root.resolve("lab.toml").exists())
         }
