@@ -34,7 +34,7 @@ mod facts;
 mod files;
 mod path;
 mod proxy;
-pub mod rules;
+pub(crate) mod rules;
 mod serve;
 mod spread;
 #[cfg(test)]
@@ -44,8 +44,6 @@ mod tunnel;
 mod upstream;
 
 use std::fmt;
-
-pub use rules::RULES;
 
 pub use path::{Guard, GuardKind, Path, PathKind, Unknown, UnknownKind};
 

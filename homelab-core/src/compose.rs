@@ -38,7 +38,7 @@ mod options;
 mod path;
 pub(crate) mod quadlet;
 mod resolve;
-pub mod rules;
+pub(crate) mod rules;
 mod schema;
 mod short;
 #[cfg(test)]

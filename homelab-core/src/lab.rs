@@ -32,7 +32,7 @@ mod manifest;
 mod pattern;
 mod private;
 mod read;
-pub mod rules;
+pub(crate) mod rules;
 pub(crate) mod schema;
 mod slot;
 mod versioned;

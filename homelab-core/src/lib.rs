@@ -27,7 +27,7 @@ pub mod span;
 pub mod stratum;
 pub mod subscription;
 pub mod system;
-pub mod update;
+mod update;
 pub mod view;
 
 pub use access::Exposure;

@@ -10,4 +10,4 @@
 //! ```
 
 pub mod image;
-pub mod rules;
+pub(crate) mod rules;

@@ -31,7 +31,8 @@ pub use record::{
     AdminPath, Authentication, CaptureStep, Category, Class, Data, Databases, Endpoint, Port, PortRole,
     SocketUse, Store, Transport,
 };
-pub use secret_name::{names_connection, names_secret};
+pub(crate) use secret_name::names_connection;
+pub use secret_name::names_secret;
 
 use schemars::JsonSchema;
 use serde::Deserialize;

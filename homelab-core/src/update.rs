@@ -23,7 +23,7 @@ use crate::service::image::TagKind;
 use crate::service::rules::Declared;
 
 /// Every rule of updates.
-pub const ALL: &[&Rule] = &[
+pub(crate) const ALL: &[&Rule] = &[
     &MOVING_TAG,
     &watchtower::AUTOMATIC_UPDATES,
     &watchtower::ARCHIVED_UPDATER,
@@ -42,7 +42,7 @@ static MOVING_TAG: Rule = Rule {
 
 impl Lab {
     /// Returns what is worth saying about how services are updated, in the order of projects and files.
-    pub fn update_findings(&self) -> Vec<Finding> {
+    pub(crate) fn update_findings(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let services = Declared::all(self, catalog);
         let mut findings = Vec::new();

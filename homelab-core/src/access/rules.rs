@@ -29,7 +29,7 @@ macro_rules! rules {
         )+
 
         /// Every rule about reach.
-        pub static RULES: &[&Rule] = &[$(&$name),+];
+        pub(crate) static RULES: &[&Rule] = &[$(&$name),+];
     };
 }
 
@@ -113,7 +113,7 @@ impl Lab {
     /// Returns what is worth saying about who can reach what: findings of the rules `access.*`.
     ///
     /// `exposures` are those of [`Lab::exposures`], so that they are made once.
-    pub fn access_findings(&self, exposures: &[Exposure], seen: &Observed) -> Vec<Finding> {
+    pub(crate) fn access_findings(&self, exposures: &[Exposure], seen: &Observed) -> Vec<Finding> {
         let mut findings = Vec::new();
         for exposure in exposures {
             let measured = Measured::new(exposure, self.pattern(), seen.at());

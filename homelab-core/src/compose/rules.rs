@@ -6,7 +6,7 @@ macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident = $id:literal, $severity:ident, $title:literal, $why:literal, $fix:literal;)*) => {
         $(
             $(#[$doc])*
-            pub static $name: Rule = Rule {
+            pub(crate) static $name: Rule = Rule {
                 id: $id,
                 principle: Principle::Valid,
                 severity: Severity::$severity,
@@ -18,7 +18,7 @@ macro_rules! rules {
         )*
 
         /// Every rule of this module.
-        pub static ALL: &[&Rule] = &[$(&$name),*];
+        pub(crate) static ALL: &[&Rule] = &[$(&$name),*];
     };
 }
 

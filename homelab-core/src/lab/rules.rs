@@ -18,7 +18,7 @@ macro_rules! rules {
         )+
 
         /// Every rule of the lab's own files.
-        pub static RULES: &[&Rule] = &[$(&$name),+, &crate::compose::quadlet::INVALID_UNIT];
+        pub(crate) static RULES: &[&Rule] = &[$(&$name),+, &crate::compose::quadlet::INVALID_UNIT];
     };
 }
 

@@ -9,7 +9,7 @@ use crate::system::names_secret;
 
 impl Lab {
     /// Returns what there is to say of the lab's version control: nothing where it was not looked at.
-    pub fn versioned(&self, seen: &Observed) -> Vec<Finding> {
+    pub(crate) fn versioned(&self, seen: &Observed) -> Vec<Finding> {
         match seen.worktree() {
             Some(worktree) if worktree.value().why_unknown().is_none() => judge(self, worktree.value()),
             _ => Vec::new(),

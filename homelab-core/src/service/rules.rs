@@ -20,7 +20,7 @@ use crate::span::Span;
 use crate::system::{Catalog, Category, System};
 
 /// Every rule of hygiene.
-pub const ALL: &[&Rule] = &[
+pub(crate) const ALL: &[&Rule] = &[
     &socket::DOCKER_SOCKET,
     &socket::PUBLISHED_SOCKET_PROXY,
     &privileges::PRIVILEGED,
@@ -47,7 +47,7 @@ impl Lab {
     /// let lab = Lab::from_texts("home", [("compose.yaml", "services: { web: { image: 'nginx:1', privileged: true } }")]);
     /// assert_eq!(lab.hygiene()[0].rule().id, "service.privileged");
     /// ```
-    pub fn hygiene(&self) -> Vec<Finding> {
+    pub(crate) fn hygiene(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let services = Declared::all(self, catalog);
         let mut findings = Vec::new();
@@ -64,7 +64,7 @@ impl Lab {
     }
 
     /// Returns what each service could do without: the opt-in rules `hardening.*`.
-    pub fn hardening(&self) -> Vec<Finding> {
+    pub(crate) fn hardening(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let mut findings = Vec::new();
         for service in &Declared::all(self, catalog) {

@@ -145,15 +145,7 @@ pub fn names_secret(variable: &str) -> bool {
 
 /// Returns whether a variable of this name holds an address that may carry a password inside:
 /// `postgres://user:password@db/app`.
-///
-/// ```
-/// use homelab_core::system::names_connection;
-///
-/// assert!(names_connection("DATABASE_URL"));
-/// assert!(names_connection("SENTRY_DSN"));
-/// assert!(!names_connection("APP_URL"));
-/// ```
-pub fn names_connection(variable: &str) -> bool {
+pub(crate) fn names_connection(variable: &str) -> bool {
     let words = words(variable);
     let [rest @ .., last] = words.as_slice() else {
         return false;

@@ -1,4 +1,4 @@
-// The Android library: the generated Kotlin, the extensions beside it, and the libraries that `./build` makes.
+// The Android library: the generated Kotlin, the extensions beside it, and the libraries that `./libraries` makes.
 plugins {
     id("com.android.library") version "8.13.0"
     id("org.jetbrains.kotlin.android") version "2.2.20"
@@ -9,7 +9,7 @@ android {
     compileSdk = 36
 
     defaultConfig {
-        // As `api` in ./build. Android 8.0: the oldest that JNA and current NDKs are tested on together.
+        // As `api` in ./libraries: Android 8.0.
         minSdk = 26
         ndk { abiFilters += listOf("arm64-v8a", "armeabi-v7a", "x86_64") }
         consumerProguardFiles("consumer-rules.pro")

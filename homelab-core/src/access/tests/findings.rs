@@ -53,11 +53,11 @@ fn open(lab_toml: &str) -> Lab {
 
 #[test]
 fn every_rule_has_its_own_id_and_says_what_to_do() {
-    let mut ids: Vec<&str> = crate::access::RULES.iter().map(|rule| rule.id).collect();
+    let mut ids: Vec<&str> = crate::access::rules::RULES.iter().map(|rule| rule.id).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), crate::access::RULES.len());
-    for rule in crate::access::RULES {
+    assert_eq!(ids.len(), crate::access::rules::RULES.len());
+    for rule in crate::access::rules::RULES {
         assert!(rule.id.starts_with("access."), "{}", rule.id);
         assert!(
             !rule.title.ends_with('.') && rule.why.ends_with('.') && rule.fix.ends_with('.'),
