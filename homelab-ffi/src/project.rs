@@ -108,6 +108,11 @@ impl Project {
         self.0.directory().display().to_string()
     }
 
+    /// Returns the names of the files that it was read from.
+    pub fn files(&self) -> Vec<String> {
+        self.0.files().iter().map(|file| file.name().to_owned()).collect()
+    }
+
     /// Returns the names of its services.
     pub fn services(&self) -> Vec<String> {
         self.0.services().keys().map(ToString::to_string).collect()
@@ -120,7 +125,6 @@ impl Project {
 
     /// Returns it in the shape of `docker compose config --format json`: every value, secrets included, unless these are
     /// to be hidden.
-    #[uniffi::method(default(redact = true))]
     pub fn to_json(&self, redact: bool) -> String {
         self.0.to_json(redact).to_string()
     }

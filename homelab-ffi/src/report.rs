@@ -57,6 +57,11 @@ impl Report {
         self.0.view().counts
     }
 
+    /// Returns how many findings weigh exactly this much.
+    pub fn count(&self, severity: Severity) -> u64 {
+        self.0.count(severity) as u64
+    }
+
     /// Returns the worst severity, or nothing when there are no findings.
     pub fn worst(&self) -> Option<Severity> {
         self.0.worst()

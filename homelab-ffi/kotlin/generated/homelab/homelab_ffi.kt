@@ -768,6 +768,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_project_directory(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_project_files(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_project_name(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_project_services(
@@ -775,6 +777,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_project_to_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_report_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_report_count(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_report_counts(
     ): Int
@@ -972,6 +976,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_project_directory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_project_files(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_project_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_project_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -984,6 +990,8 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_homelab_ffi_fn_method_report_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_report_count(`ptr`: Long,`severity`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_report_counts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_report_exit_code(`ptr`: Long,`failOn`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1278,16 +1286,22 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_project_directory() and 0xFFFF) != 54695) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_project_files() and 0xFFFF) != 46052) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_project_name() and 0xFFFF) != 3371) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_project_services() and 0xFFFF) != 3402) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_project_to_json() and 0xFFFF) != 25687) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_project_to_json() and 0xFFFF) != 8987) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_report_at() and 0xFFFF) != 45954) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_report_count() and 0xFFFF) != 60972) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_report_counts() and 0xFFFF) != 40933) {
@@ -4524,6 +4538,11 @@ public interface ProjectInterface {
     fun `directory`(): kotlin.String
 
     /**
+     * Returns the names of the files that it was read from.
+     */
+    fun `files`(): List<kotlin.String>
+
+    /**
      * Returns its name.
      */
     fun `name`(): kotlin.String
@@ -4537,7 +4556,7 @@ public interface ProjectInterface {
      * Returns it in the shape of `docker compose config --format json`: every value, secrets included, unless these are
      * to be hidden.
      */
-    fun `toJson`(`redact`: kotlin.Boolean = true): kotlin.String
+    fun `toJson`(`redact`: kotlin.Boolean): kotlin.String
 
     companion object
 }
@@ -4670,6 +4689,22 @@ open class Project: Disposable, AutoCloseable, ProjectInterface
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_method_project_directory(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the names of the files that it was read from.
+     */override fun `files`(): List<kotlin.String> {
+            return FfiConverterSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_project_files(
         it,
         _status)
 }
@@ -4909,6 +4944,11 @@ public interface ReportInterface {
     fun `at`(): kotlin.String
 
     /**
+     * Returns how many findings weigh exactly this much.
+     */
+    fun `count`(`severity`: Severity): kotlin.ULong
+
+    /**
      * Returns how many findings there are of each severity.
      */
     fun `counts`(): CountsView
@@ -5090,6 +5130,23 @@ open class Report: Disposable, AutoCloseable, ReportInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_report_at(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns how many findings weigh exactly this much.
+     */override fun `count`(`severity`: Severity): kotlin.ULong {
+            return FfiConverterULong.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_report_count(
+        it,
+
+        FfiConverterTypeSeverity.lower(`severity`),_status)
 }
     }
     )

@@ -2189,6 +2189,11 @@ public protocol ProjectProtocol: AnyObject, Sendable {
     func directory()  -> String
 
     /**
+     * Returns the names of the files that it was read from.
+     */
+    func files()  -> [String]
+
+    /**
      * Returns its name.
      */
     func name()  -> String
@@ -2317,6 +2322,18 @@ open func directory() -> String  {
 }
 
     /**
+     * Returns the names of the files that it was read from.
+     */
+open func files() -> [String]  {
+    return try!  FfiConverterSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_project_files(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns its name.
      */
 open func name() -> String  {
@@ -2344,7 +2361,7 @@ open func services() -> [String]  {
      * Returns it in the shape of `docker compose config --format json`: every value, secrets included, unless these are
      * to be hidden.
      */
-open func toJson(redact: Bool = true) -> String  {
+open func toJson(redact: Bool) -> String  {
     return try!  FfiConverterString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_project_to_json(
@@ -2413,6 +2430,11 @@ public protocol ReportProtocol: AnyObject, Sendable {
      * Returns the moment that it speaks of, RFC 3339.
      */
     func at()  -> String
+
+    /**
+     * Returns how many findings weigh exactly this much.
+     */
+    func count(severity: Severity)  -> UInt64
 
     /**
      * Returns how many findings there are of each severity.
@@ -2544,6 +2566,19 @@ open func at() -> String  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_report_at(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns how many findings weigh exactly this much.
+     */
+open func count(severity: Severity) -> UInt64  {
+    return try!  FfiConverterUInt64.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_report_count(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeSeverity_lower(severity),uniffiCallStatus
     )
 })
 }
@@ -7340,16 +7375,22 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_project_directory() != 54695) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_project_files() != 46052) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_project_name() != 3371) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_project_services() != 3402) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_project_to_json() != 25687) {
+    if (uniffi_homelab_ffi_checksum_method_project_to_json() != 8987) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_report_at() != 45954) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_report_count() != 60972) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_report_counts() != 40933) {

@@ -569,6 +569,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_project_diagnostics(uint64_t ptr, RustCa
 RustBuffer uniffi_homelab_ffi_fn_method_project_directory(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_FILES
+RustBuffer uniffi_homelab_ffi_fn_method_project_files(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_NAME
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_NAME
 RustBuffer uniffi_homelab_ffi_fn_method_project_name(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -597,6 +602,11 @@ void uniffi_homelab_ffi_fn_free_report(uint64_t handle, RustCallStatus *_Nonnull
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPORT_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPORT_AT
 RustBuffer uniffi_homelab_ffi_fn_method_report_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPORT_COUNT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPORT_COUNT
+uint64_t uniffi_homelab_ffi_fn_method_report_count(uint64_t ptr, RustBuffer severity, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPORT_COUNTS
@@ -1234,6 +1244,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_project_directory(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_FILES
+uint16_t uniffi_homelab_ffi_checksum_method_project_files(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_NAME
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_NAME
 uint16_t uniffi_homelab_ffi_checksum_method_project_name(void
@@ -1255,6 +1271,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_project_to_json(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPORT_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPORT_AT
 uint16_t uniffi_homelab_ffi_checksum_method_report_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPORT_COUNT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPORT_COUNT
+uint16_t uniffi_homelab_ffi_checksum_method_report_count(void
 
 );
 #endif
