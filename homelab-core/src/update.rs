@@ -1,7 +1,7 @@
 //! Updates: by hand in production, automatic in sandboxes. Judged from files: tags, and programs that update.
 //!
 //! ```
-//! use homelab_core::Lab;
+//! use homelab_core::{Lab, Observed};
 //!
 //! let lab = Lab::from_texts(
 //!     "home",
@@ -10,7 +10,9 @@
 //!         ("lab.toml", "[tiers]\nproduction = ['blog']"),
 //!     ],
 //! );
-//! assert_eq!(lab.update_findings()[0].rule().id, "update.moving-tag");
+//! let report = lab.audit(&Observed::none("2026-12-01T00:00:00Z".parse()?));
+//! assert!(report.findings().iter().any(|finding| finding.rule().id == "update.moving-tag"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use homelab_core::finding::TextOptions;
 use homelab_core::view::ReportView;
-use homelab_core::{Finding, Report, Severity, Source, Span, Subject};
+use homelab_core::{Evidence, Finding, Report, Severity, Source, Span, Subject};
 use pulldown_cmark::{Event, Tag};
 use serde_json::Value;
 
@@ -231,6 +231,19 @@ fn the_table_fits_into_its_width() {
             assert!(line.chars().count() <= most, "{width}: {line}");
         }
     }
+}
+
+#[test]
+fn a_long_list_of_evidence_is_cut_in_the_text_alone() {
+    let mut finding = Finding::new(&sample::LATEST, Subject::Lab, "a fact about many");
+    for number in 0..20 {
+        finding = finding.with_evidence(Evidence::said(format!("service {number}")));
+    }
+    let report = Report::new(sample::at(), vec![], vec![finding], vec![]);
+    let text = report.to_text(&TextOptions::default());
+    assert!(text.contains("service 5") && !text.contains("service 6"));
+    assert!(text.contains("and 14 more"));
+    assert!(report.to_json().contains("service 19"));
 }
 
 #[test]

@@ -30,7 +30,9 @@ fn run(mut arguments: Arguments) -> Result<()> {
     }
     say(&format!("{plan:#}"));
     if write {
-        say(&format!("{}\n", wait(async { plan.apply(&world).await })?));
+        let outcome = wait(async { plan.apply(&world).await })?;
+        say(&format!("{outcome}\n"));
+        outcome.complete()?;
     } else {
         say("nothing is written yet: `--write` does\n");
     }

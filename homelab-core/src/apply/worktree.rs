@@ -53,20 +53,26 @@ fn why(error: &Error) -> String {
 
 /// Returns the state of the repository that a folder is in, or nothing when it is in none.
 fn checkout(place: &Path, folder: &str, cancel: &Cancel) -> Result<Option<Checkout>> {
-    let settings = match git(place, &[], &["config", "--list", "-z"], cancel) {
-        Ok(settings) => settings,
+    // Two questions at a time: most of what git takes is its start.
+    let (settings, place_in) = both(
+        || git(place, &[], &["config", "--list", "-z"], cancel),
+        || {
+            git(
+                place,
+                &[],
+                &["rev-parse", "--is-inside-work-tree", "--show-prefix"],
+                cancel,
+            )
+        },
+    );
+    let (settings, place_in) = match settings.and_then(|settings| Ok((settings, place_in?))) {
+        Ok((settings, place_in)) => (settings, text(&place_in)),
         Err(error) if is_no_repository(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
     let (remotes, filters) = read_settings(&settings);
     let overrides = without_filters(&filters)?;
     let ask = |arguments: &[&str]| git(place, &overrides, arguments, cancel);
-
-    let place_in = match ask(&["rev-parse", "--is-inside-work-tree", "--show-prefix"]) {
-        Ok(answer) => String::from_utf8_lossy(&answer).into_owned(),
-        Err(error) if is_no_repository(&error) => return Ok(None),
-        Err(error) => return Err(error),
-    };
     // A `core.worktree` that points elsewhere makes git speak of other files than these.
     let Some(prefix) = place_in.strip_prefix("true\n") else {
         return Err(Error::new(
@@ -88,24 +94,42 @@ fn checkout(place: &Path, folder: &str, cancel: &Cancel) -> Result<Option<Checko
         checkout = checkout.with_remote(Remote::new(name, &address));
     }
     let paths = Paths { prefix, folder };
-    for path in text(&ask(&["ls-files", "-z", "--full-name", "--", "."])?).split_terminator('\0') {
+    let (files, status) = both(
+        || ask(&["ls-files", "-z", "--full-name", "--", "."]),
+        || {
+            ask(&[
+                "status",
+                "--porcelain=v2",
+                "-z",
+                "--branch",
+                "--no-renames",
+                "--untracked-files=all",
+                "--ignored=matching",
+                "--ignore-submodules=all",
+                "--",
+                ".",
+            ])
+        },
+    );
+    for path in text(&files?).split_terminator('\0') {
         if let Some(path) = paths.of_lab(path) {
             checkout = checkout.with_file(path, FileState::Tracked);
         }
     }
-    let status = ask(&[
-        "status",
-        "--porcelain=v2",
-        "-z",
-        "--branch",
-        "--no-renames",
-        "--untracked-files=all",
-        "--ignored=matching",
-        "--ignore-submodules=all",
-        "--",
-        ".",
-    ])?;
+    let status = status?;
     Ok(Some(read_status(checkout, &text(&status), &paths)))
+}
+
+/// Does two things at once.
+fn both<A: Send, B>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        match first.join() {
+            Ok(first) => (first, second),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

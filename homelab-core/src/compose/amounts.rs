@@ -27,7 +27,7 @@ fn object(map: &mut Map, object: &'static Object, problems: &mut Vec<Problem>) {
 
 fn value(node: &mut Node, shape: &'static Shape, name: &str, problems: &mut Vec<Problem>) -> bool {
     let wrong = |node: &Node, wanted: &str, problems: &mut Vec<Problem>| {
-        let shown = node.scalar_text().unwrap_or_default();
+        let shown = node.written();
         let message = format!("`{name}` must be {wanted}, and is `{shown}`");
         problems.push(Problem::new(&rules::INVALID_VALUE, &node.span, message));
         false
@@ -81,7 +81,7 @@ fn value(node: &mut Node, shape: &'static Shape, name: &str, problems: &mut Vec<
             }
             true
         }
-        Shape::Dict(shape) => {
+        Shape::Dict(_, shape) => {
             if let Some(map) = node.as_map_mut() {
                 map.retain(|key, inner| value(inner, shape, key, problems));
             }
@@ -99,7 +99,7 @@ fn value(node: &mut Node, shape: &'static Shape, name: &str, problems: &mut Vec<
                     (&node.value, shape),
                     (
                         Value::Map(_),
-                        Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)
+                        Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(..)
                     ) | (Value::List(_), Shape::List(_))
                 )
             });

@@ -6,7 +6,7 @@ use super::check::Problem;
 use super::merge::{dependencies, names};
 use super::node::{Map, Node, Value};
 use super::rules;
-use super::short::{self, clean};
+use super::short;
 
 /// Brings a whole tree into its long forms.
 pub(super) fn canonical(root: &mut Map, problems: &mut Vec<Problem>) {
@@ -151,7 +151,10 @@ fn device(item: &mut Node, problems: &mut Vec<Problem>) -> bool {
         [source, target] => (source, target, "rwm"),
         [source, target, permissions] => (source, target, permissions),
         _ => {
-            let message = format!("`{text}` is no device: write `SOURCE:TARGET:PERMISSIONS`");
+            let message = format!(
+                "`{}` is no device: write `SOURCE:TARGET:PERMISSIONS`",
+                item.written()
+            );
             problems.push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
             return false;
         }
@@ -169,23 +172,14 @@ fn device(item: &mut Node, problems: &mut Vec<Problem>) -> bool {
 }
 
 fn volume(item: &mut Node, problems: &mut Vec<Problem>) -> bool {
-    if let Some(map) = item.as_map_mut() {
-        if let Some(target) = map.get_mut("target")
-            && let Some(text) = target.as_text()
-        {
-            target.value = Value::Text(if text.is_empty() {
-                "".into()
-            } else {
-                clean(text).into()
-            });
-        }
+    if item.as_map().is_some() {
         return true;
     }
     let Some(text) = item.as_text() else { return true };
     let parsed = match short::volume(text) {
         Ok(parsed) => parsed,
         Err(why) => {
-            let message = format!("`{text}` is no volume: {why}");
+            let message = format!("`{}` is no volume: {why}", item.written());
             problems.push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
             return false;
         }
@@ -201,12 +195,7 @@ fn volume(item: &mut Node, problems: &mut Vec<Problem>) -> bool {
     if !parsed.source.is_empty() {
         map.insert("source".into(), text(&parsed.source));
     }
-    let target = if parsed.target.is_empty() {
-        String::new()
-    } else {
-        clean(&parsed.target)
-    };
-    map.insert("target".into(), text(&target));
+    map.insert("target".into(), text(&parsed.target));
     if parsed.read_only {
         map.insert("read_only".into(), flag());
     }
@@ -268,7 +257,7 @@ fn ports(items: &mut Vec<Node>, problems: &mut Vec<Problem>) {
                     }
                 }
                 Err(why) => {
-                    let message = format!("`{text}` is no port: {why}");
+                    let message = format!("`{}` is no port: {why}", item.written());
                     problems.push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
                 }
             },

@@ -2,7 +2,7 @@
 
 use super::node::{Map, Node, Value};
 use super::rules;
-use super::schema::{FILE, Object, Shape, is_name};
+use super::schema::{FILE, Keys, Object, Shape};
 use crate::finding::Rule;
 use crate::span::Span;
 
@@ -46,11 +46,8 @@ impl Checker<'_> {
     }
 
     fn wrong(&mut self, name: &str, node: &Node, wanted: &str) -> bool {
-        let shown = match &node.value {
-            Value::List(_) | Value::Map(_) | Value::Null => node.kind().to_owned(),
-            // What stands in an environment or label may be a secret; its kind is enough to say.
-            _ => node.kind().to_owned(),
-        };
+        // The value is not repeated: what stands in an environment or label may be a secret.
+        let shown = node.kind();
         let message = format!("`{name}` must be {wanted}, and is {shown}");
         self.report(Problem::new(&rules::INVALID_VALUE, &node.span, message));
         false
@@ -94,36 +91,20 @@ impl Checker<'_> {
         }
     }
 
-    fn dict(&mut self, node: &mut Node, shape: &'static Shape, name: &str) -> bool {
+    fn dict(&mut self, node: &mut Node, keys: Keys, shape: &'static Shape, name: &str) -> bool {
         let Value::Map(map) = &mut node.value else {
             return self.wrong(name, node, "a mapping");
         };
-        let named = !matches!(shape, Shape::Any) && !matches!(name, "ulimits");
-        let mut bad: Vec<Box<str>> = Vec::new();
-        for (key, value) in map.iter_mut() {
-            // Networks and models let odd names through unchecked, and the engine refuses them later.
-            if named && !is_name(key) && !(name != "networks" && name != "models") {
-                continue;
+        map.retain(|key, value| {
+            if keys.takes(key) {
+                return self.value(value, shape, key);
             }
-            if named && !is_name(key) && !key.starts_with("x-") {
+            if keys == Keys::Names {
                 let message = format!("`{key}` is no name: letters, digits, `.`, `_` and `-` only");
                 self.report(Problem::new(&rules::INVALID_VALUE, value.place(), message));
-                bad.push(key.clone());
-                continue;
             }
-            if named && !is_name(key) {
-                bad.push(key.clone());
-                let message = format!("`{key}` is no name here");
-                self.report(Problem::new(&rules::UNKNOWN_KEY, value.place(), message));
-                continue;
-            }
-            if !self.value(value, shape, key) {
-                bad.push(key.clone());
-            }
-        }
-        for key in bad {
-            map.shift_remove(&key);
-        }
+            keys != Keys::Names
+        });
         true
     }
 
@@ -131,15 +112,7 @@ impl Checker<'_> {
         let Value::List(items) = &mut node.value else {
             return self.wrong(name, node, "a list");
         };
-        let mut fits = Vec::with_capacity(items.len());
-        for item in items.iter_mut() {
-            fits.push(self.value(item, shape, name));
-        }
-        let mut index = 0;
-        items.retain(|_| {
-            index += 1;
-            fits[index - 1]
-        });
+        items.retain_mut(|item| self.value(item, shape, name));
         if unique {
             self.unique(node, name);
         }
@@ -241,6 +214,10 @@ impl Checker<'_> {
             },
             Shape::TextList => self.list(node, &Shape::Text, name, true),
             Shape::LooseTextList => self.list(node, &Shape::Text, name, false),
+            Shape::IntOrTextList => {
+                static INT: Shape = Shape::Either(&[Shape::Text, Shape::StrictInt]);
+                self.list(node, &INT, name, true)
+            }
             Shape::ScalarList => {
                 static SCALAR: Shape = Shape::Either(&[Shape::Text, Shape::StrictNumber]);
                 self.list(node, &SCALAR, name, true)
@@ -301,7 +278,7 @@ impl Checker<'_> {
             },
             Shape::List(shape) => self.list(node, shape, name, false),
             Shape::UniqueList(shape) => self.list(node, shape, name, true),
-            Shape::Dict(shape) => self.dict(node, shape, name),
+            Shape::Dict(keys, shape) => self.dict(node, *keys, shape, name),
             Shape::Object(object) => match &mut node.value {
                 Value::Map(map) => {
                     let place = node.key.as_ref().unwrap_or(&node.span).clone();
@@ -336,7 +313,7 @@ impl Checker<'_> {
         let wanted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
         let shown = node
             .as_text()
-            .map_or_else(|| node.kind().to_owned(), |text| format!("`{text}`"));
+            .map_or_else(|| node.kind().to_owned(), |_| format!("`{}`", node.written()));
         let message = format!("`{name}` must be one of {}, and is {shown}", wanted.join(", "));
         self.report(Problem::new(&rules::INVALID_VALUE, &node.span, message));
         false
@@ -414,7 +391,7 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 fn takes(shape: &Shape, value: &Value) -> bool {
     match shape {
         Shape::Text | Shape::Word(_) => matches!(value, Value::Text(_)),
-        Shape::Object(_) | Shape::Dict(_) => matches!(value, Value::Map(_)),
+        Shape::Object(_) | Shape::Dict(..) => matches!(value, Value::Map(_)),
         Shape::List(_) | Shape::TextList | Shape::LooseTextList => matches!(value, Value::List(_)),
         Shape::StrictNumber => matches!(value, Value::Int(_) | Value::Uint(_) | Value::Float(_)),
         Shape::StrictInt => matches!(value, Value::Int(_) | Value::Uint(_)),
@@ -427,7 +404,7 @@ fn takes(shape: &Shape, value: &Value) -> bool {
 fn words(shape: &Shape) -> &'static str {
     match shape {
         Shape::Text | Shape::Word(_) => "a text",
-        Shape::Object(_) | Shape::Dict(_) => "a mapping",
+        Shape::Object(_) | Shape::Dict(..) => "a mapping",
         Shape::List(_) | Shape::TextList | Shape::LooseTextList => "a list",
         Shape::StrictNumber => "a number",
         Shape::StrictInt | Shape::Int | Shape::IntOption => "an integer",

@@ -58,9 +58,13 @@ impl Sections<'_> {
         };
         if service.get("build").is_none() && text("image").is_none() && service.get("provider").is_none() {
             let message = format!("the service `{name}` has neither `image` nor `build`");
-            problems.push(Problem::new(&rules::NO_IMAGE, node.place(), message));
+            let place = service
+                .get("image")
+                .map_or_else(|| node.place(), |image| &image.span);
+            problems.push(Problem::new(&rules::NO_IMAGE, place, message));
         }
         let undefined = |kind: &str, missing: &str, at: &Node| {
+            let missing = at.text.as_ref().map_or(missing, |written| &written.raw);
             let message =
                 format!("the service `{name}` refers to the {kind} `{missing}`, which is not declared");
             Problem::new(&rules::UNDEFINED, at.place(), message)
@@ -226,7 +230,10 @@ impl Sections<'_> {
         let mut twice = |target: &str, at: &Node, problems: &mut Vec<Problem>| {
             let place = at.span.to_string();
             if let Some(first) = targets.insert(target.to_owned(), place) {
-                let message = format!("`{target}` is mounted twice in `{name}`, first at {first}");
+                let message = format!(
+                    "`{}` is mounted twice in `{name}`, first at {first}",
+                    at.written()
+                );
                 problems.push(Problem::new(&rules::CONFLICT, &at.span, message));
             }
         };
@@ -252,12 +259,12 @@ impl Sections<'_> {
                 && !text("source").is_empty()
                 && !self.volumes.contains_key(text("source"))
             {
-                let source = text("source");
+                let source = map.get("source").map_or_else(String::new, Node::written);
                 let message =
                     format!("the service `{name}` refers to the volume `{source}`, which is not declared");
                 problems.push(Problem::new(&rules::UNDEFINED, &item.span, message));
             }
-            twice(text("target"), item, problems);
+            twice(text("target"), map.get("target").unwrap_or(item), problems);
         }
     }
 

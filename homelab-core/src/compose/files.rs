@@ -119,6 +119,20 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Whether there is such a folder.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place of this module that looks at the disk"
+    )]
+    pub(super) fn is_folder(&self, path: &Path) -> bool {
+        match self {
+            Files::Memory { files, .. } => files.keys().any(|file| file.starts_with(path)),
+            Files::Disk { .. } => std::fs::metadata(path).is_ok_and(|about| about.is_dir()),
+        }
+    }
+}
+
 /// Joins and cleans a path by its text alone: `.` and `..` are gone.
 pub(super) fn join(base: &Path, path: &str) -> PathBuf {
     let mut out = PathBuf::new();

@@ -193,17 +193,12 @@ fn variable(inner: &str, lookup: &dyn Lookup, out: &mut Substituted, depth: usiz
                 out.variables.push((name.to_owned(), VariableState::Set));
             }
             None => {
-                let mut message = Substituted {
-                    text: String::new(),
-                    variables: Vec::new(),
-                    faults: Vec::new(),
-                };
-                expand(argument, lookup, &mut message, depth + 1);
-                out.faults.append(&mut message.faults);
                 out.variables.push((name.to_owned(), VariableState::Unset));
+                // The message stands as it was written: what its own variables hold may be a secret.
+                let message = argument.to_owned();
                 out.faults.push(Fault::Required {
                     name: name.to_owned(),
-                    message: message.text,
+                    message,
                 });
             }
         },
@@ -285,7 +280,7 @@ mod tests {
             out.faults,
             [Fault::Required {
                 name: "NO".into(),
-                message: "set it, a".into()
+                message: "set it, $A".into()
             }]
         );
         assert!(matches!(done("${EMPTY:?}").faults[..], [Fault::Required { .. }]));

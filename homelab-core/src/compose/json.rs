@@ -39,7 +39,7 @@ pub(super) fn project(root: &Map, name: &str, enabled: &dyn Fn(&str) -> bool, re
             if !used.iter().any(|name| *name == key.as_ref()) {
                 continue;
             }
-            let Some(Shape::Dict(Shape::Object(object) | Shape::ObjectOrNull(object))) = shape else {
+            let Some(Shape::Dict(_, Shape::Object(object) | Shape::ObjectOrNull(object))) = shape else {
                 continue;
             };
             let Some(map) = node.as_map() else { continue };
@@ -192,6 +192,12 @@ impl Printer {
             JsonValue::String(text) if text.is_empty() => None,
             _ => Some(value),
         };
+        if self.redact
+            && let Some(written) = &node.text
+        {
+            // What a variable holds may be a secret; its name is none.
+            return filled(text(written.raw.clone()));
+        }
         match shape {
             Shape::Any => Some(self.any(node)),
             Shape::Text | Shape::TextOrNull | Shape::Word(_) | Shape::Like(..) | Shape::BoolOrText => {
@@ -252,7 +258,11 @@ impl Printer {
                 Value::Text(digits) => digits.parse::<i64>().ok().map(JsonValue::from),
                 _ => None,
             },
-            Shape::TextList | Shape::LooseTextList | Shape::ScalarList | Shape::TextOrList => {
+            Shape::TextList
+            | Shape::LooseTextList
+            | Shape::ScalarList
+            | Shape::IntOrTextList
+            | Shape::TextOrList => {
                 let items = match node.as_list() {
                     Some(items) => items.iter().filter_map(Node::scalar_text).map(text).collect(),
                     None => vec![text(node.scalar_text()?)],
@@ -307,12 +317,12 @@ impl Printer {
             Shape::ExtraHosts => filled(JsonValue::Array(hosts(node).into_iter().map(text).collect())),
             Shape::Command => Some(match command(node) {
                 None => JsonValue::Null,
-                Some(words) => JsonValue::Array(words.into_iter().map(text).collect()),
+                Some(words) => JsonValue::Array(self.said(words)),
             }),
-            Shape::Test => filled(JsonValue::Array(match node.as_list() {
-                Some(items) => items.iter().filter_map(Node::scalar_text).map(text).collect(),
-                None => vec![text("CMD-SHELL"), text(node.scalar_text()?)],
-            })),
+            Shape::Test => filled(JsonValue::Array(self.said(match node.as_list() {
+                Some(items) => items.iter().filter_map(Node::scalar_text).collect(),
+                None => vec!["CMD-SHELL".to_owned(), node.scalar_text()?],
+            }))),
             Shape::List(shape) | Shape::UniqueList(shape) => {
                 let items = node.as_list()?.iter().filter_map(|item| match name {
                     "ports" | "volumes" | "devices" | "secrets" | "configs" => {
@@ -322,7 +332,7 @@ impl Printer {
                 });
                 filled(JsonValue::Array(items.collect()))
             }
-            Shape::Dict(shape) => {
+            Shape::Dict(_, shape) => {
                 let mut out = Json::new();
                 for (key, value) in node.as_map()? {
                     let printed = match &value.value {
@@ -330,7 +340,11 @@ impl Printer {
                         _ => self.value(value, shape, key),
                     };
                     if let Some(printed) = printed {
-                        out.insert(key.to_string(), printed);
+                        let named = value.text.as_ref().filter(|_| self.redact);
+                        out.insert(
+                            named.map_or_else(|| key.to_string(), |written| written.raw.clone()),
+                            printed,
+                        );
                     }
                 }
                 filled(JsonValue::Object(out))
@@ -345,7 +359,7 @@ impl Printer {
                         (&node.value, shape),
                         (
                             Value::Map(_),
-                            Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(_)
+                            Shape::Object(_) | Shape::ObjectOrNull(_) | Shape::Dict(..)
                         ) | (
                             Value::List(_),
                             Shape::List(_) | Shape::TextList | Shape::LooseTextList
@@ -364,6 +378,17 @@ impl Printer {
                 self.value(node, shape, name)
             }
         }
+    }
+
+    /// The words of a command; redacted, the program and the names of its options.
+    fn said(&self, words: Vec<String>) -> Vec<JsonValue> {
+        let shown = |(index, word): (usize, String)| match word.split_once('=') {
+            _ if !self.redact || index == 0 => text(word),
+            Some((option, _)) if word.starts_with("--") => text(format!("{option}={REDACTED}")),
+            None if word.starts_with("--") || (word.starts_with('-') && word.len() == 2) => text(word),
+            _ => text(REDACTED),
+        };
+        words.into_iter().enumerate().map(shown).collect()
     }
 
     fn any(&self, node: &Node) -> JsonValue {

@@ -130,8 +130,7 @@ impl Loader {
     }
 
     /// Says why a file cannot be used that stands at this place.
-    pub(super) fn unread(&mut self, path: &FilePath, why: Unread, what: &str, span: &Span) -> Flow<()> {
-        let name = shown(path, &self.base);
+    pub(super) fn unread(&mut self, name: &str, why: Unread, what: &str, span: &Span) -> Flow<()> {
         let problem = match why {
             Unread::Missing => Problem::new(
                 &rules::MISSING_FILE,
@@ -165,7 +164,7 @@ impl Loader {
             Ok(source) => source,
             Err(why) => {
                 let nowhere = Span::file(&Source::new(shown(path, &self.base), ""));
-                self.unread(path, why, what, span.unwrap_or(&nowhere))?;
+                self.unread(&shown(path, &self.base), why, what, span.unwrap_or(&nowhere))?;
                 return Ok(Documents::default());
             }
         };
@@ -204,9 +203,11 @@ impl Loader {
                 let Some(node) = root.as_map().and_then(|map| map.get("name")) else {
                     continue;
                 };
-                let Some(text) = node.as_text() else { continue };
-                let text = substitute(text, &|name: &str| variables.value(name))
-                    .map_or_else(|| text.to_owned(), |done| done.text);
+                let Some(written) = node.as_text().filter(|text| !text.is_empty()) else {
+                    continue;
+                };
+                let text = substitute(written, &|name: &str| variables.value(name))
+                    .map_or_else(|| written.to_owned(), |done| done.text);
                 found = Some((text, node.span.clone()));
             }
         }
@@ -554,13 +555,18 @@ impl Loader {
             let message = format!("`{}` is included in a circle", listed[0].0);
             return self.report(Problem::new(&rules::CYCLE, at, message));
         }
-        let directory = match project_directory {
+        // Variables are looked for in the folder as it is named, paths are relative to one that is there.
+        let named = match project_directory {
             Some(directory) => join(place.directory, &directory),
             None => files[0].parent().unwrap_or(FilePath::new("/")).to_owned(),
         };
+        let directory = match named.parent() {
+            Some(parent) if !self.files.is_folder(&named) => parent.to_owned(),
+            _ => named.clone(),
+        };
         let mut entries = Entries::new();
         if env_files.is_empty() {
-            let path = join(&directory, ".env");
+            let path = join(&named, ".env");
             if self.files.is_file(&path) {
                 entries = self.variables_of(&path, place.variables, Entries::new(), at)?;
             }
@@ -590,7 +596,7 @@ impl Loader {
         let source = match self.read(path) {
             Ok(source) => source,
             Err(why) => {
-                self.unread(path, why, "file of variables", span)?;
+                self.unread(&shown(path, &self.base), why, "file of variables", span)?;
                 return Ok(before);
             }
         };

@@ -290,7 +290,8 @@ pub(super) fn names(node: &mut Node) {
     node.value = Value::Map(map);
 }
 
-/// Blocks of addresses with one subnet are one block.
+/// Lays blocks of addresses over each other, pair by pair, as Compose does: a later block of another subnet takes the
+/// place of all earlier ones, and one of the same subnet is laid over it.
 fn ipam(base: &mut Node, over: Node, trail: &mut Vec<Box<str>>, problems: &mut Vec<Problem>) {
     let span = over.span.clone();
     let (Value::List(before), Value::List(after)) = (&mut base.value, over.value) else {
@@ -302,19 +303,35 @@ fn ipam(base: &mut Node, over: Node, trail: &mut Vec<Box<str>>, problems: &mut V
             .and_then(|map| map.get("subnet"))
             .and_then(Node::scalar_text)
     };
-    for item in after {
-        let same = subnet(&item).and_then(|wanted| {
-            before
-                .iter_mut()
-                .find(|block| subnet(block).as_ref() == Some(&wanted))
-        });
-        match same {
-            Some(block) => {
-                trail.push("[]".into());
-                by_kind(block, item, trail, problems);
-                trail.pop();
+    // The result names blocks by their place here, since one that is in it already may still be changed.
+    let mut blocks: Vec<Node> = after;
+    let later = blocks.len();
+    let mut result: Vec<usize> = Vec::new();
+    for original in before.drain(..) {
+        let this = blocks.len();
+        blocks.push(original);
+        for index in 0..later {
+            if subnet(&blocks[index]) != subnet(&blocks[this]) {
+                let known = result
+                    .iter()
+                    .any(|&at| subnet(&blocks[at]) == subnet(&blocks[index]));
+                if !known {
+                    result.push(index);
+                    continue;
+                }
             }
-            None => before.push(item),
+            let over = blocks[index].clone();
+            trail.push("[]".into());
+            by_kind(&mut blocks[this], over, trail, problems);
+            trail.pop();
+            match result
+                .iter()
+                .position(|&at| subnet(&blocks[at]) == subnet(&blocks[this]))
+            {
+                Some(at) => result[at] = this,
+                None => result.push(this),
+            }
         }
     }
+    *before = result.into_iter().map(|at| blocks[at].clone()).collect();
 }

@@ -7,8 +7,43 @@ use indexmap::IndexMap;
 use super::model::Interpolation;
 use crate::span::Span;
 
-/// A mapping in the order of the file.
-pub(super) type Map = IndexMap<Box<str>, Node, foldhash::fast::RandomState>;
+type Entries = IndexMap<Box<str>, Node, foldhash::fast::RandomState>;
+
+/// A mapping in the order of the file. It stands behind a pointer, since trees are moved far more often than asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Map(Box<Entries>);
+
+impl std::ops::Deref for Map {
+    type Target = Entries;
+
+    fn deref(&self) -> &Entries {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Map {
+    fn deref_mut(&mut self) -> &mut Entries {
+        &mut self.0
+    }
+}
+
+impl IntoIterator for Map {
+    type Item = (Box<str>, Node);
+    type IntoIter = indexmap::map::IntoIter<Box<str>, Node>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Map {
+    type Item = (&'a Box<str>, &'a Node);
+    type IntoIter = indexmap::map::Iter<'a, Box<str>, Node>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
 
 /// A value and where it was written.
 #[derive(Clone, Debug)]
@@ -106,6 +141,14 @@ impl Node {
         }
     }
 
+    /// The text as it was written, which names a variable instead of its value: that may be a secret.
+    pub(super) fn written(&self) -> String {
+        match &self.text {
+            Some(text) => text.raw.clone(),
+            None => self.scalar_text().unwrap_or_default(),
+        }
+    }
+
     pub(super) fn as_bool(&self) -> Option<bool> {
         match self.value {
             Value::Bool(value) => Some(value),
@@ -162,7 +205,7 @@ impl Node {
     }
 }
 
-/// A float as Go's `%v` prints it: shortest digits, an exponent below 1e-4 and from 1e21.
+/// A float as Go prints it as a text: shortest digits, an exponent below 1e-4 and from 1e6 where it is needed.
 pub(super) fn float_text(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf".into() } else { "-Inf".into() };
@@ -170,15 +213,12 @@ pub(super) fn float_text(value: f64) -> String {
     if value.is_nan() {
         return "NaN".into();
     }
-    let size = value.abs();
-    if size != 0.0 && !(1e-4..1e21).contains(&size) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = match exponent.strip_prefix('-') {
-            Some(exponent) => ('-', exponent),
-            None => ('+', exponent),
-        };
-        return format!("{digits}e{sign}{exponent:0>2}");
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let power: i32 = exponent.parse().unwrap_or(0);
+    if value != 0.0 && !(-4..6).contains(&power) {
+        let sign = if power < 0 { '-' } else { '+' };
+        return format!("{digits}e{sign}{:02}", power.abs());
     }
     format!("{value}")
 }
@@ -192,7 +232,10 @@ mod tests {
         for (value, text) in [
             (1.0, "1"),
             (1.5, "1.5"),
-            (1e20, "100000000000000000000"),
+            (100_000.0, "100000"),
+            (123_456.0, "123456"),
+            (1e6, "1e+06"),
+            (1_234_567.5, "1.2345675e+06"),
             (1e21, "1e+21"),
             (0.0001, "0.0001"),
             (0.00001, "1e-05"),

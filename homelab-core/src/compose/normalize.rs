@@ -12,6 +12,14 @@ pub(super) fn defaults(root: &mut Map) {
         return;
     };
     for service in services.values_mut().filter_map(Node::as_map_mut) {
+        if let Some(build) = service.get_mut("build") {
+            let span = build.place().clone();
+            if let Some(build) = build.as_map_mut() {
+                build
+                    .entry("context".into())
+                    .or_insert_with(|| Node::text(".", span));
+            }
+        }
         if let Some(items) = service.get_mut("secrets").and_then(Node::as_list_mut) {
             for item in items {
                 let span = item.span.clone();
@@ -111,7 +119,7 @@ pub(super) fn validate(root: &mut Map, problems: &mut Vec<Problem>) {
                     .and_then(Node::as_text)
                     .is_none_or(|text| text.parse::<std::net::IpAddr>().is_ok());
                 if !right && let Some(node) = host_ip {
-                    let message = format!("`{}` is no address", node.as_text().unwrap_or(""));
+                    let message = format!("`{}` is no address", node.written());
                     problems.push(Problem::new(&rules::INVALID_VALUE, &node.span, message));
                 }
                 right
@@ -306,18 +314,13 @@ pub(super) fn service_paths(service: &mut Map, places: &Places<'_>) {
 }
 
 /// Adds what Compose implies, and names what has no name.
-pub(super) fn normalize(
-    root: &mut Map,
-    project: &str,
-    directory: &str,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) {
+pub(super) fn normalize(root: &mut Map, project: &str, lookup: &dyn Fn(&str) -> Option<String>) {
     networks(root);
     if let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) {
         for node in services.values_mut() {
             let span = node.place().clone();
             if let Some(service) = node.as_map_mut() {
-                self::service(service, &span, directory, lookup);
+                self::service(service, &span, lookup);
             }
         }
     }
@@ -388,17 +391,13 @@ fn networks(root: &mut Map) {
     }
 }
 
-fn service(service: &mut Map, span: &Span, directory: &str, lookup: &dyn Fn(&str) -> Option<String>) {
+fn service(service: &mut Map, span: &Span, lookup: &dyn Fn(&str) -> Option<String>) {
     if let Some(policy) = service.get_mut("pull_policy")
         && policy.as_text() == Some("if_not_present")
     {
         policy.value = Value::Text("missing".into());
     }
     if let Some(build) = service.get_mut("build").and_then(Node::as_map_mut) {
-        // Also of what was included from elsewhere, it is the project's own folder.
-        build
-            .entry("context".into())
-            .or_insert_with(|| Node::text(directory, span.clone()));
         if !build.contains_key("dockerfile") && !build.contains_key("dockerfile_inline") {
             build.insert("dockerfile".into(), Node::text("Dockerfile", span.clone()));
         }
@@ -408,6 +407,18 @@ fn service(service: &mut Map, span: &Span, directory: &str, lookup: &dyn Fn(&str
     }
     if let Some(environment) = service.get_mut("environment") {
         fill(environment, lookup, true);
+    }
+    for item in service
+        .get_mut("volumes")
+        .and_then(Node::as_list_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(target) = item.as_map_mut().and_then(|map| map.get_mut("target"))
+            && let Some(text) = target.as_text().filter(|text| !text.is_empty())
+        {
+            target.value = Value::Text(clean(text).into());
+        }
     }
     let mut implied: Vec<(String, Span, Option<bool>)> = Vec::new();
     if let Some(links) = service.get("links").and_then(Node::as_list) {

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use super::check::Problem;
 use super::consistency::consistency;
 use super::dotenv::{self, Entries};
-use super::files::{Files, join};
+use super::files::{Files, join, shown};
 use super::json;
 use super::load::{Flow, Loader, Refused, Variables};
 use super::model::{Inner, Project, VariableState};
@@ -82,7 +82,8 @@ impl Project {
     /// are active.
     ///
     /// It holds what the files hold, secrets among it. With `redact`, values of environments, build arguments,
-    /// labels, inline configs and extensions are `***`.
+    /// labels, inline configs, extensions and of commands' arguments are `***`, and a text with variables is shown as
+    /// it was written.
     pub fn to_json(&self, redact: bool) -> serde_json::Value {
         let active = |name: &str| self.0.active.iter().any(|service| service.as_ref() == name);
         json::project(&self.0.root, self.name().as_str(), &active, redact)
@@ -161,13 +162,14 @@ fn resolve(
     let variables = variables.with([("COMPOSE_PROJECT_NAME".to_owned(), name.to_string())]);
 
     let mut root = loader.model(files, directory, &variables, &[], None)?;
-    if root.is_empty() {
-        let place = loader.sources.first().map_or(nowhere, Span::file);
+    if root.is_empty() && loader.problems.is_empty() {
+        let first = files
+            .first()
+            .map_or_else(String::new, |file| shown(file, &loader.base));
+        let place = Span::file(&Source::new(first, ""));
         loader.report(Problem::new(&rules::INVALID_VALUE, &place, "the file is empty"))?;
     }
-    normalize(&mut root, name.as_str(), &directory.to_string_lossy(), &|name| {
-        variables.value(name)
-    });
+    normalize(&mut root, name.as_str(), &|name| variables.value(name));
     amounts(loader, &mut root)?;
     replicas(&mut root);
 
@@ -178,6 +180,13 @@ fn resolve(
         &|name| active.iter().any(|service| service.as_ref() == name),
         &mut problems,
     );
+    // A required variable without a value was said to be missing; an image made of it is not a second problem.
+    problems.retain(|problem| {
+        let made_of_it = |earlier: &Problem| {
+            std::ptr::eq(earlier.rule, &rules::REQUIRED_VARIABLE) && earlier.span == problem.span
+        };
+        !(std::ptr::eq(problem.rule, &rules::NO_IMAGE) && loader.problems.iter().any(made_of_it))
+    });
     loader.report_all(problems)?;
     environments(loader, &mut root, &active, &variables)?;
 
@@ -258,13 +267,15 @@ fn subject_of(
     project: &ProjectName,
     span: &Span,
 ) -> Subject {
+    let begin = |service: &super::model::Service| service.body.start().min(service.span.start());
     services
         .values()
-        .find(|service| {
-            service.body.source() == span.source()
-                && service.body.start().min(service.span.start()) <= span.start()
-                && span.start() <= service.body.end()
+        .filter(|service| {
+            let same = service.body.source() == span.source() && service.span.source() == span.source();
+            same && begin(service) <= span.start() && span.start() <= service.body.end()
         })
+        // A definition may reach up to the next one's name; the one that begins last is meant.
+        .max_by_key(|service| begin(service))
         .map_or_else(
             || Subject::Project(project.clone()),
             |service| Subject::Service(ServiceId::new(None, project.clone(), service.name.clone())),
@@ -294,7 +305,7 @@ fn project_name(
         .unwrap_or_default();
     let (text, span) = match (given, written) {
         (Some(name), _) => (name, None),
-        (None, Some((name, span))) => (name, Some(span)),
+        (None, Some((name, span))) => (normal_name(&name), Some(span)),
         (None, None) => (normal_name(&folder), None),
     };
     match ProjectName::new(&text) {
@@ -448,7 +459,11 @@ fn env_file(
     let source = match loader.read(path) {
         Ok(source) => source,
         Err(why) => {
-            loader.unread(path, why, "env_file", &file.span)?;
+            let name = match map.get("path").and_then(|path| path.text.as_ref()) {
+                Some(written) => written.raw.clone(),
+                None => shown(path, &loader.base),
+            };
+            loader.unread(&name, why, "env_file", &file.span)?;
             return Ok(before);
         }
     };

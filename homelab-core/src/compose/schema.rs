@@ -56,6 +56,8 @@ pub(super) enum Shape {
     LooseTextList,
     /// A list of texts or numbers, each once.
     ScalarList,
+    /// A list of texts or integers, each once.
+    IntOrTextList,
     /// A text or a list of texts.
     TextOrList,
     /// A mapping, or a list of `KEY=VALUE`: nothing is an empty text.
@@ -80,14 +82,38 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// A list of one shape, each once.
     UniqueList(&'static Shape),
-    /// A mapping with free keys to one shape.
-    Dict(&'static Shape),
+    /// A mapping of keys that the file's author chooses, to one shape.
+    Dict(Keys, &'static Shape),
     /// A mapping with known keys.
     Object(&'static Object),
     /// A mapping with known keys, or nothing.
     ObjectOrNull(&'static Object),
     /// The first of these whose kind of value it is.
     Either(&'static [Shape]),
+}
+
+/// Which keys an author may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Any at all.
+    Any,
+    /// Names; what is none is refused.
+    Names,
+    /// Names; what is none is let through unchecked.
+    NamesOrUnchecked,
+    /// Words of small letters; what is none is let through unchecked.
+    WordsOrUnchecked,
+}
+
+impl Keys {
+    /// Whether the value of this key is held against the shape.
+    pub(super) fn takes(self, key: &str) -> bool {
+        match self {
+            Keys::Any => true,
+            Keys::Names | Keys::NamesOrUnchecked => is_name(key),
+            Keys::WordsOrUnchecked => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase()),
+        }
+    }
 }
 
 /// A mapping with known keys.
@@ -132,23 +158,23 @@ const fn needing(fields: &'static [(&'static str, Shape)], required: &'static [&
 
 use Shape::{
     Any, Bool, BoolOption, BoolOrText, Bytes, BytesText, Command, DeviceCount, Dict, Duration, Either,
-    Environment, ExtraHosts, FileMode, Int, IntOption, IntWithin, Like, List, LooseTextList, Mapping,
-    MultiOptions, NullableOptions, Number, NumberInt, ObjectOrNull, Options, ScalarList, StrictBool,
+    Environment, ExtraHosts, FileMode, Int, IntOption, IntOrTextList, IntWithin, Like, List, LooseTextList,
+    Mapping, MultiOptions, NullableOptions, Number, NumberInt, ObjectOrNull, Options, ScalarList, StrictBool,
     StrictBoolOption, StrictInt, StrictNumber, Test, Text, TextDict, TextList, TextOrList, TextOrNull,
     UniqueList, Word,
 };
 
 /// The whole file.
 pub(super) static FILE: Object = object(&[
-    ("configs", Dict(&Shape::Object(&CONFIG))),
+    ("configs", Dict(Keys::Names, &Shape::Object(&CONFIG))),
     ("include", List(&INCLUDE)),
-    ("models", Dict(&Shape::Object(&MODEL))),
+    ("models", Dict(Keys::NamesOrUnchecked, &Shape::Object(&MODEL))),
     ("name", Text),
-    ("networks", Dict(&ObjectOrNull(&NETWORK))),
-    ("secrets", Dict(&Shape::Object(&SECRET))),
-    ("services", Dict(&Shape::Object(&SERVICE))),
+    ("networks", Dict(Keys::NamesOrUnchecked, &ObjectOrNull(&NETWORK))),
+    ("secrets", Dict(Keys::Names, &Shape::Object(&SECRET))),
+    ("services", Dict(Keys::Names, &Shape::Object(&SERVICE))),
     ("version", Text),
-    ("volumes", Dict(&ObjectOrNull(&VOLUME))),
+    ("volumes", Dict(Keys::Names, &ObjectOrNull(&VOLUME))),
 ]);
 
 static INCLUDE: Shape = Either(&[
@@ -193,7 +219,7 @@ pub(super) static SERVICE: Object = object(&[
     ("credential_spec", Shape::Object(&CREDENTIAL_SPEC)),
     (
         "depends_on",
-        Either(&[TextList, Dict(&Shape::Object(&DEPENDENCY))]),
+        Either(&[TextList, Dict(Keys::Names, &Shape::Object(&DEPENDENCY))]),
     ),
     ("deploy", ObjectOrNull(&DEPLOY)),
     ("develop", ObjectOrNull(&DEVELOP)),
@@ -206,7 +232,7 @@ pub(super) static SERVICE: Object = object(&[
     ("entrypoint", Command),
     ("env_file", Either(&[Text, List(&ENV_FILE)])),
     ("environment", Environment),
-    ("expose", ScalarList),
+    ("expose", IntOrTextList),
     ("extends", Either(&[Text, Shape::Object(&EXTENDS)])),
     ("external_links", TextList),
     ("extra_hosts", ExtraHosts),
@@ -227,9 +253,18 @@ pub(super) static SERVICE: Object = object(&[
     ("mem_reservation", Bytes),
     ("mem_swappiness", Bytes),
     ("memswap_limit", Bytes),
-    ("models", Either(&[TextList, Dict(&ObjectOrNull(&SERVICE_MODEL))])),
+    (
+        "models",
+        Either(&[
+            TextList,
+            Dict(Keys::NamesOrUnchecked, &ObjectOrNull(&SERVICE_MODEL)),
+        ]),
+    ),
     ("network_mode", Text),
-    ("networks", Either(&[TextList, Dict(&ObjectOrNull(&ATTACHMENT))])),
+    (
+        "networks",
+        Either(&[TextList, Dict(Keys::Names, &ObjectOrNull(&ATTACHMENT))]),
+    ),
     ("oom_kill_disable", Bool),
     ("oom_score_adj", IntWithin(-1000, 1000)),
     ("pid", TextOrNull),
@@ -259,11 +294,11 @@ pub(super) static SERVICE: Object = object(&[
     ("stdin_open", Bool),
     ("stop_grace_period", Duration),
     ("stop_signal", Text),
-    ("storage_opt", Dict(&Any)),
+    ("storage_opt", Dict(Keys::Any, &Any)),
     ("sysctls", Mapping),
     ("tmpfs", TextOrList),
     ("tty", Bool),
-    ("ulimits", Dict(&ULIMIT)),
+    ("ulimits", Dict(Keys::WordsOrUnchecked, &ULIMIT)),
     ("use_api_socket", StrictBool),
     ("user", Text),
     ("userns_mode", Text),
@@ -297,7 +332,7 @@ static BUILD: Object = object(&[
     ("ssh", Mapping),
     ("tags", LooseTextList),
     ("target", Text),
-    ("ulimits", Dict(&ULIMIT)),
+    ("ulimits", Dict(Keys::WordsOrUnchecked, &ULIMIT)),
 ]);
 
 static BLKIO: Object = closed(
@@ -651,7 +686,7 @@ fn is_pull_policy(text: &str) -> bool {
 }
 
 /// A name of a service, network or volume: `^[a-zA-Z0-9._-]+$`.
-pub(super) fn is_name(text: &str) -> bool {
+fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
@@ -672,7 +707,7 @@ mod tests {
     fn each_shape(shape: &'static Shape, check: &mut dyn FnMut(&'static Object)) {
         match shape {
             Shape::Object(object) | Shape::ObjectOrNull(object) => each(object, check),
-            Shape::List(shape) | Shape::UniqueList(shape) | Shape::Dict(shape) => each_shape(shape, check),
+            Shape::List(shape) | Shape::UniqueList(shape) | Shape::Dict(_, shape) => each_shape(shape, check),
             Shape::Either(shapes) => shapes.iter().for_each(|shape| each_shape(shape, check)),
             _ => {}
         }

@@ -29,32 +29,31 @@ pub(super) fn port(text: &str) -> Result<Vec<ShortPort>, String> {
         None => (target, "tcp".to_owned()),
     };
     if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(format!("`{protocol}` is no protocol: `tcp`, `udp` or `sctp`"));
+        return Err("the protocol is none of `tcp`, `udp` and `sctp`".to_owned());
     }
     let host_ip = match host_ip.strip_prefix('[') {
         Some(inner) => inner
             .strip_suffix(']')
-            .ok_or_else(|| format!("`{host_ip}` is no address"))?,
+            .ok_or_else(|| "what stands before the ports is no address".to_owned())?,
         None => host_ip,
     };
     if !host_ip.is_empty() && host_ip.parse::<IpAddr>().is_err() && !is_zoned(host_ip) {
-        return Err(format!("`{host_ip}` is no address"));
+        return Err("what stands before the ports is no address".to_owned());
     }
     if target.is_empty() {
         return Err("the port in the container is missing".into());
     }
-    let (first, last) = range(target).ok_or_else(|| format!("`{target}` is no port or range of ports"))?;
+    let (first, last) =
+        range(target).ok_or_else(|| "the port in the container is no number or range".to_owned())?;
     let host = match published {
         "" => None,
-        _ => Some(range(published).ok_or_else(|| format!("`{published}` is no port or range of ports"))?),
+        _ => Some(range(published).ok_or_else(|| "the port on the host is no number or range".to_owned())?),
     };
     if let Some((host_first, host_last)) = host
         && last - first != host_last - host_first
         && last != first
     {
-        return Err(format!(
-            "the ranges `{published}` and `{target}` differ in length"
-        ));
+        return Err("the ranges of ports differ in length".into());
     }
     let mut ports: Vec<_> = (0..=last - first)
         .map(|offset| {

@@ -254,7 +254,16 @@ fn what_compose_refuses_is_refused() {
             "both",
         ),
         ("include: [compose.yaml]\nservices: {web: {image: x}}", "circle"),
-        ("name: Not A Name\nservices: {web: {image: x}}", "Not A Name"),
+        ("name: '!!!'\nservices: {web: {image: x}}", "project name"),
+        ("services: {web: {image: x, expose: [1.5]}}", "expose"),
+        (
+            "services: {web: {image: x, volumes: ['/a:/y', '/b:/y/']}}",
+            "twice",
+        ),
+        (
+            "x-a: &a {b: 1}\nx-c: {<<: *a, <<: *a}\nservices: {web: {image: x}}",
+            "twice",
+        ),
         ("", "empty"),
         ("- a", "mapping"),
         ("services: [", ""),
@@ -391,10 +400,14 @@ fn the_model_reads_network_modes_commands_and_health() {
 
 #[test]
 fn redaction_hides_what_may_be_a_secret() {
-    let text = "services: {a: {image: x, environment: {P: hunter2}, labels: {l: hunter2}}}\nx-note: hunter2\nconfigs: {c: {content: hunter2}}\n";
+    let text = "services: {a: {image: x, environment: {P: hunter2}, labels: {l: hunter2}, command: 'run --token=hunter2 -p hunter2 hunter2', healthcheck: {test: [CMD, ping, -phunter2]}}}\nx-note: hunter2\nconfigs: {c: {content: hunter2}}\n";
     let project = lenient(&[("app/compose.yaml", text)]);
     assert!(project.to_json(false).to_string().contains("hunter2"));
     assert!(!project.to_json(true).to_string().contains("hunter2"));
+    assert_eq!(
+        project.to_json(true)["services"]["a"]["command"],
+        json!(["run", "--token=***", "-p", "***", "***"])
+    );
     assert!(!format!("{project:?}").contains("hunter2"));
 }
 
@@ -422,4 +435,61 @@ fn several_documents_of_one_file_are_laid_over_each_other() {
     )]);
     assert_eq!(config["services"]["a"]["image"], "y");
     assert_eq!(config["services"]["b"]["image"], "z");
+}
+
+#[test]
+fn no_message_tells_what_a_variable_holds() {
+    let files = [
+        (
+            "app/compose.yaml",
+            "services:\n  a:\n    image: x\n    ports: ['$S:80:80', '$S:x']\n    volumes: ['$S::/x']\n    mem_limit: $S\n    restart: ${NO:?ask $S}\n    pull_policy: $S\n    networks: ['$S']\n    env_file: ['$S.env']\n    healthcheck: {interval: $S}\n",
+        ),
+        ("app/.env", "S=hunter2\n"),
+    ];
+    let project = lenient(&files);
+    assert!(project.diagnostics().len() > 5);
+    for finding in project.diagnostics() {
+        assert!(!finding.message().contains("hunter2"), "{finding}");
+    }
+    assert!(!project.to_json(true).to_string().contains("hunter2"));
+}
+
+#[test]
+fn one_mistake_is_one_finding() {
+    for text in [
+        "services: [",
+        "services: {a: {image: '${X:?set it}'}}",
+        "just a text",
+    ] {
+        let project = lenient(&[("app/compose.yaml", text)]);
+        assert_eq!(
+            project.diagnostics().len(),
+            1,
+            "{text}: {:#?}",
+            project.diagnostics()
+        );
+    }
+    let project = lenient(&[(
+        "app/compose.yaml",
+        "services:\n  x:\n    labels: {a: b}\n  y:\n    labels: {a: b}\n",
+    )]);
+    let of: Vec<_> = project
+        .diagnostics()
+        .iter()
+        .map(|finding| finding.service().expect("a service").to_string())
+        .collect();
+    assert_eq!(of, ["app/x", "app/y"]);
+}
+
+#[test]
+fn names_are_brought_into_form_as_compose_does() {
+    for (name, expected) in [
+        ("MyLab.x", "mylabx"),
+        ("''", "app"),
+        ("__a", "a"),
+        ("'${X:-A.b}'", "ab"),
+    ] {
+        let text = format!("name: {name}\nservices: {{a: {{image: x}}}}");
+        assert_eq!(strict(&[("app/compose.yaml", &text)])["name"], expected, "{name}");
+    }
 }

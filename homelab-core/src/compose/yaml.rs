@@ -271,6 +271,13 @@ impl<'s> Reader<'s> {
             };
             end = end.max(value.span.end()).max(key_span.end());
             if merges_here {
+                if !merges.is_empty() {
+                    let message = "the merge key `<<` is written twice; give it a list".to_owned();
+                    self.faults.push(Fault {
+                        span: key_span.clone(),
+                        message,
+                    });
+                }
                 merges.push((key_span, value));
                 continue;
             }

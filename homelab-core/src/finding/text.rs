@@ -10,6 +10,9 @@ use super::{Evidence, Finding, Report, Severity, kind_words, paths_by_zone, serv
 use crate::span::Span;
 use crate::view::{Reach, ServiceView};
 
+/// How many lines of evidence a person is shown for one finding; a list of fifty services hides the next finding.
+const SHOWN_EVIDENCE: usize = 6;
+
 /// How a text is laid out: its width, and whether it is coloured.
 ///
 /// The library reads neither the environment nor the terminal: whoever prints knows whether the output is a
@@ -247,8 +250,20 @@ impl Text<'_> {
         self.lines(&lines, gutter, severity_colour(severity));
 
         let indent = " ".repeat(gutter + 1);
-        for evidence in finding.evidence() {
+        for evidence in finding.evidence().iter().take(SHOWN_EVIDENCE) {
             self.remark(&indent, "seen", &seen(evidence, finding.place()));
+        }
+        if let Some(more) = finding
+            .evidence()
+            .len()
+            .checked_sub(SHOWN_EVIDENCE)
+            .filter(|more| *more > 0)
+        {
+            self.remark(
+                &indent,
+                "seen",
+                &format!("and {more} more, which the other forms list"),
+            );
         }
         if let Some(id) = finding.service()
             && !finding.message().contains(id.service().as_str())

@@ -40,13 +40,6 @@ pub(crate) const ALL: &[&Rule] = &[
 
 impl Lab {
     /// Returns what is worth saying about how services are set up, in the order of projects and files.
-    ///
-    /// ```
-    /// use homelab_core::Lab;
-    ///
-    /// let lab = Lab::from_texts("home", [("compose.yaml", "services: { web: { image: 'nginx:1', privileged: true } }")]);
-    /// assert_eq!(lab.hygiene()[0].rule().id, "service.privileged");
-    /// ```
     pub(crate) fn hygiene(&self) -> Vec<Finding> {
         let catalog = self.catalog();
         let services = Declared::all(self, catalog);
@@ -145,9 +138,8 @@ impl<'a> Declared<'a> {
 
     /// Returns how people call what it is: the application's name, else that of its image, else its own.
     pub(crate) fn called(&self) -> &str {
-        // What was told by a word in its image's name alone has only a kind: "A start page".
-        let is_kind = |system: &&System| system.name().starts_with("A ") || system.name().starts_with("An ");
-        match (self.system.filter(|system| !is_kind(system)), &self.image) {
+        // One that stands for a kind of application has no name of its own: "A start page".
+        match (self.system.filter(|system| !system.is_generic()), &self.image) {
             (Some(system), _) => system.name(),
             (None, Some(image)) => image.base_name(),
             (None, None) => self.service.name.as_str(),

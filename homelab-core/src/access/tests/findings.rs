@@ -229,6 +229,20 @@ fn a_mitigation_is_verified_unverified_or_contradicted() {
     fires(&unseen, "access.mitigation-unverified");
     silent(&unseen, "access.mitigation-contradicted");
 
+    let unseen_list = guarded(
+        "'traefik.http.routers.a.middlewares': us@file",
+        "",
+        "'allow-list'",
+    );
+    fires(&unseen_list, "access.mitigation-unverified");
+    silent(&unseen_list, "access.mitigation-contradicted");
+
+    let toml = exception("expires = '2027-01-01'\nmitigations = ['allow-list']");
+    let tunnel = "services: { a: { image: cloudflare/cloudflared, command: tunnel run } }";
+    let tunnel = lab(&[("p/compose.yaml", tunnel), ("lab.toml", &toml)]);
+    fires(&tunnel, "access.mitigation-unverified");
+    silent(&tunnel, "access.mitigation-contradicted");
+
     let by_itself = guarded(RATE_LIMIT, "", "'rate-limit', 'auth'");
     let finding = fires(&by_itself, "access.mitigation-unverified");
     assert!(finding.message().contains("`auth`"), "{finding}");

@@ -85,8 +85,7 @@ fn privileged_finding(declared: &Declared<'_>, field: &Field<bool>) -> Finding {
 fn runs_an_engine(declared: &Declared<'_>) -> bool {
     declared.image.as_ref().is_some_and(|image| {
         let tag = image.tag().unwrap_or_default();
-        matches!(image.base_name(), "k3s" | "rke2-runtime" | "dind")
-            || tag.split('-').any(|part| part == "dind")
+        image.base_name() == "k3s" || tag.split('-').any(|part| part == "dind")
     })
 }
 

@@ -68,6 +68,9 @@ fn the_engines_socket_is_known_by_either_end_and_by_its_folder() {
         "/srv/engine.socket:/var/run/docker.sock:ro",
         "/var/run:/var/run:ro",
         "/run/:/run",
+        "/run/podman:/run/podman",
+        "/run/containerd:/run/containerd",
+        "/run/containerd/containerd.sock:/run/containerd.sock",
     ] {
         let volumes = format!("volumes: ['{mount}']");
         assert_eq!(
@@ -331,6 +334,25 @@ fn a_databases_data_outlives_its_container() {
     assert_eq!(about(&["image: redis:8"]), [], "a cache");
     assert_eq!(about_in(SANDBOX, &["image: mariadb:11.8"]), []);
     assert_eq!(about_in(PRODUCTION, &["image: mariadb:11.8"]), [rule]);
+}
+
+#[test]
+fn a_database_of_which_nobody_knows_the_paths_is_not_judged() {
+    let systems = "[systems.rare]\ncategory = 'database'\nimages = ['me/rare']\n";
+    assert_eq!(about_in(systems, &["image: me/rare:1"]), []);
+    let known =
+        format!("{systems}data = [{{ path = '/rare', class = 'irreplaceable', store = 'embedded' }}]\n");
+    assert_eq!(
+        about_in(&known, &["image: me/rare:1"]),
+        [("service.database-without-volume", Severity::Warning)]
+    );
+}
+
+#[test]
+fn a_file_of_configuration_below_the_data_holds_no_data() {
+    let rule = ("service.database-without-volume", Severity::Warning);
+    let file = "volumes: ['./extra.cnf:/var/lib/mysql/extra.cnf']";
+    assert_eq!(about(&["image: mariadb:11.8", file]), [rule]);
 }
 
 #[test]
@@ -603,6 +625,36 @@ fn unrelated_applications_have_files_of_their_own() {
     for (why, services) in loud {
         assert_eq!(rules(services), [rule], "{why}");
     }
+}
+
+#[test]
+fn one_maker_joins_and_a_packer_does_not() {
+    let systems = "[systems.mine]\ncategory = 'photos'\nimages = ['me/photos']\n\
+                   [systems.too]\ncategory = 'passwords'\nimages = ['me/vault']\n";
+    let of_one = "  a:\n    image: me/photos:1\n  b:\n    image: me/vault:1\n";
+    assert!(findings(of_one, systems).is_empty());
+    let of_two = "  a:\n    image: me/photos:1\n  b:\n    image: vaultwarden/server:1.34.3\n";
+    assert_eq!(
+        findings(of_two, systems)[0].rule().id,
+        "service.unrelated-applications"
+    );
+    let packed =
+        "  a:\n    image: linuxserver/nextcloud:32.0.2\n  b:\n    image: linuxserver/sonarr:4.0.16\n";
+    assert_eq!(
+        findings(packed, "")[0].rule().id,
+        "service.unrelated-applications"
+    );
+}
+
+#[test]
+fn the_projects_own_folder_joins_nothing() {
+    let both = format!("{PHOTOS}    volumes: ['.:/a']\n{PASSWORDS}    volumes: ['./data:/b']\n");
+    assert_eq!(findings(&both, "")[0].rule().id, "service.unrelated-applications");
+    let kinds = format!("{PHOTOS}    volumes: ['/srv:/a']\n{PASSWORDS}    tmpfs: [/srv]\n");
+    assert_eq!(
+        findings(&kinds, "")[0].rule().id,
+        "service.unrelated-applications"
+    );
 }
 
 #[test]
