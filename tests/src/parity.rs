@@ -288,12 +288,12 @@ fn kotlin(source: &str) -> Names {
         else {
             continue;
         };
-        // A function of no class stands at the margin, or right behind its comment.
+        // Neither margin nor braces part a companion's function from one of no class: each counts as both. Swift's do not.
         let text = line.trim_start();
-        match line == text || text.starts_with("*/ fun") {
-            true => names.insert(name.to_owned()),
-            false => names.insert(format!("{class}.{name}")),
-        };
+        if line == text || text.starts_with("*/ fun") {
+            names.insert(name.to_owned());
+        }
+        names.insert(format!("{class}.{name}"));
     }
     names
 }
