@@ -16,7 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 fn every_operation() -> Result<(), String> {
-    let parity = Parity::of(&repository())?;
+    let parity = Parity::of(repository())?;
     if !parity.problems.is_empty() {
         return Err(parity.problems.join("\n"));
     }

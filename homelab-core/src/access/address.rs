@@ -1,6 +1,6 @@
 //! What an address of a machine means: who can come in by it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -38,6 +38,8 @@ pub(super) struct HostFacts {
     pub(super) known: bool,
     /// Whether it is a device of the tailnet.
     pub(super) tailnet: bool,
+    /// Shows that the tailnet is passed on to 127.0.0.1, and whether that is sure.
+    pub(super) loopback: Option<(bool, Evidence)>,
     pub(super) addresses: Vec<IpAddr>,
     pub(super) public_addresses: Vec<IpAddr>,
     /// Who is on the other side of single addresses, where the instance says.
@@ -56,6 +58,8 @@ pub(super) struct Meaning {
     pub(super) zones: Zones,
     pub(super) at_most: Reach,
     pub(super) unknown: Option<Unknown>,
+    /// Shows what of this is not of the address alone.
+    pub(super) evidence: Option<Evidence>,
     /// Whether a router's forward to the machine arrives at it.
     pub(super) forwardable: bool,
     pub(super) words: &'static str,
@@ -126,6 +130,21 @@ impl HostFacts {
         if address.is_unspecified() {
             // An IPv6 wildcard published by an engine takes IPv6 only.
             return self.all_interfaces(address.is_ipv4(), address.is_ipv6());
+        }
+        let is_local = address == Ipv4Addr::LOCALHOST || address == Ipv6Addr::LOCALHOST;
+        if is_local && let Some((sure, evidence)) = &self.loopback {
+            let mut meaning = if *sure {
+                Meaning::known(Reach::Tailnet, false, "this machine, and the tailnet")
+            } else {
+                Meaning::known(Reach::Host, false, "this machine, and perhaps the tailnet")
+            };
+            meaning.evidence = Some(evidence.clone());
+            if !sure {
+                meaning.at_most = Reach::Tailnet;
+                let why = "whether the tailnet is passed on to 127.0.0.1: `TS_USERSPACE` has no known value";
+                meaning.unknown = Some(Unknown::new(UnknownKind::Host, why));
+            }
+            return meaning;
         }
         if address.is_loopback() || is_bridge_gateway(address) {
             let words = if address.is_loopback() {
@@ -210,6 +229,7 @@ impl Meaning {
             zones: Zones::up_to(zone),
             at_most: zone,
             unknown: None,
+            evidence: None,
             forwardable,
             words,
         }

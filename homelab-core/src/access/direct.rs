@@ -37,9 +37,12 @@ fn published(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Path>])
         let direct = published_paths(topology, owner, stretch);
         let port = &stretch.first.value;
         for listener in topology.listeners(owner, port.target, port.protocol) {
-            let through = (listener != owner).then(|| whose_network(topology, listener, owner));
-            let with_owner = direct.iter().cloned().map(|path| path.with_all(through.clone()));
-            paths[listener].extend(with_owner);
+            let through = (listener.node != owner).then(|| whose_network(topology, listener.node, owner));
+            let with_owner = direct
+                .iter()
+                .cloned()
+                .map(|path| listener.path(path.with_all(through.clone())));
+            paths[listener.node].extend(with_owner);
         }
     }
 }
@@ -128,6 +131,7 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, stretch: Stretch<'
         .on_range((port.target, stretch.last.target), port.protocol)
         .with(Evidence::at(text, &field.span));
     path.zones = meaning.zones;
+    path = path.with_all(meaning.evidence);
     if meaning.zone >= Reach::Lan
         && let Some(evidence) = &facts.evidence
     {
@@ -215,7 +219,8 @@ fn host_network(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>
         let mut path = Path::new(PathKind::HostNetwork, meaning.zone, label)
             .on(listener.port, listener.protocol)
             .with(declared.clone())
-            .with_all(listener.evidence);
+            .with_all(listener.evidence)
+            .with_all(meaning.evidence);
         path.zones = meaning.zones;
         if let Some(unknown) = meaning.unknown {
             path = path.widen(meaning.at_most, unknown);

@@ -107,6 +107,8 @@ pub struct Guard {
     kind: GuardKind,
     name: String,
     evidence: Evidence,
+    /// Whether it lets nobody in but devices of the tailnet.
+    only_tailnet: bool,
 }
 
 impl Guard {
@@ -115,7 +117,13 @@ impl Guard {
             kind,
             name: name.into(),
             evidence,
+            only_tailnet: false,
         }
+    }
+
+    pub(super) fn only_tailnet(mut self, only: bool) -> Self {
+        self.only_tailnet = only;
+        self
     }
 
     /// Returns what kind of protection it is.
@@ -260,6 +268,19 @@ impl Path {
             }
         }
         self
+    }
+
+    /// Narrows it to those whom its guards let in.
+    pub(super) fn narrow(&mut self) {
+        if !self.guards.iter().any(|guard| guard.only_tailnet) || self.at_most <= Reach::Tailnet {
+            return;
+        }
+        self.at_most = Reach::Tailnet;
+        if self.zone >= Reach::Tailnet {
+            self.zone = Reach::Tailnet;
+            self.zones = Zones::up_to(Reach::Tailnet);
+            self.unknowns.clear();
+        }
     }
 
     /// Returns which kind of way it is.

@@ -1,6 +1,7 @@
 //! Reverse proxies: whoever reaches the proxy's port reaches what the proxy leads to, past the proxy's guards.
 
 pub(super) mod caddy;
+pub(super) mod clients;
 pub(super) mod file;
 pub(super) mod middleware;
 pub(super) mod nginx;
@@ -12,7 +13,7 @@ use std::rc::Rc;
 use super::files::Files;
 use super::path::{Guard, Path, PathKind, Unknown, UnknownKind, Zones};
 use super::spread::{Source, Spreads};
-use super::topology::{Namespace, NetIndex, NodeIndex, Topology};
+use super::topology::{Listener, Namespace, NetIndex, NodeIndex, Topology};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::view::Reach;
@@ -43,6 +44,10 @@ pub(super) struct Gateway {
     pub(super) entries: Option<Vec<EntryPoint>>,
     /// Shows that it leads to every container around it unless told otherwise.
     pub(super) by_default: Option<Evidence>,
+    /// Whether the entry points above are surely all that it has.
+    pub(super) complete: bool,
+    /// Whether it leads only to those who say that it shall.
+    pub(super) only_enabled: bool,
     /// Shows that it may have routes that are kept where this library cannot look.
     pub(super) unseen: Option<Evidence>,
     /// Shows that its administration asks for no password, and on which port it is.
@@ -81,12 +86,14 @@ pub(super) struct Route {
     pub(super) evidence: Evidence,
     /// Whether it leads to the proxy's own administration.
     pub(super) admin: bool,
+    /// Whether the service says that the proxy shall lead to it.
+    pub(super) enabled: bool,
 }
 
 /// A route out of a proxy's configuration file.
 struct FileRoute {
     proxy: NodeIndex,
-    port: u16,
+    target: Listener,
     evidence: Evidence,
 }
 
@@ -131,7 +138,7 @@ pub(super) struct Proxies {
     ways_in: Vec<NodeIndex>,
 }
 
-type Cache = HashMap<(Place, Flavour, Entry), Rc<Vec<Ingress>>>;
+type Cache = HashMap<(Place, Flavour, Entry, bool), Rc<Vec<Ingress>>>;
 
 impl Proxies {
     pub(super) fn new(topology: &Topology<'_>, files: &Files<'_>) -> Self {
@@ -202,14 +209,14 @@ impl Proxies {
                 evidence: unseen.evidence,
             });
         }
-        for (target, port, evidence) in found.routes {
-            if target != index {
+        for (target, evidence) in found.routes {
+            if target.node != index {
                 let route = FileRoute {
                     proxy: index,
-                    port,
+                    target,
                     evidence,
                 };
-                self.file_routes.entry(target).or_default().push(route);
+                self.file_routes.entry(target.node).or_default().push(route);
             }
         }
     }
@@ -317,18 +324,32 @@ impl Proxies {
             );
             let proxy = topology.nodes[route.proxy].id;
             for one in &ingress {
-                let path = one.path(format!("`{proxy}` -> {}", route.port), Some(route.port));
-                found.push(
-                    path.with(route.evidence.clone())
-                        .with_all(one.evidence.iter().cloned()),
-                );
+                let port = route.target.port;
+                let path = one
+                    .path(format!("`{proxy}` -> {port}"), Some(port))
+                    .with(route.evidence.clone())
+                    .with_all(one.evidence.iter().cloned());
+                found.push(route.target.path(path));
             }
         }
         let opted_out = traefik::opts_out(&topology.nodes[node]);
-        if self.routes[node].is_empty() && !opted_out {
+        let machine = topology.nodes[node].machine;
+        let asks = self.routes[node]
+            .iter()
+            .any(|route| !self.is_passed_over(machine, route));
+        if !asks && !opted_out {
             found.extend(spreads.paths(topology, node));
         }
         found
+    }
+
+    /// Whether there are proxies on the machine that read such routes, and all of them pass this one over.
+    fn is_passed_over(&self, machine: usize, route: &Route) -> bool {
+        let place = (Place::Machine(machine), route.flavour);
+        self.places.get(&place).is_some_and(|gateways| {
+            let passes = |&index: &usize| self.gateways[index].only_enabled && !route.enabled;
+            gateways.iter().all(passes)
+        })
     }
 
     #[expect(
@@ -346,6 +367,9 @@ impl Proxies {
         found: &mut Vec<Path>,
     ) {
         let machine = topology.nodes[node].machine;
+        if self.is_passed_over(machine, route) {
+            return;
+        }
         let flavour = route.flavour;
         let mut places: Vec<Place> = topology
             .nets_of(node)
@@ -389,7 +413,9 @@ impl Proxies {
             path.guards.clone_from(&route.guards);
             path.names.clone_from(&route.names);
             path.admin = route.admin;
-            found.push(path.widen(at_most, Unknown::new(UnknownKind::Missing, why)));
+            let mut path = path.widen(at_most, Unknown::new(UnknownKind::Missing, why));
+            path.narrow();
+            found.push(path);
             return;
         }
         let mut seen: Vec<(Reach, Reach, Vec<Guard>)> = Vec::new();
@@ -419,6 +445,7 @@ impl Proxies {
                 add_guards(&mut path.guards, &route.guards);
                 path.names.clone_from(&route.names);
                 path.admin = route.admin;
+                path.narrow();
                 found.push(path);
             }
         }
@@ -432,7 +459,7 @@ impl Proxies {
         behind: &HashMap<NodeIndex, Vec<Path>>,
         cache: &mut Cache,
     ) -> Rc<Vec<Ingress>> {
-        let key = (place, route.flavour, route.entry.clone());
+        let key = (place, route.flavour, route.entry.clone(), route.enabled);
         if let Some(found) = cache.get(&key) {
             return Rc::clone(found);
         }
@@ -443,6 +470,16 @@ impl Proxies {
         let mut all: Vec<Ingress> = Vec::new();
         for &index in gateways {
             let gateway = &self.gateways[index];
+            if gateway.only_enabled && !route.enabled {
+                continue;
+            }
+            if let Some(name) = gateway.undeclared(&route.entry) {
+                let at_most = into(paths, behind, gateway.node).map(|path| path.at_most).max();
+                if let (false, Some(at_most)) = (gateway.complete, at_most) {
+                    all.push(Ingress::perhaps(gateway.node, at_most, name));
+                }
+                continue;
+            }
             let through = into(paths, behind, gateway.node)
                 .filter_map(|path| Some((path, gateway.lets_in(path, &route.entry)?)));
             for one in merge(through, gateway.node) {
@@ -481,15 +518,24 @@ impl Gateway {
             Entry::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(&point.name)),
             _ => point.default,
         };
-        let mut wanted: Vec<&EntryPoint> = entries.iter().filter(|point| named(point)).collect();
-        if wanted.is_empty() {
-            // The route names an entry point that nobody declares: whichever is meant, it is one of these.
-            wanted = entries.iter().collect();
-        }
-        wanted
-            .into_iter()
+        entries
+            .iter()
+            .filter(|point| named(point))
             .find(|point| path.leads_to(point.port) && point.protocol == path.protocol)
             .map(|point| point.guards.as_slice())
+    }
+
+    /// Returns the name of the entry point that a route asks for, where none of those that it asks for is declared: no
+    /// request can come by such a route.
+    fn undeclared<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
+        let (Some(entries), Entry::Named(names)) = (&self.entries, entry) else {
+            return None;
+        };
+        let is_declared = |name: &String| entries.iter().any(|point| point.name.eq_ignore_ascii_case(name));
+        match names.iter().any(is_declared) {
+            true => None,
+            false => names.first().map(String::as_str),
+        }
     }
 
     /// Whether a port is that of an entry point whose declaration cannot be seen, by the names that everybody uses.
@@ -562,6 +608,23 @@ fn add_guards(guards: &mut Vec<Guard>, more: &[Guard]) {
 }
 
 impl Ingress {
+    /// By an entry point that the proxy may have and that cannot be seen.
+    fn perhaps(proxy: NodeIndex, at_most: Reach, name: &str) -> Self {
+        let why = format!("which port the entry point `{name}` has: it is not declared in the lab");
+        let nobody = Path::new(PathKind::Proxy, Reach::None, "")
+            .widen(at_most, Unknown::new(UnknownKind::Routes, why));
+        Ingress {
+            zone: Reach::None,
+            at_most,
+            zones: nobody.zones,
+            guards: Vec::new(),
+            evidence: Vec::new(),
+            unknowns: nobody.unknowns,
+            proxy,
+            others: 0,
+        }
+    }
+
     fn is_like(&self, other: &Ingress) -> bool {
         self.zone == other.zone && self.at_most == other.at_most && self.guards == other.guards
     }

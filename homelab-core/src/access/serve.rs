@@ -1,6 +1,8 @@
 //! Ways through the tailnet: containers that are devices of it, Serve and Funnel, and proxies that make a device of
 //! every service with their label.
 
+mod command;
+
 use serde_json::Value;
 
 use super::files::Files;
@@ -28,7 +30,38 @@ pub(super) fn paths(
             }
             routes(topology, index, spreads);
         }
+        commands(topology, index, paths, spreads);
         labelled(topology, index, &mut paths[index]);
+    }
+}
+
+/// Adds what a command serves: the program is in Tailscale's image, and may be in any other.
+fn commands(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>], spreads: &mut Spreads) {
+    let node = &topology.nodes[index];
+    for call in command::calls(node) {
+        let (kind, zone, name) = if call.funnel {
+            (PathKind::Funnel, Reach::Internet, "funnel")
+        } else {
+            (PathKind::Serve, Reach::Tailnet, "serve")
+        };
+        let Some((host, port)) = call.target else {
+            let source = Source {
+                from: index,
+                kind: PathKind::Serve,
+                at_most: zone,
+                what: format!("where `tailscale {name}` leads, in the command"),
+                evidence: call.evidence,
+            };
+            spreads.add(topology, &source);
+            continue;
+        };
+        for target in topology.resolve(index, &host, port) {
+            let label = format!("`tailscale {name}` of `{}` -> {}", node.id, target.port);
+            let path = Path::new(kind, zone, label)
+                .on(Some(target.port), Protocol::Tcp)
+                .with(call.evidence.clone());
+            paths[target.node].push(target.path(path));
+        }
     }
 }
 
@@ -38,10 +71,48 @@ fn refuses_all(node: &Node<'_>) -> bool {
         .is_some_and(|(arguments, _)| arguments.split_whitespace().any(|word| word == "--shields-up"))
 }
 
+/// Returns whether a Tailscale container passes what comes in on to 127.0.0.1 of its network, as it does where it has
+/// no interface of its own; `None` where a variable decides whose value nobody knows. Its image's default is that.
+pub(super) fn passes_to_loopback(node: &Node<'_>) -> Option<bool> {
+    const USERSPACE: &str = "userspace-networking";
+    if refuses_all(node) {
+        return Some(false);
+    }
+    let extra = node.environment("TS_TAILSCALED_EXTRA_ARGS");
+    if node.words().any(|(word, _)| word.contains(USERSPACE))
+        || extra.is_some_and(|(arguments, _)| arguments.contains(USERSPACE))
+    {
+        return Some(true);
+    }
+    // Started by itself the program takes an interface; only the image's own start asks the environment.
+    if node.words().any(|(word, _)| word.contains("tailscaled")) {
+        return Some(false);
+    }
+    match node.service.environment.get("TS_USERSPACE") {
+        None => Some(true),
+        Some(field) => match field.value.as_deref().map(str::trim) {
+            Some("") => Some(true),
+            Some(value) => match value.to_ascii_lowercase().as_str() {
+                "true" | "1" | "t" => Some(true),
+                "false" | "0" | "f" => Some(false),
+                _ => None,
+            },
+            None => None,
+        },
+    }
+}
+
 fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
     let node = &topology.nodes[index];
-    if !matches!(node.namespace, Namespace::Own | Namespace::Guest(_)) {
-        return;
+    match node.namespace {
+        Namespace::Own | Namespace::Guest(_) => {}
+        // Who else of the machine is reached by it is a question of their addresses.
+        Namespace::Host => {
+            let label = "the machine's own device of the tailnet";
+            paths[index].push(Path::new(PathKind::TailnetNode, Reach::Tailnet, label).with(image(node)));
+            return;
+        }
+        _ => return,
     }
     for member in topology.namespace_members(index) {
         let label = format!("every port, on the tailnet device of `{}`", node.id);
@@ -101,7 +172,8 @@ fn serve(
         let Some((host, port)) = upstream(&handler.target) else {
             continue;
         };
-        for (target, port) in topology.resolve(index, &host, port) {
+        for target in topology.resolve(index, &host, port) {
+            let port = target.port;
             let label = format!(
                 "{}{} on the tailnet device of `{}` -> {port}",
                 handler.port, handler.mount, node.id
@@ -112,9 +184,9 @@ fn serve(
                     .with(declared.clone())
                     .with(evidence.clone())
             };
-            paths[target].push(way(PathKind::Serve, Reach::Tailnet));
+            paths[target.node].push(target.path(way(PathKind::Serve, Reach::Tailnet)));
             if handler.funnel {
-                paths[target].push(way(PathKind::Funnel, Reach::Internet));
+                paths[target.node].push(target.path(way(PathKind::Funnel, Reach::Internet)));
             }
         }
     }

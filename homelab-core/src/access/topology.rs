@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::address::HostFacts;
+use super::path::{Path, Unknown, UnknownKind, Zones};
 use crate::compose::{NetworkMode, Project, Protocol, Service};
 use crate::finding::Evidence;
 use crate::name::ServiceId;
 use crate::system::System;
+use crate::view::Reach;
 
 /// The index of a service in [`Topology::nodes`].
 pub(super) type NodeIndex = usize;
@@ -39,6 +41,29 @@ pub(super) struct KnownPort {
     pub(super) port: u16,
     pub(super) protocol: Protocol,
     pub(super) evidence: Evidence,
+}
+
+/// Who answers on a port, as far as can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listener {
+    pub(super) node: NodeIndex,
+    pub(super) port: u16,
+    /// Whether nobody else is likelier to.
+    pub(super) sure: bool,
+}
+
+impl Listener {
+    /// Returns a path to the port as one to this service: nobody is known to have it where the service is unsure.
+    pub(super) fn path(self, path: Path) -> Path {
+        if self.sure {
+            return path;
+        }
+        let why = format!("whether it listens on {}, for which it is not known", self.port);
+        let mut unsure = path.clone();
+        unsure.zone = Reach::None;
+        unsure.zones = Zones::up_to(Reach::None);
+        unsure.widen(path.at_most, Unknown::new(UnknownKind::Port, why))
+    }
 }
 
 /// Whose network a container uses.
@@ -221,7 +246,23 @@ impl<'a> Topology<'a> {
             .as_ref()
             .is_some_and(|mode| mode.value == NetworkMode::Host);
         if on_host && self.nodes[index].is_tailscale() {
-            self.machines[machine].facts.tailnet = true;
+            let node = &self.nodes[index];
+            let loopback = match super::serve::passes_to_loopback(node) {
+                Some(false) => None,
+                sure => {
+                    let mode = node.service.network_mode.as_ref();
+                    let place = mode.map_or(&node.service.span, |mode| &mode.span);
+                    let text = format!("`{}` passes the tailnet on to this machine's 127.0.0.1", node.id);
+                    Some((sure.is_some(), Evidence::at(text, place)))
+                }
+            };
+            let facts = &mut self.machines[machine].facts;
+            facts.tailnet = true;
+            match (&facts.loopback, loopback) {
+                // Of several, one that surely does says all.
+                (Some((true, _)), _) | (_, None) => {}
+                (_, loopback) => facts.loopback = loopback,
+            }
         }
     }
 
@@ -413,18 +454,47 @@ impl<'a> Topology<'a> {
         std::iter::once(owner).chain(self.nodes[owner].guests.iter().copied())
     }
 
-    /// Returns who of those who share a network listens on a port: those known to, else all of them.
-    pub(super) fn listeners(&self, node: NodeIndex, port: u16, protocol: Protocol) -> Vec<NodeIndex> {
+    /// Returns who of those who share a network listens on a port: those known to, else those of whom no port is known.
+    ///
+    /// Those who are known for other ports only may have been told to use this one: where there is somebody likelier,
+    /// they are unsure. Where there is not it is all of them, databases last.
+    pub(super) fn listeners(&self, node: NodeIndex, port: u16, protocol: Protocol) -> Vec<Listener> {
         let members: Vec<NodeIndex> = self.namespace_members(node).collect();
+        self.among(members, port, protocol)
+    }
+
+    fn among(&self, members: Vec<NodeIndex>, port: u16, protocol: Protocol) -> Vec<Listener> {
+        let sure = |node| Listener {
+            node,
+            port,
+            sure: true,
+        };
         if members.len() == 1 {
-            return members;
+            return members.into_iter().map(sure).collect();
         }
-        let known: Vec<NodeIndex> = members
+        let known: Vec<Listener> = members
             .iter()
             .copied()
             .filter(|&member| self.nodes[member].listens_on(port, protocol))
+            .map(sure)
             .collect();
-        if known.is_empty() { members } else { known }
+        if !known.is_empty() {
+            return known;
+        }
+        let width = |node: NodeIndex| {
+            let node = &self.nodes[node];
+            let is_store = node.system.is_some_and(|system| system.category().is_store());
+            (!node.known_ports.is_empty(), is_store)
+        };
+        let likeliest = members.iter().map(|&member| width(member)).min();
+        members
+            .into_iter()
+            .map(|node| Listener {
+                sure: Some(width(node)) == likeliest,
+                node,
+                port,
+            })
+            .collect()
     }
 
     /// Returns whether a service is known to be behind a port of the machine.
@@ -433,16 +503,18 @@ impl<'a> Topology<'a> {
     }
 
     /// Returns which services, and which of their ports, a program in a container means by a host and port.
-    pub(super) fn resolve(&self, from: NodeIndex, host: &str, port: u16) -> Vec<(NodeIndex, u16)> {
+    pub(super) fn resolve(&self, from: NodeIndex, host: &str, port: u16) -> Vec<Listener> {
         let host = host.trim_matches(['[', ']']);
         let address: Option<IpAddr> = host.parse().ok();
         let machine = &self.machines[self.nodes[from].machine];
         let local = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|ip| ip.is_loopback());
         if local && self.nodes[from].namespace != Namespace::Host {
-            let listeners = self.listeners(from, port, Protocol::Tcp);
-            let others: Vec<NodeIndex> = listeners.iter().copied().filter(|&node| node != from).collect();
-            let listeners = if others.is_empty() { listeners } else { others };
-            return listeners.into_iter().map(|node| (node, port)).collect();
+            let others: Vec<NodeIndex> = self
+                .namespace_members(from)
+                .filter(|&node| node != from)
+                .collect();
+            let members = if others.is_empty() { vec![from] } else { others };
+            return self.among(members, port, Protocol::Tcp);
         }
         for &net in self.nets_of(from) {
             let found = match address {
@@ -450,11 +522,7 @@ impl<'a> Topology<'a> {
                 None => self.names.get(&(net, host.to_owned())),
             };
             if let Some(&node) = found {
-                return self
-                    .listeners(node, port, Protocol::Tcp)
-                    .into_iter()
-                    .map(|node| (node, port))
-                    .collect();
+                return self.listeners(node, port, Protocol::Tcp);
             }
         }
         let is_machine = local
@@ -473,10 +541,7 @@ impl<'a> Topology<'a> {
         };
         published
             .iter()
-            .flat_map(|&(node, target)| {
-                let listeners = self.listeners(node, target, Protocol::Tcp);
-                listeners.into_iter().map(move |listener| (listener, target))
-            })
+            .flat_map(|&(node, target)| self.listeners(node, target, Protocol::Tcp))
             .collect()
     }
 }

@@ -59,14 +59,15 @@ pub(super) fn paths(
             let Some((host, port)) = upstream(&route.target) else {
                 continue;
             };
-            for (target, port) in topology.resolve(index, &host, port) {
+            for target in topology.resolve(index, &host, port) {
+                let port = target.port;
                 let name = route.name.as_deref().unwrap_or("a public name");
                 let label = format!("{product} `{}`, {name} -> {port}", node.id);
                 let mut path = Path::new(path_kind, Reach::Internet, label)
                     .on(Some(port), Protocol::Tcp)
                     .with(route.evidence.clone());
                 path.names.extend(route.name.clone());
-                paths[target].push(path);
+                paths[target.node].push(target.path(path));
             }
         }
         if kind == TunnelKind::Unseen {

@@ -25,6 +25,8 @@ pub(super) fn gateway(topology: &Topology<'_>, index: NodeIndex) -> Option<Gatew
         node: index,
         flavour: Flavour::Caddy,
         entries: None,
+        complete: false,
+        only_enabled: false,
         by_default: None,
         unseen: None,
         insecure_admin: None,
@@ -112,6 +114,7 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
                 guards: site.guards,
                 evidence: Evidence::at(format!("Caddy labels for `{address}`"), &shown.span),
                 admin: false,
+                enabled: true,
             })
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Proxies whose routes are in files or a database of their own: nginx, Caddy, HAProxy, Nginx Proxy Manager.
 
 use crate::access::files::Files;
-use crate::access::topology::{Node, NodeIndex, Topology};
+use crate::access::topology::{Listener, Node, NodeIndex, Topology};
 use crate::access::upstream::{mounted, upstream};
 use crate::finding::Evidence;
 use crate::span::{Source, Span};
@@ -10,7 +10,7 @@ use crate::span::{Source, Span};
 #[derive(Default)]
 pub(super) struct Found {
     /// The services that it leads to, and their ports.
-    pub(super) routes: Vec<(NodeIndex, u16, Evidence)>,
+    pub(super) routes: Vec<(Listener, Evidence)>,
     /// Shows that there may be more.
     pub(super) unseen: Option<Unseen>,
 }
@@ -107,7 +107,7 @@ fn upstreams(
     topology: &Topology<'_>,
     index: NodeIndex,
     source: &Source,
-    found: &mut Vec<(NodeIndex, u16, Evidence)>,
+    found: &mut Vec<(Listener, Evidence)>,
 ) -> Option<Span> {
     let mut not_understood = None;
     let mut offset = 0;
@@ -138,13 +138,10 @@ fn upstreams(
                 }
                 continue;
             };
-            for (target, port) in topology.resolve(index, &host, port) {
-                if !found
-                    .iter()
-                    .any(|(known, known_port, _)| (*known, *known_port) == (target, port))
-                {
+            for target in topology.resolve(index, &host, port) {
+                if !found.iter().any(|(known, _)| *known == target) {
                     let evidence = Evidence::at(format!("requests are passed on to `{host}:{port}`"), &span);
-                    found.push((target, port, evidence));
+                    found.push((target, evidence));
                 }
             }
         }

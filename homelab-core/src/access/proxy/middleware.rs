@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::clients::only_tailnet;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::Topology;
 use crate::finding::Evidence;
@@ -16,6 +17,10 @@ struct Middleware {
     kind: Option<GuardKind>,
     chain: Vec<String>,
     evidence: Option<Evidence>,
+    /// Whether the addresses that it lets in are all of the tailnet.
+    only_tailnet: bool,
+    /// Whether it takes the client's address from a header.
+    by_header: bool,
 }
 
 impl Middlewares {
@@ -41,6 +46,11 @@ impl Middlewares {
                         .map(|name| name.trim().to_ascii_lowercase())
                         .collect();
                 }
+                if matches!(kind, "ipallowlist.sourcerange" | "ipwhitelist.sourcerange") {
+                    let facts = &topology.machines[node.machine].facts;
+                    entry.only_tailnet = only_tailnet(field.value.split(','), facts);
+                }
+                entry.by_header |= kind.contains("list.ipstrategy");
                 let found = guard_kind(kind, &field.value);
                 // A forward to CrowdSec's bouncer is seen by its address, whichever label comes first.
                 if found.is_some() && entry.kind != Some(GuardKind::Waf) {
@@ -77,7 +87,8 @@ impl Middlewares {
         };
         let evidence = middleware.evidence.clone().unwrap_or_else(|| used.clone());
         if let Some(kind) = middleware.kind {
-            guards.push(Guard::new(kind, name, evidence));
+            let only_tailnet = middleware.only_tailnet && !middleware.by_header;
+            guards.push(Guard::new(kind, name, evidence).only_tailnet(only_tailnet));
         }
         for next in &middleware.chain {
             self.collect(machine, next, used, depth + 1, guards);

@@ -10,6 +10,8 @@ pub(super) fn gateway(topology: &Topology<'_>, index: NodeIndex) -> Option<Gatew
         node: index,
         flavour: Flavour::NginxProxy,
         entries: None,
+        complete: false,
+        only_enabled: false,
         by_default: None,
         unseen: None,
         insecure_admin: None,
@@ -44,5 +46,6 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
             declared.place().unwrap_or(&node.service.span),
         ),
         admin: false,
+        enabled: true,
     }]
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::clients::rule_is_only_tailnet;
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route};
 use crate::access::files::Files;
@@ -179,6 +180,16 @@ pub(super) fn gateway(
             entry.default = entry.name != "traefik";
         }
     }
+    // An entry point whose address cannot be read is one all the same.
+    let is_read = |flag: &Flag| match flag.key.strip_prefix("entrypoints") {
+        Some("") => entry_point(flag).is_some(),
+        Some(rest) => rest
+            .strip_prefix('.')
+            .and_then(|rest| rest.split('.').next())
+            .is_none_or(|name| entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name))),
+        None => true,
+    };
+    let complete = !entries.is_empty() && !hidden_file && flags.iter().all(is_read);
     let admin_port = entries
         .iter()
         .find(|entry| entry.name == "traefik")
@@ -209,6 +220,11 @@ pub(super) fn gateway(
     let docker = any("providers.docker")
         .or_else(|| any("docker"))
         .or_else(|| any("providers.swarm"));
+    // Each provider has a switch of its own: only where there is one provider is it the answer.
+    let only_enabled = flags.iter().any(|flag| {
+        (flag.key.ends_with("docker.exposedbydefault") || flag.key.ends_with("swarm.exposedbydefault"))
+            && flag.value.eq_ignore_ascii_case("false")
+    }) && !(any("providers.docker").is_some() && any("providers.swarm").is_some());
     let kept_out = flags.iter().any(|flag| {
         (flag.key.ends_with("docker.exposedbydefault") && !is_true(&flag.value))
             || flag.key.ends_with("docker.constraints")
@@ -244,6 +260,9 @@ pub(super) fn gateway(
         node: index,
         flavour: Flavour::Traefik,
         entries,
+        complete,
+        // A file that cannot be seen may say otherwise.
+        only_enabled: only_enabled && !hidden_file,
         by_default,
         unseen,
         insecure_admin,
@@ -333,7 +352,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
         };
         let service = router.service.unwrap_or_default();
         let admin = service.ends_with("@internal");
-        let guards = router.middlewares.map_or_else(Vec::new, |field| {
+        let mut guards = router.middlewares.map_or_else(Vec::new, |field| {
             let used = Evidence::at(format!("middlewares of router `{name}`"), &field.span);
             field
                 .value
@@ -344,6 +363,13 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
         let port = ports
             .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
             .copied();
+        let facts = &topology.machines[node.machine].facts;
+        if let Some(rule) = router.rule
+            && rule_is_only_tailnet(&rule.value, facts)
+        {
+            let evidence = Evidence::at("its rule lets in addresses of the tailnet only", &rule.span);
+            guards.push(Guard::new(GuardKind::AllowList, "ClientIP", evidence).only_tailnet(true));
+        }
         let text = match router.rule {
             Some(rule) => format!("Traefik {protocol} router `{name}`: `{}`", rule.value),
             None => format!("Traefik {protocol} router `{name}`"),
@@ -361,9 +387,13 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
             guards,
             evidence: Evidence::at(text, &shown.span),
             admin,
+            enabled: false,
         });
     }
     found.extend(segments.into_values().filter_map(Segment::route));
+    for route in &mut found {
+        route.enabled = enabled.is_some();
+    }
     if found.is_empty()
         && let Some(field) = enabled
     {
@@ -375,6 +405,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
             guards: Vec::new(),
             evidence: Evidence::at("label `traefik.enable`, with the rule by default", &field.span),
             admin: false,
+            enabled: true,
         });
     }
     // Two routers that differ in nothing but their rule's path are one way in.
@@ -451,6 +482,7 @@ impl Segment<'_> {
             guards: self.guards,
             evidence: Evidence::at("Traefik labels of version 1", &shown.span),
             admin: false,
+            enabled: false,
         })
     }
 }

@@ -380,3 +380,93 @@ fn the_dashboard_is_a_way_to_the_proxy_itself() {
 ");
     assert!(kinds(&exposure(&lab, "traefik")).contains(&PathKind::Proxy));
 }
+
+/// A Traefik on the whole internet, with one service and the labels it has.
+fn public_traefik(flags: &str, labels: &str) -> Lab {
+    let compose = format!(
+        "services:
+  t: {{ image: 'traefik:v3', ports: ['203.0.113.7:80:80'], command: [--providers.docker=true, {flags}] }}
+  a: {{ image: a, labels: [{labels}] }}
+"
+    );
+    lab(&[("p/compose.yaml", &compose), ("instance.toml", PUBLIC)])
+}
+
+#[test]
+fn traefik_passes_over_who_does_not_ask_for_it_where_it_must_be_asked() {
+    let flags = "--providers.docker.exposedbydefault=false, '--entrypoints.web.address=:80'";
+    let rule = "'traefik.http.routers.a.rule=Host(`a`)'";
+    let enabled = format!("traefik.enable=true, {rule}");
+    check("not asked", &public_traefik(flags, rule), &[("a", Host, Host)]);
+    check(
+        "asked",
+        &public_traefik(flags, &enabled),
+        &[("a", Internet, Internet)],
+    );
+    check(
+        "by default",
+        &public_traefik("'--entrypoints.web.address=:80'", rule),
+        &[("a", Internet, Internet)],
+    );
+}
+
+#[test]
+fn no_request_comes_by_an_entry_point_that_is_not_there() {
+    let labels =
+        "traefik.enable=true, 'traefik.http.routers.a.rule=Host(`a`)', traefik.http.routers.a.entrypoints=";
+    let web = "'--entrypoints.web.address=:80'";
+    for (flags, name, reach, at_most) in [
+        (web, "typo", Host, Host),
+        (web, "web", Internet, Internet),
+        (web, "'typo,web'", Internet, Internet),
+        // It is declared, and on which port cannot be read.
+        (
+            "'--entrypoints.web.address=:80', '--entrypoints.other.address=:${X}'",
+            "other",
+            Host,
+            Internet,
+        ),
+        ("--log.level=INFO", "other", Host, Internet),
+    ] {
+        let labels = match name.strip_prefix('\'') {
+            Some(rest) => labels.replace(
+                "traefik.http.routers.a.entrypoints=",
+                &format!("'traefik.http.routers.a.entrypoints={rest}"),
+            ),
+            None => format!("{labels}{name}"),
+        };
+        check(name, &public_traefik(flags, &labels), &[("a", reach, at_most)]);
+    }
+}
+
+#[test]
+fn a_list_of_the_tailnets_addresses_lets_in_the_tailnet_only() {
+    let web = "'--entrypoints.web.address=:80'";
+    let router = "'traefik.http.routers.a.rule=Host(`a`)', traefik.http.routers.a.middlewares=only";
+    let list = "traefik.http.middlewares.only.ipallowlist";
+    for (labels, reach) in [
+        (
+            format!("{router}, '{list}.sourcerange=100.64.0.0/10, fd7a:115c:a1e0::/48'"),
+            Tailnet,
+        ),
+        (
+            format!("{router}, '{list}.sourcerange=100.64.0.0/10,0.0.0.0/0'"),
+            Internet,
+        ),
+        // Behind the engine's translation everybody may have a private address.
+        (format!("{router}, '{list}.sourcerange=10.0.0.0/8'"), Internet),
+        (
+            format!("{router}, '{list}.sourcerange=100.64.0.0/10', '{list}.ipstrategy.depth=1'"),
+            Internet,
+        ),
+        (
+            "'traefik.http.routers.a.rule=Host(`a`) && ClientIP(`100.64.0.0/10`)'".to_owned(),
+            Tailnet,
+        ),
+    ] {
+        let lab = public_traefik(web, &labels);
+        check(&labels, &lab, &[("a", reach, reach)]);
+        let a = exposure(&lab, "a");
+        assert!(a.paths()[0].is_guarded_by(GuardKind::AllowList), "{a}");
+    }
+}

@@ -212,7 +212,7 @@ fn serve_and_funnel_are_read_from_a_config_or_a_file() {
 #[test]
 fn serve_on_the_machine_leads_to_its_ports() {
     let compose = "services:
-  ts: { image: tailscale/tailscale, network_mode: host, environment: { TS_SERVE_CONFIG: /config/serve.json }, volumes: ['./ts:/config'] }
+  ts: { image: tailscale/tailscale, network_mode: host, environment: { TS_USERSPACE: 'false', TS_SERVE_CONFIG: /config/serve.json }, volumes: ['./ts:/config'] }
   a: { image: a, ports: ['127.0.0.1:8080:80'] }
   b: { image: b, ports: ['127.0.0.1:8081:80'] }
   c: { image: c, ports: ['8082:80'] }
@@ -263,4 +263,105 @@ fn a_label_makes_a_device_of_a_service() {
     assert_eq!(exposure(&lab, "c").paths()[0].port(), Some(8080));
     let without = of("services: { a: { image: a, labels: { tsdproxy.enable: 'true' } } }");
     check("no such proxy in the lab", &without, &[("a", Host, Tailnet)]);
+}
+
+#[test]
+fn a_device_without_an_interface_passes_the_tailnet_on_to_the_loopback() {
+    for (settings, reach, at_most) in [
+        ("", Tailnet, Tailnet),
+        ("environment: { TS_USERSPACE: 'true' }", Tailnet, Tailnet),
+        ("environment: { TS_USERSPACE: '' }", Tailnet, Tailnet),
+        ("environment: { TS_USERSPACE: 'false' }", Host, Host),
+        ("environment: [TS_USERSPACE]", Host, Tailnet),
+        ("environment: { TS_EXTRA_ARGS: --shields-up }", Host, Host),
+        ("command: tailscaled --state=/x", Host, Host),
+        ("command: tailscaled --tun=userspace-networking", Tailnet, Tailnet),
+    ] {
+        let lab = of(&format!(
+            "services:
+  ts: {{ image: tailscale/tailscale, network_mode: host, {settings} }}
+  a: {{ image: a, ports: ['127.0.0.1:8080:80'] }}
+  b: {{ image: b, ports: ['127.0.0.2:8081:80'] }}
+  c: {{ image: prom/prometheus, network_mode: host, command: ['--web.listen-address=127.0.0.1:9090'] }}
+"
+        ));
+        check(
+            settings,
+            &lab,
+            &[("a", reach, at_most), ("b", Host, Host), ("c", reach, at_most)],
+        );
+    }
+    let lab = of("services:
+  ts: { image: tailscale/tailscale }
+  a: { image: a, ports: ['127.0.0.1:8080:80'] }
+");
+    check("a network of its own", &lab, &[("a", Host, Host)]);
+}
+
+#[test]
+fn serve_and_funnel_are_read_from_a_command() {
+    for (command, reach, at_most) in [
+        ("sh -c \"tailscaled & tailscale funnel 80\"", Internet, Internet),
+        (
+            "['tailscale', 'funnel', '--bg', 'http://127.0.0.1:80']",
+            Internet,
+            Internet,
+        ),
+        (
+            "sh -c \"tailscaled & /usr/bin/tailscale serve --https=443 80; sleep 1\"",
+            Tailnet,
+            Tailnet,
+        ),
+        (
+            "sh -c \"tailscaled & tailscale --socket=/x funnel $$PORT\"",
+            Tailnet,
+            Internet,
+        ),
+        ("sh -c \"tailscaled & tailscale funnel status\"", Tailnet, Tailnet),
+    ] {
+        let command_line = match command.starts_with('[') {
+            true => command.to_owned(),
+            false => format!("{command:?}"),
+        };
+        let lab = of(&format!(
+            "services:
+  ts: {{ image: tailscale/tailscale, network_mode: 'service:a', command: {command_line} }}
+  a: {{ image: a }}
+"
+        ));
+        check(command, &lab, &[("a", reach, at_most)]);
+    }
+    let lab = of("services:
+  own: { image: own/with-tailscale, command: tailscale funnel http://a:80 }
+  a: { image: a }
+");
+    check("an image of one's own", &lab, &[("a", Internet, Internet)]);
+}
+
+#[test]
+fn a_port_that_nobody_is_known_for_is_not_the_databases() {
+    let serve = r#"{"Web":{"x:443":{"Handlers":{"/":{"Proxy":"http://127.0.0.1:7080"}}}},"AllowFunnel":{"x:443":true}}"#;
+    let compose = |guests: &str| {
+        format!(
+            "services:
+  ts: {{ image: tailscale/tailscale, environment: {{ TS_SERVE_CONFIG: /config/serve.json }}, volumes: ['./ts:/config'] }}
+  db: {{ image: 'postgres:17', network_mode: 'service:ts' }}
+{guests}"
+        )
+    };
+    let lab_of = |guests: &str| lab(&[("p/compose.yaml", &compose(guests)), ("p/ts/serve.json", serve)]);
+    let own = "  own: { image: me/own, network_mode: 'service:ts' }\n";
+    check(
+        "an application of one's own",
+        &lab_of(own),
+        &[("own", Internet, Internet), ("db", Tailnet, Internet)],
+    );
+    // Somebody answers: of those who are known for other ports the one that is no database.
+    let known = "  known: { image: 'louislam/uptime-kuma:1', network_mode: 'service:ts' }\n";
+    check(
+        "one that is known for another port",
+        &lab_of(known),
+        &[("known", Internet, Internet), ("db", Tailnet, Internet)],
+    );
+    check("nobody else", &lab_of(""), &[("db", Internet, Internet)]);
 }

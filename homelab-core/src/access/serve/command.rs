@@ -1,0 +1,94 @@
+//! `tailscale serve` and `tailscale funnel` among the words of a command.
+
+use crate::access::topology::Node;
+use crate::access::upstream::upstream;
+use crate::finding::Evidence;
+
+/// One call that opens something.
+pub(super) struct Call {
+    pub(super) funnel: bool,
+    /// The host and port that requests go to; none where the call does not say, or not in a way that can be read.
+    pub(super) target: Option<(String, u16)>,
+    pub(super) evidence: Evidence,
+}
+
+/// Returns the calls in a service's entry point and command, whether they are words of their own or a shell's.
+pub(super) fn calls(node: &Node<'_>) -> Vec<Call> {
+    let mut words: Vec<(&str, &crate::span::Span)> = Vec::new();
+    for (text, span) in node.words() {
+        // What ends a command stands apart, however it is written.
+        for piece in text.split_inclusive([';', '&', '|', '\n']) {
+            let bare = piece.trim_end_matches([';', '&', '|', '\n']);
+            words.extend(bare.split_whitespace().map(|word| (word, span)));
+            if bare.len() < piece.len() {
+                words.push((";", span));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (at, (word, span)) in words.iter().enumerate() {
+        let is_program = word.trim_matches(['"', '\'', '(']).rsplit('/').next() == Some("tailscale");
+        if !is_program {
+            continue;
+        }
+        let mut arguments = words[at + 1..]
+            .iter()
+            .map(|(word, _)| word.trim_matches(['"', '\'', ')']))
+            .take_while(|word| *word != ";")
+            .filter(|word| !word.starts_with('-'));
+        let funnel = match arguments.next() {
+            Some("funnel") => true,
+            Some("serve") => false,
+            _ => continue,
+        };
+        if let Some(target) = target(&arguments.collect::<Vec<_>>()) {
+            let name = if funnel { "funnel" } else { "serve" };
+            found.push(Call {
+                funnel,
+                target,
+                evidence: Evidence::at(format!("`tailscale {name}` in the command"), span),
+            });
+        }
+    }
+    found
+}
+
+/// Returns where a call leads, `Some(None)` where that cannot be read, and nothing where it opens nothing.
+#[expect(
+    clippy::option_option,
+    reason = "to open nothing is not to open something unseen"
+)]
+fn target(arguments: &[&str]) -> Option<Option<(String, u16)>> {
+    match arguments {
+        ["status" | "reset" | "get-config" | "help" | "drain" | "clear", ..] | [.., "off"] => None,
+        // `funnel 443 on` opens what is served elsewhere on that port.
+        [] | [.., "on"] => Some(None),
+        [.., last] if last.starts_with("text:") || last.starts_with('/') => None,
+        [.., last] => Some(upstream(last)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_leads_to_its_last_argument() {
+        for (text, expected) in [
+            ("80", Some(Some("localhost 80"))),
+            ("http://app:3000", Some(Some("app 3000"))),
+            ("https / http://127.0.0.1:3000", Some(Some("127.0.0.1 3000"))),
+            ("localhost:3000", Some(Some("localhost 3000"))),
+            ("443 on", Some(None)),
+            ("$PORT", Some(None)),
+            ("", Some(None)),
+            ("status", None),
+            ("3000 off", None),
+            ("/srv/files", None),
+        ] {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let found = target(&words).map(|one| one.map(|(host, port)| format!("{host} {port}")));
+            assert_eq!(found.as_ref().map(Option::as_deref), expected, "{text}");
+        }
+    }
+}
