@@ -6,13 +6,14 @@ use std::io::{self, IsTerminal};
 use homelab_core::finding::TextOptions;
 
 /// Returns how to lay out text on standard output: coloured on a terminal unless `NO_COLOR` is set to anything, and
-/// as wide as `COLUMNS` says.
+/// as wide as `COLUMNS` says. Where neither says how wide it is, no name of a service is cut.
 pub fn text_options() -> TextOptions {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    let options = TextOptions::default().with_colour(io::stdout().is_terminal() && !unwanted && !dumb);
+    let terminal = io::stdout().is_terminal();
+    let options = TextOptions::default().with_colour(terminal && !unwanted && !dumb);
     match env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
         Some(columns) => options.with_width(columns),
-        None => options,
+        None => options.with_whole_table(!terminal),
     }
 }

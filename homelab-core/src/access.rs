@@ -49,7 +49,7 @@ pub use path::{Guard, GuardKind, Path, PathKind, Unknown, UnknownKind};
 
 use crate::error::Result;
 use crate::finding::Evidence;
-use crate::lab::{Lab, ServiceRef};
+use crate::lab::{Lab, ServiceRef, Unsaid};
 use crate::name::ServiceId;
 use crate::observed::Observed;
 use crate::span::Span;
@@ -80,7 +80,12 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    fn new(service: ServiceRef<'_>, paths: Vec<Path>, facts: Facts) -> Self {
+    fn new(service: ServiceRef<'_>, mut paths: Vec<Path>, facts: Facts, unsaid: &Unsaid) -> Self {
+        paths.iter_mut().for_each(|path| path.clear(unsaid));
+        let mut image = service.service().image.as_ref().map(|image| image.value.clone());
+        if let Some(image) = &mut image {
+            unsaid.clear(image);
+        }
         let reach = paths.iter().map(Path::zone).max().unwrap_or(Reach::None);
         let at_most = paths.iter().map(Path::at_most).max().unwrap_or(reach);
         let zones = paths
@@ -103,7 +108,7 @@ impl Exposure {
             zones: zones.to_vec(),
             paths,
             unknowns,
-            image: service.service().image.as_ref().map(|image| image.value.clone()),
+            image,
             place: service.service().span.clone(),
             facts,
         }
@@ -251,7 +256,7 @@ impl Lab {
                 }
                 // Stable: ways of one width stay in the order in which they were looked for.
                 paths.sort_by_key(|path| std::cmp::Reverse((path.zone(), path.at_most())));
-                Exposure::new(service, paths, facts)
+                Exposure::new(service, paths, facts, self.unsaid())
             })
             .collect()
     }

@@ -34,7 +34,7 @@ mod tests;
 pub use pages::{index_page, rule_page};
 pub use select::Selection;
 
-use crate::finding::{Report, Rule};
+use crate::finding::{Finding, Report, Rule, Subject};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::{access, compose, lab, service, update};
@@ -113,6 +113,7 @@ impl Lab {
         let switches = select::Switches::new(self, selection);
         let exposures = self.exposures(seen);
         let mut findings = self.diagnostics().to_vec();
+        findings.extend(nothing_declared(self));
         findings.extend(self.versioned(seen));
         findings.extend(self.access_findings(&exposures, seen));
         findings.extend(self.hygiene());
@@ -123,12 +124,24 @@ impl Lab {
         }
         findings.extend(switches.unknown());
         findings.retain(|finding| switches.is_on(finding.rule()));
+        findings
+            .iter_mut()
+            .for_each(|finding| self.unsaid().clear_finding(finding));
         let (mut findings, suppressed) = suppress::suppress(self, seen.at(), &switches, findings);
         // Those about comments were made since.
         findings.retain(|finding| switches.is_on(finding.rule()));
         let views = exposures.iter().map(access::Exposure::view).collect();
         Report::new(seen.at(), views, gather::gather(findings), suppressed)
     }
+}
+
+/// Returns what is said of a folder in which there is nothing to judge, so that its clean report is not taken for praise.
+fn nothing_declared(lab: &Lab) -> Option<Finding> {
+    let none = lab.projects().next().is_none();
+    none.then(|| {
+        let message = "the folder has no Compose file and no unit of Podman, so that nothing was judged";
+        Finding::new(&lab::rules::NOTHING_DECLARED, Subject::Lab, message)
+    })
 }
 
 /// Returns whether any rule of a group speaks.

@@ -219,6 +219,11 @@ impl Evidence {
     pub fn place(&self) -> Option<&Span> {
         self.place.as_ref()
     }
+
+    /// Changes the sentence.
+    pub(crate) fn change_text(&mut self, mut change: impl FnMut(&mut String)) {
+        change(&mut self.text);
+    }
 }
 
 /// What a finding is about.
@@ -280,6 +285,17 @@ impl Finding {
     pub(crate) fn about(mut self, subject: Subject) -> Self {
         self.subject = subject;
         self
+    }
+
+    /// Changes every text that is its own, not its rule's.
+    pub(crate) fn change_texts(&mut self, mut change: impl FnMut(&mut String)) {
+        change(&mut self.message);
+        if let Some(fix) = &mut self.fix {
+            change(fix);
+        }
+        for evidence in &mut self.evidence {
+            evidence.change_text(&mut change);
+        }
     }
 
     /// Sets a severity other than the rule's.

@@ -35,6 +35,7 @@ mod read;
 pub(crate) mod rules;
 pub(crate) mod schema;
 mod slot;
+mod unsaid;
 mod versioned;
 
 use std::fmt;
@@ -51,6 +52,7 @@ pub use pattern::{
 };
 pub use schema::{instance_schema, pattern_schema};
 pub use slot::Slot;
+pub(crate) use unsaid::Unsaid;
 
 use crate::compose::{Project, Service};
 use crate::error::{Error, ErrorKind, Result};
@@ -76,6 +78,7 @@ struct Inner {
     /// Made when first asked for: many who load a lab recognise nothing.
     catalog: OnceLock<Catalog>,
     diagnostics: Vec<Finding>,
+    unsaid: Unsaid,
 }
 
 /// One service on one machine: indices into the lab's own lists.
@@ -100,6 +103,11 @@ impl Lab {
     /// Returns what is wrong with the lab's files, those of its projects included; none means that all is valid.
     pub fn diagnostics(&self) -> &[Finding] {
         &self.0.diagnostics
+    }
+
+    /// Returns what takes secret values out of texts.
+    pub(crate) fn unsaid(&self) -> &Unsaid {
+        &self.0.unsaid
     }
 
     /// Returns what lab.toml says; everything is absent where there is no such file.

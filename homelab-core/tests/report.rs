@@ -292,6 +292,16 @@ fn pages_for_the_browser() {
     }
 }
 
+/// What reads a pipe looks for whole names.
+#[test]
+fn a_whole_table_cuts_nothing() {
+    let report = sample::large(60, 0);
+    let cut = report.to_text(&TextOptions::default().with_width(40));
+    assert!(cut.contains('…'));
+    let whole = report.to_text(&TextOptions::default().with_width(40).with_whole_table(true));
+    assert!(!whole.contains('…'), "{whole}");
+}
+
 /// Linear: ten times the findings take about ten times as long, and ten thousand take seconds even unoptimised.
 #[test]
 fn rendering_is_linear() {

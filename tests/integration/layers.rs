@@ -9,7 +9,8 @@ use homelab_tests::needs::repository;
 use crate::{Test, test};
 
 /// The layers, lowest first. The first imports nothing of the crate; every other one imports itself and what is
-/// before it. A new module of the crate has to be put into one.
+/// before it. A new module of the crate has to be put into one. A module within another that belongs elsewhere than that
+/// one has a line of its own: `service::rules`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("records", &["view"]),
     (
@@ -27,30 +28,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "model",
-        &[
-            "compose",
-            "system",
-            "service",
-            "lab",
-            "observed",
-            "stratum",
-            "inventory",
-            "tailnet",
-            "repository",
-        ],
+        &["compose", "system", "service", "lab", "observed", "stratum"],
     ),
     (
         "judges and planners",
-        &[
-            "access", "hygiene", "drift", "backup", "leak", "split", "monitor", "update", "identity",
-            "portal", "init",
-        ],
+        &["access", "service::rules", "update", "init"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process", "http", "engine", "files"]),
+    ("drivers", &["process"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
-    ("servers", &["serve", "remote", "mcp"]),
 ];
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -75,6 +62,14 @@ fn imports_go_down() -> Result<(), String> {
         let inside = file.strip_prefix(&source).map_err(|error| error.to_string())?;
         let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
         problems.extend(check(inside, &text, &reexports));
+    }
+    for module in LAYERS.iter().flat_map(|(_, modules)| *modules) {
+        let path = source.join(module.replace("::", "/"));
+        if !path.with_extension("rs").is_file() {
+            problems.push(format!(
+                "LAYERS names `{module}`, which is no module of the crate"
+            ));
+        }
     }
     if files.len() < 8 {
         problems.push(format!(
@@ -102,6 +97,11 @@ fn sees_what_goes_up() -> Result<(), String> {
         ("lab.rs", "fn f() -> crate::access::Path {}"),
         ("view.rs", "use crate::error::Error;"),
         ("mystery.rs", "use std::fmt;"),
+        ("lab/check.rs", "use crate::service::rules::ALL;"),
+        ("service/image.rs", "use super::rules::ALL;"),
+        ("service/image.rs", "use super::{image, rules::ALL};"),
+        ("lab.rs", "use crate::{name::HostName, service::{image, rules}};"),
+        ("service/rules/socket.rs", "use super::super::super::audit::ALL;"),
     ];
     for (file, text) in up {
         if check(Path::new(file), text, &reexports).is_empty() {
@@ -114,6 +114,12 @@ fn sees_what_goes_up() -> Result<(), String> {
             "use crate::lab::Lab;\nuse crate::{Error, Reach};\nuse super::rules;",
         ),
         ("access.rs", "mod reach;\nuse self::reach::Path;"),
+        (
+            "service/rules/socket.rs",
+            "use super::Declared;\nuse crate::update;",
+        ),
+        ("update.rs", "use crate::service::rules::Declared;"),
+        ("lab.rs", "use crate::service::image::ImageReference;"),
         ("name.rs", "// use crate::lab::Lab;\n//! [`crate::Lab`]"),
         (
             "name.rs",
@@ -131,23 +137,26 @@ fn sees_what_goes_up() -> Result<(), String> {
 
 /// Returns what is wrong with one file's imports. What stands behind `#[cfg(test)]` may import anything.
 fn check(file: &Path, text: &str, reexports: &BTreeMap<String, String>) -> Vec<String> {
-    let mut parts = file
+    let parts = file
         .components()
         .map(|part| part.as_os_str().to_string_lossy().into_owned());
-    let Some(module) = parts.next().map(|first| first.trim_end_matches(".rs").to_owned()) else {
+    let path: Vec<String> = parts
+        .map(|part| part.trim_end_matches(".rs").to_owned())
+        .collect();
+    let Some(first) = path.first() else {
         return Vec::new();
     };
-    if module == "lib" || file.file_name().is_some_and(|name| name == "tests.rs") {
+    if first == "lib" || path.last().is_some_and(|name| name == "tests") {
         return Vec::new();
     }
+    let module = placed(&path);
     let Some(own) = layer(&module) else {
         return vec![format!(
             "module `{module}` is in no layer: say in LAYERS where it belongs"
         )];
     };
-    let depth = parts.count() + 1;
     let mut problems = Vec::new();
-    for (line, target) in imports(text, depth) {
+    for (line, target) in imports(text, &path) {
         let target = reexports.get(&target).unwrap_or(&target);
         if *target == module {
             continue;
@@ -169,8 +178,17 @@ fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|(_, modules)| modules.contains(&module))
 }
 
-/// Returns the first name behind each `crate::`, and behind as many `super::` as lead to the crate's root.
-fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
+/// Returns the name by which LAYERS knows a path of modules: its first one, unless the first two have a line.
+fn placed(path: &[String]) -> String {
+    let two = path.iter().take(2).cloned().collect::<Vec<_>>().join("::");
+    match layer(&two) {
+        Some(_) => two,
+        None => path.first().cloned().unwrap_or_default(),
+    }
+}
+
+/// Returns the module behind each `crate::` and `super::`, as LAYERS knows it.
+fn imports(text: &str, own: &[String]) -> Vec<(usize, String)> {
     let mut code = String::new();
     for line in text.lines() {
         if line.trim_start().starts_with("#[cfg(test)]") {
@@ -180,8 +198,7 @@ fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
         code.push('\n');
     }
     let mut all = Vec::new();
-    let root = "super::".repeat(depth);
-    for prefix in ["crate::", root.as_str()] {
+    for prefix in ["crate::", "super::"] {
         let mut from = 0;
         while let Some(at) = code[from..].find(prefix).map(|at| at + from) {
             from = at + prefix.len();
@@ -189,19 +206,45 @@ fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
             if before.is_some_and(|before| before.is_alphanumeric() || matches!(before, '_' | ':')) {
                 continue;
             }
-            let line = code[..at].matches('\n').count() + 1;
-            let behind = &code[from..];
-            if behind.starts_with('{') {
-                all.extend(group(behind).into_iter().map(|name| (line, name)));
-            } else {
-                all.push((line, first_name(behind)));
+            let mut base = match prefix {
+                "crate::" => Vec::new(),
+                _ => own[..own.len().saturating_sub(1)].to_vec(),
+            };
+            let mut behind = &code[from..];
+            while let Some(rest) = behind.strip_prefix("super::") {
+                base.pop();
+                behind = rest;
             }
+            let line = code[..at].matches('\n').count() + 1;
+            all.extend(paths(behind).into_iter().map(|path| {
+                let whole: Vec<String> = base.iter().cloned().chain(path).collect();
+                (line, placed(&whole))
+            }));
         }
     }
     all
 }
 
-/// Returns the first name of each member of `{a::b, c, d::{e, f}}`.
+/// Returns the first two names of `a::b::c`, or of each member of `{a::b, c}` and of `a::{b, c}`.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    if text.starts_with('{') {
+        return group(text).iter().flat_map(|member| paths(member)).collect();
+    }
+    let first = first_name(text);
+    let Some(rest) = text[first.len()..].strip_prefix("::") else {
+        return vec![vec![first]];
+    };
+    let seconds = match rest.starts_with('{') {
+        true => group(rest).iter().map(|member| first_name(member)).collect(),
+        false => vec![first_name(rest)],
+    };
+    seconds
+        .into_iter()
+        .map(|second| vec![first.clone(), second])
+        .collect()
+}
+
+/// Returns the members of `{a::b, c, d::{e, f}}`.
 fn group(text: &str) -> Vec<String> {
     let (mut nesting, mut member, mut all) = (0, String::new(), Vec::new());
     for character in text.chars() {
@@ -211,7 +254,8 @@ fn group(text: &str) -> Vec<String> {
             _ => {}
         }
         if nesting == 0 || nesting == 1 && character == ',' {
-            all.push(first_name(member.trim_start_matches(['{', ' ', '\n'])));
+            let whole = member.trim();
+            all.push(whole.strip_prefix('{').unwrap_or(whole).trim().to_owned());
             member.clear();
         } else {
             member.push(character);

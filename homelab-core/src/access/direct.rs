@@ -10,6 +10,7 @@ use crate::view::Reach;
 /// Adds the direct paths of every service.
 pub(super) fn paths(topology: &Topology<'_>, paths: &mut [Vec<Path>]) {
     for index in 0..topology.nodes.len() {
+        paths[index].extend(pods(topology, index));
         match &topology.nodes[index].namespace {
             Namespace::Own => {
                 published(topology, index, paths);
@@ -20,6 +21,19 @@ pub(super) fn paths(topology: &Topology<'_>, paths: &mut [Vec<Path>]) {
             Namespace::Guest(_) | Namespace::None | Namespace::Ring => {}
         }
     }
+}
+
+/// Returns what a Podman unit for a Kubernetes file may open: its pods have ports, and networks, of their own.
+fn pods(topology: &Topology<'_>, index: NodeIndex) -> Option<Path> {
+    let service = topology.nodes[index].service;
+    let is_kube =
+        service.image.is_none() && service.build.is_none() && service.body.source().name().ends_with(".kube");
+    is_kube.then(|| {
+        let why = "which ports its pods open on the machine, and what runs in them: their Kubernetes file is not read";
+        Path::new(PathKind::HostNetwork, Reach::None, "whatever its pods open")
+            .widen(Reach::Internet, Unknown::new(UnknownKind::Port, why))
+            .with(Evidence::at("a Podman unit for a Kubernetes file", &service.span))
+    })
 }
 
 fn published(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Path>]) {
@@ -195,7 +209,8 @@ fn host_network(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>
     };
     let mut listeners = listen_flags(topology, index);
     if listeners.is_empty() {
-        listeners.extend(node.known_ports.iter().map(|known| Listener {
+        let sure = node.known_ports.iter().filter(|known| known.sure);
+        listeners.extend(sure.map(|known| Listener {
             address: None,
             port: Some(known.port),
             protocol: known.protocol,

@@ -109,7 +109,10 @@ fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
         (base == "certbot" && by_http).then(|| (80, shown()))
     };
     let mut facts = Facts {
-        application: node.system.map(|system| system.id().to_owned()),
+        application: node
+            .system
+            .filter(|system| !system.is_generic())
+            .map(|system| system.id().to_owned()),
         wireguard: base.starts_with("wg-easy") || base.starts_with("wireguard"),
         asks_for_route: proxies.routes[index].iter().any(|route| !route.admin),
         public_challenge: swag_by_http().or_else(companion).or_else(certbot),
@@ -130,7 +133,10 @@ fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
         )
     });
     // What a Traefik opens is known from its own settings.
-    let ports = node.system.map_or(&[][..], System::ports);
+    let ports = node
+        .system
+        .filter(|system| !is_lump(system))
+        .map_or(&[][..], System::ports);
     for port in ports
         .iter()
         .filter(|port| port.transport == Transport::Tcp && node.image_base() != "traefik")
@@ -150,11 +156,27 @@ fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
                 never_public: true,
                 evidence: node
                     .system
-                    .map(|system| Evidence::said(format!("it is {}", system.name()))),
+                    .map(|system| Evidence::said(format!("it is {}", called(system)))),
             });
         }
     }
     facts
+}
+
+/// Whether it stands for several programs, each with ports of its own: which of them a service has is not known.
+fn is_lump(system: &System) -> bool {
+    let mut numbers = system.ports().iter().map(|port| port.number);
+    let first = numbers.next();
+    system.is_generic() && numbers.any(|number| Some(number) != first)
+}
+
+/// Returns its name, as it stands within a sentence.
+fn called(system: &System) -> String {
+    let name = system.name();
+    match name.strip_prefix('A').filter(|_| system.is_generic()) {
+        Some(rest) if rest.starts_with([' ', 'n']) => format!("a{rest}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// Programs that tell a public name server where the home is.
@@ -179,6 +201,7 @@ pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>) -> V
                     port,
                     protocol,
                     evidence,
+                    sure: true,
                 })
                 .collect();
         }
@@ -195,7 +218,8 @@ pub(super) fn known_ports(service: ServiceRef<'_>, system: Option<&System>) -> V
                     Transport::Tcp => Protocol::Tcp,
                     Transport::Udp => Protocol::Udp,
                 },
-                evidence: Evidence::said(format!("{} listens on {}", system.name(), port.number)),
+                evidence: Evidence::said(format!("{} listens on {}", called(system), port.number)),
+                sure: !is_lump(system),
             })
     });
     ports.collect()

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::compose::Protocol;
 use crate::finding::Evidence;
+use crate::lab::Unsaid;
 use crate::view::{EvidenceView, PathView, PlaceView, Reach};
 
 /// Which kind of way a [`Path`] is.
@@ -169,6 +170,11 @@ pub struct Unknown {
 }
 
 impl Unknown {
+    /// Takes out what may not be said.
+    pub(super) fn clear(&mut self, unsaid: &Unsaid) {
+        unsaid.clear(&mut self.text);
+    }
+
     pub(super) fn new(kind: UnknownKind, text: impl Into<String>) -> Self {
         Unknown {
             kind,
@@ -216,6 +222,20 @@ pub struct Path {
 }
 
 impl Path {
+    /// Takes out of all its texts what may not be said.
+    pub(super) fn clear(&mut self, unsaid: &Unsaid) {
+        unsaid.clear(&mut self.label);
+        self.names.iter_mut().for_each(|name| unsaid.clear(name));
+        for guard in &mut self.guards {
+            unsaid.clear(&mut guard.name);
+            unsaid.clear_evidence(&mut guard.evidence);
+        }
+        self.evidence
+            .iter_mut()
+            .for_each(|evidence| unsaid.clear_evidence(evidence));
+        self.unknowns.iter_mut().for_each(|unknown| unknown.clear(unsaid));
+    }
+
     pub(super) fn new(kind: PathKind, zone: Reach, label: impl Into<String>) -> Self {
         Path {
             kind,

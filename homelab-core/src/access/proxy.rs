@@ -3,6 +3,7 @@
 pub(super) mod caddy;
 pub(super) mod clients;
 pub(super) mod file;
+mod ingress;
 pub(super) mod middleware;
 pub(super) mod nginx;
 pub(super) mod traefik;
@@ -10,8 +11,10 @@ pub(super) mod traefik;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use ingress::{Ingress, add_guards, merge};
+
 use super::files::Files;
-use super::path::{Guard, Path, PathKind, Unknown, UnknownKind, Zones};
+use super::path::{Guard, Path, PathKind, Unknown, UnknownKind};
 use super::spread::{Source, Spreads};
 use super::topology::{Listener, Namespace, NetIndex, NodeIndex, Topology};
 use crate::compose::Protocol;
@@ -113,18 +116,6 @@ enum Place {
     OnHost(usize),
     /// Every proxy of the machine.
     Machine(usize),
-}
-
-/// Who comes in through the proxies of one place: one record for each zone and set of guards, however many there are.
-struct Ingress {
-    zone: Reach,
-    at_most: Reach,
-    zones: Zones,
-    guards: Vec<Guard>,
-    evidence: Vec<Evidence>,
-    unknowns: Vec<Unknown>,
-    proxy: NodeIndex,
-    others: usize,
 }
 
 /// Every proxy of the lab and every route that anybody asks for.
@@ -446,7 +437,13 @@ impl Proxies {
                 path.names.clone_from(&route.names);
                 path.admin = route.admin;
                 path.narrow();
-                found.push(path);
+                // Two ways that the guards make as narrow as each other are one.
+                let is_like = |other: &Path| other.label == path.label && other.guards == path.guards;
+                let known =
+                    |other: &Path| is_like(other) && (other.zone, other.at_most) == (path.zone, path.at_most);
+                if !found.iter().any(known) {
+                    found.push(path);
+                }
             }
         }
     }
@@ -562,79 +559,4 @@ fn into<'a>(
         .iter()
         .chain(behind.get(&proxy).into_iter().flatten())
         .filter(|path| !path.admin)
-}
-
-/// Returns one record for each zone and set of guards; that of the machine itself where there is no other.
-fn merge<'a>(through: impl Iterator<Item = (&'a Path, &'a [Guard])>, proxy: NodeIndex) -> Vec<Ingress> {
-    let mut all: Vec<Ingress> = Vec::new();
-    for (path, guards) in through {
-        let mut one = Ingress {
-            zone: path.zone,
-            at_most: path.at_most,
-            zones: path.zones,
-            guards: path.guards.clone(),
-            evidence: path.evidence.clone(),
-            unknowns: path.unknowns.clone(),
-            proxy,
-            others: 0,
-        };
-        add_guards(&mut one.guards, guards);
-        match all.iter_mut().find(|other| other.is_like(&one)) {
-            Some(other) => other.zones = other.zones.union(one.zones),
-            None => all.push(one),
-        }
-    }
-    if all.is_empty() {
-        all.push(Ingress {
-            zone: Reach::Host,
-            at_most: Reach::Host,
-            zones: Zones::up_to(Reach::Host),
-            guards: Vec::new(),
-            evidence: Vec::new(),
-            unknowns: Vec::new(),
-            proxy,
-            others: 0,
-        });
-    }
-    all
-}
-
-fn add_guards(guards: &mut Vec<Guard>, more: &[Guard]) {
-    for guard in more {
-        if !guards.contains(guard) {
-            guards.push(guard.clone());
-        }
-    }
-}
-
-impl Ingress {
-    /// By an entry point that the proxy may have and that cannot be seen.
-    fn perhaps(proxy: NodeIndex, at_most: Reach, name: &str) -> Self {
-        let why = format!("which port the entry point `{name}` has: it is not declared in the lab");
-        let nobody = Path::new(PathKind::Proxy, Reach::None, "")
-            .widen(at_most, Unknown::new(UnknownKind::Routes, why));
-        Ingress {
-            zone: Reach::None,
-            at_most,
-            zones: nobody.zones,
-            guards: Vec::new(),
-            evidence: Vec::new(),
-            unknowns: nobody.unknowns,
-            proxy,
-            others: 0,
-        }
-    }
-
-    fn is_like(&self, other: &Ingress) -> bool {
-        self.zone == other.zone && self.at_most == other.at_most && self.guards == other.guards
-    }
-
-    fn path(&self, label: String, port: Option<u16>) -> Path {
-        let mut path = Path::new(PathKind::Proxy, self.zone, label).on(port, Protocol::Tcp);
-        path.at_most = self.at_most;
-        path.zones = self.zones;
-        path.unknowns.clone_from(&self.unknowns);
-        path.guards.clone_from(&self.guards);
-        path
-    }
 }

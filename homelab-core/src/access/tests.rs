@@ -229,10 +229,9 @@ fn a_lab_may_say_where_its_own_programs_listen() {
             ("vpn", Host, Host),
         ],
     );
-    assert_eq!(
-        exposure(&lab, "other").view().application.as_deref(),
-        Some("torrent")
-    );
+    let application = |name| exposure(&lab, name).view().application;
+    assert_eq!(application("mine").as_deref(), Some("thing"));
+    assert_eq!(application("other"), None, "a kind of applications is none");
 }
 
 #[test]
@@ -523,4 +522,59 @@ fn the_view_says_the_same() {
         "p/a: lan, at most internet\n  lan, at most internet: published_port 8080 -> 80/tcp\n  \
          not known: whether its machine has a public address or a forward from the router"
     );
+}
+
+#[test]
+fn the_pods_of_a_kubernetes_file_may_open_anything() {
+    let lab = lab(&[
+        ("pods/k.kube", "[Kube]\nYaml=k.yaml\n"),
+        ("pods/there.kube", "[Kube]\nYaml=./there.yaml\n"),
+        ("pods/there.yaml", "kind: Pod\n"),
+        (
+            "pods/a.container",
+            "[Container]\nImage=docker.io/library/nginx:1.27\n",
+        ),
+    ]);
+    check(
+        "kube",
+        &lab,
+        &[
+            ("pods/k", Host, Internet),
+            ("pods/there", Host, Internet),
+            ("pods/a", Host, Host),
+        ],
+    );
+    let said: Vec<&str> = lab
+        .diagnostics()
+        .iter()
+        .map(|finding| finding.message())
+        .collect();
+    assert_eq!(said, ["the Kubernetes file `k.yaml` is not in the lab"]);
+}
+
+#[test]
+fn programs_of_one_kind_do_not_share_their_ports() {
+    let instance = PUBLIC;
+    let of_image = |image: &str| {
+        let compose = format!("services: {{ a: {{ image: '{image}', network_mode: host }} }}");
+        lab(&[("p/compose.yaml", &compose), ("instance.toml", instance)])
+    };
+    for image in [
+        "favonia/cloudflare-ddns:1",
+        "codercom/code-server",
+        "linuxserver/qbittorrent",
+        "mailhog/mailhog",
+    ] {
+        let lab = of_image(image);
+        let a = exposure(&lab, "a");
+        assert!(a.paths().iter().all(|path| path.port().is_none()), "{a}");
+        let findings = lab.access_findings(&[a], &seen());
+        let admin = findings
+            .iter()
+            .find(|finding| finding.rule().id == "access.admin-surface-reachable");
+        assert!(admin.is_none(), "{image}: {admin:?}");
+    }
+    let own = exposure(&of_image("qmcgaw/ddns-updater"), "a");
+    assert_eq!(own.view().application.as_deref(), Some("ddns-updater"));
+    assert!(own.paths().iter().any(|path| path.leads_to(8000)), "{own}");
 }

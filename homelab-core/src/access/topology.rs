@@ -41,6 +41,8 @@ pub(super) struct KnownPort {
     pub(super) port: u16,
     pub(super) protocol: Protocol,
     pub(super) evidence: Evidence,
+    /// Whether it is surely this port, rather than one of several programs of its kind.
+    pub(super) sure: bool,
 }
 
 /// Who answers on a port, as far as can be told.
@@ -218,6 +220,7 @@ impl<'a> Topology<'a> {
                     port,
                     protocol,
                     evidence: Evidence::at(format!("`expose: {}`", field.value), &field.span),
+                    sure: true,
                 });
             }
         }

@@ -13,6 +13,9 @@ use crate::lab::{Lab, nearest};
 /// A bare name means "only these", `+NAME` "these as well", `-NAME` "not these"; of two that speak of one rule the later
 /// counts. The default changes nothing.
 ///
+/// What could not be read is said whatever is selected, since the rest of the report is then not the whole of it: only
+/// `-` and the rule's own id turns that off.
+///
 /// ```
 /// use homelab_core::audit::{Selection, rule};
 ///
@@ -35,10 +38,11 @@ pub struct Selection {
 impl Selection {
     /// Returns whether this selection turns a rule on or off; nothing where it does not speak of it.
     pub fn switches(&self, rule: &Rule) -> Option<bool> {
-        let said = self.items.iter().rev().find(|(name, _)| names(name, rule));
+        let counts = |name: &str| name == rule.id || !is_about_reading(rule) && names(name, rule);
+        let said = self.items.iter().rev().find(|(name, _)| counts(name));
         match said {
             Some((_, on)) => Some(*on),
-            None if self.only => Some(false),
+            None if self.only && !is_about_reading(rule) => Some(false),
             None => None,
         }
     }
@@ -69,6 +73,20 @@ impl FromStr for Selection {
         }
         Ok(selection)
     }
+}
+
+/// Returns whether a rule says that a part of the lab was not read. Where it is silent, a report that is clean says less
+/// than it seems to.
+fn is_about_reading(rule: &Rule) -> bool {
+    matches!(
+        rule.id,
+        "compose.syntax"
+            | "compose.unreadable-file"
+            | "lab.unreadable-file"
+            | "lab.invalid-toml"
+            | "lab.limit"
+            | "lab.nothing-declared"
+    )
 }
 
 /// Returns whether a name is this rule, its group, or all rules.
@@ -103,13 +121,13 @@ impl<'a> Switches<'a> {
     }
 
     /// Returns whether a rule speaks: as asked for this time, else as lab.toml says (a rule's own line before its
-    /// group's), else unless it is opt-in.
+    /// group's), else unless it is opt-in. A group's line does not silence that something could not be read.
     pub(super) fn is_on(&self, rule: &Rule) -> bool {
         let written = |name: &str| self.lab.pattern().rules().get(name).map(|on| *on.value());
         self.selection
             .switches(rule)
             .or_else(|| written(rule.id))
-            .or_else(|| written(group(rule)))
+            .or_else(|| written(group(rule)).filter(|_| !is_about_reading(rule)))
             .unwrap_or(!rule.opt_in)
     }
 

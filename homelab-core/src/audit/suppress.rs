@@ -25,6 +25,8 @@ struct Suppression {
     span: Span,
     /// The line that it speaks of, from 1.
     line: u32,
+    /// The last line that it speaks of: the same, unless that is where a service begins.
+    last: u32,
     used: bool,
 }
 
@@ -37,6 +39,7 @@ pub(super) fn suppress(
 ) -> (Vec<Finding>, Vec<Suppressed>) {
     let (mut kept, mut suppressed) = (Vec::with_capacity(findings.len()), Vec::new());
     let mut files = comments(lab, &mut kept);
+    reach_over_services(lab, &mut files);
     if files.is_empty() {
         kept.extend(findings);
         return (kept, suppressed);
@@ -45,9 +48,15 @@ pub(super) fn suppress(
         let accepted_by = finding.place().and_then(|place| {
             let (_, comments) = files.get_key_value(place.source().name())?;
             let line = place.line();
-            comments
+            let accepts = |comment: &&Suppression| {
+                comment.line <= line && line <= comment.last && comment.rules.contains(&finding.rule())
+            };
+            // The nearest one speaks: of a line before that of its whole service.
+            let nearest = comments
                 .iter()
-                .position(|comment| comment.line == line && comment.rules.contains(&finding.rule()))
+                .filter(accepts)
+                .min_by_key(|comment| comment.last - comment.line)?;
+            comments.iter().position(|comment| std::ptr::eq(comment, nearest))
         });
         let comment = match (accepted_by, finding.place()) {
             (Some(at), Some(place)) => files
@@ -83,11 +92,38 @@ pub(super) fn suppress(
             .filter(|rule| switches.is_on(rule))
             .collect();
         if let Some(rule) = on.first() {
-            let message = format!("nothing of `{}` is found on line {}", rule.id, comment.line);
+            let message = if comment.last > comment.line {
+                format!(
+                    "nothing of `{}` is found on lines {} to {}",
+                    rule.id, comment.line, comment.last
+                )
+            } else {
+                format!("nothing of `{}` is found on line {}", rule.id, comment.line)
+            };
             kept.push(Finding::new(&UNUSED_SUPPRESSION, Subject::Lab, message).at(&comment.span));
         }
     }
     (kept, suppressed)
+}
+
+/// Lets a comment that speaks of the line on which a service begins speak of the whole service.
+fn reach_over_services(lab: &Lab, files: &mut HashMap<String, Vec<Suppression>>) {
+    if files.is_empty() {
+        return;
+    }
+    for service in lab.services().map(|reference| reference.service()) {
+        let (name, body) = (&service.span, &service.body);
+        let Some(comments) = files.get_mut(name.source().name()) else {
+            continue;
+        };
+        if body.source().name() != name.source().name() || body.text().is_empty() {
+            continue;
+        }
+        let (first, last) = (name.line(), name.source().line_column(body.end()).0);
+        for comment in comments.iter_mut().filter(|comment| comment.line == first) {
+            comment.last = comment.last.max(last);
+        }
+    }
 }
 
 /// Returns the whole comments of each file; what is wrong with the others becomes findings.
@@ -134,6 +170,7 @@ fn read(source: &Source, findings: &mut Vec<Finding>) -> Vec<Suppression> {
                 reason,
                 span,
                 line: target(&lines, index),
+                last: target(&lines, index),
                 used: false,
             }),
             Err((message, fix)) => {

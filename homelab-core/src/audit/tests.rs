@@ -479,3 +479,118 @@ fn rule_pages_are_current() {
         );
     }
 }
+
+#[test]
+fn what_could_not_be_read_is_said_whatever_is_selected() {
+    let broken = lab("services: [\n", "[rules]\ncompose = false\n");
+    for rules in ["access", "all,-compose", "service,-all", ""] {
+        let selection: Selection = rules.parse().expect("known rules");
+        let report = broken.audit_with(&now(), &selection);
+        assert!(
+            ids(&report).contains(&"compose.syntax"),
+            "{rules}: {:?}",
+            ids(&report)
+        );
+    }
+    let off: Selection = "access,-compose.syntax".parse().expect("known rules");
+    assert!(!ids(&broken.audit_with(&now(), &off)).contains(&"compose.syntax"));
+    let other: Selection = "access".parse().expect("a known group");
+    assert_eq!(
+        ids(&lab(PRIVILEGED, "[rulez]\n").audit_with(&now(), &other)),
+        [""; 0],
+        "other mistakes are as selected"
+    );
+}
+
+#[test]
+fn a_folder_without_any_service_is_said_to_be_one() {
+    let empty = Lab::from_texts("home", [("notes.md", "# Notes\n")]);
+    let only: Selection = "access".parse().expect("a known group");
+    let report = empty.audit_with(&now(), &only);
+    assert_eq!(ids(&report), ["lab.nothing-declared"]);
+    assert!(report.to_string().contains("no Compose file"), "{report}");
+    assert_eq!(report.exit_code(Severity::Warning), 0);
+    assert_eq!(ids(&lab(PRIVILEGED, "").audit_with(&now(), &only)), [""; 0]);
+}
+
+#[test]
+fn a_comment_above_a_service_accepts_what_is_inside_it() {
+    let two = "services:
+  one:
+    image: nginx:1.29
+    privileged: true
+  ALLOW
+  two:
+    image: nginx:1.29
+    restart: always
+    privileged: true
+  three:
+    image: nginx:1.29
+    privileged: true
+";
+    let report = lab(&two.replace("ALLOW", ALLOW), "").audit(&now());
+    assert_eq!(ids(&report), ["service.privileged"; 2]);
+    let [suppressed] = report.suppressed() else {
+        panic!("{:?}", report.suppressed());
+    };
+    let accepted = suppressed.finding.service().map(|id| id.service().as_str());
+    assert_eq!(accepted, Some("two"));
+}
+
+/// Each value stands where a judge quotes it: a port that is none, a host name, a network, an image's tag, a limit.
+#[test]
+fn a_secret_value_is_in_no_output() {
+    let compose = "services:
+  proxy:
+    image: traefik:v3.6.2
+    command: [--providers.docker, --entrypoints.web.address=:80]
+    ports: ['80:80', '${TOKEN}:90']
+    volumes: ['/var/run/docker.sock:/var/run/docker.sock']
+    networks: [edge]
+  web:
+    image: 'example/web:${TOKEN}'
+    mem_limit: ${API_KEY}
+    cap_add: [SYS_ADMIN]
+    networks: [edge]
+    expose: ['${PIN}']
+    labels:
+      traefik.http.routers.web.rule: Host(`${TOKEN}.example.net`) || Host(`${API_KEY}.example.org`)
+networks:
+  edge:
+    name: net-${TOKEN}
+";
+    let env = "TOKEN=SecretValueA\nAPI_KEY=SecretValueB\nPIN=4711\n";
+    let toml = "[slots.TOKEN]\nsecret = true\n[slots.API_KEY]\nsecret = true\n[slots.PIN]\nsecret = true\n";
+    for toml in [toml, ""] {
+        let lab = Lab::from_texts(
+            "home",
+            [
+                ("app/compose.yaml", compose),
+                ("app/.env", env),
+                ("lab.toml", toml),
+            ],
+        );
+        let report = lab.audit(&now());
+        let exposures: Vec<String> = lab.exposures(&now()).iter().map(ToString::to_string).collect();
+        let said: Vec<String> = lab
+            .diagnostics()
+            .iter()
+            .map(|finding| format!("{finding:?}"))
+            .collect();
+        let outputs = [
+            report.to_string(),
+            report.to_json(),
+            report.to_sarif(),
+            report.to_markdown(),
+            report.to_html(),
+            exposures.join("\n"),
+            said.join("\n"),
+        ];
+        for output in &outputs {
+            let lower = output.to_ascii_lowercase();
+            assert!(!lower.contains("secretvalue"), "{output}");
+            assert!(toml.is_empty() || !lower.contains("4711"), "{output}");
+        }
+        assert!(outputs[1].contains("${TOKEN}.example.net"), "{}", outputs[1]);
+    }
+}

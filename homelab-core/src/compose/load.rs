@@ -16,6 +16,7 @@ use super::normalize::{Places, defaults, paths, service_paths, validate};
 use super::path::Path;
 use super::rules;
 use super::yaml;
+use crate::secret::Secret;
 use crate::span::{Source, Span};
 
 /// The most files that one project may bring together.
@@ -57,6 +58,8 @@ pub(super) struct Use {
     pub(super) name: String,
     pub(super) state: VariableState,
     pub(super) span: Span,
+    /// What the environment has for it.
+    pub(super) value: Option<Secret>,
 }
 
 type Documents = Arc<Vec<(Node, Vec<Path>)>>;
@@ -309,6 +312,7 @@ impl Loader {
                         name: name.clone(),
                         state: state.clone(),
                         span: node.span.clone(),
+                        value: variables.value(name).map(Secret::new),
                     });
                 }
                 node.value = Value::Text(done.text.into());

@@ -300,6 +300,8 @@ pub struct Service {
     pub ipc: Option<Field<String>>,
     /// `uts`.
     pub uts: Option<Field<String>>,
+    /// `cgroup`.
+    pub cgroup: Option<Field<String>>,
     /// `userns_mode`.
     pub userns_mode: Option<Field<String>>,
     /// `user`.

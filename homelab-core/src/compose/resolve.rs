@@ -21,6 +21,7 @@ use super::typed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{Evidence, Finding, Subject};
 use crate::name::{ProjectName, ServiceId, ServiceName};
+use crate::secret::Secret;
 use crate::span::{Source, Span};
 
 impl Project {
@@ -95,6 +96,19 @@ impl Project {
             .uses
             .iter()
             .map(|used| (used.name.as_str(), &used.state, &used.span))
+    }
+
+    /// Returns each variable that the files name and that has a value, once for each of its values.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        let mut seen: Vec<(&str, &Secret)> = Vec::new();
+        for used in &self.0.uses {
+            if let Some(value) = &used.value
+                && !seen.contains(&(used.name.as_str(), value))
+            {
+                seen.push((used.name.as_str(), value));
+            }
+        }
+        seen.into_iter()
     }
 }
 

@@ -184,6 +184,7 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
         pid: text(map, "pid"),
         ipc: text(map, "ipc"),
         uts: text(map, "uts"),
+        cgroup: text(map, "cgroup"),
         userns_mode: text(map, "userns_mode"),
         user: text(map, "user"),
         cap_add: texts(map, "cap_add"),

@@ -73,6 +73,12 @@ pub(super) fn snippet(place: &Span, width: usize) -> Vec<Line> {
         } else {
             line.trim_end().len()
         };
+        if secret_looking::is_inside(source, number) {
+            let text = format!("{}{HIDDEN}", " ".repeat(indent.min(width / 2)));
+            let mark = text.len() - HIDDEN.len()..text.len();
+            lines.push(Line { number, text, mark });
+            break;
+        }
         lines.push(show(
             line,
             number,
@@ -80,7 +86,7 @@ pub(super) fn snippet(place: &Span, width: usize) -> Vec<Line> {
             width,
         ));
         // A block below a secret's key, or a quote that goes on, is the secret: its lines stay out.
-        if number == first && last > first && secret_looking::begins(line) {
+        if last > number && secret_looking::begins(line) {
             break;
         }
     }
@@ -280,6 +286,24 @@ mod tests {
             ),
             ("x: \"Bearer hunter2hunter2\"", "x: \"Bearer ***\""),
             ("users: me:$2y$05$hunter2", "users: me:$2y$***"),
+            (
+                "command: http --authtoken hunter2 80",
+                "command: http --authtoken *** 80",
+            ),
+            (
+                "cf: {image: cloudflared, command: tunnel run --token hunter2}",
+                "cf: {image: cloudflared, command: tunnel run --token ***}",
+            ),
+            ("[\"--token\", \"hunter2\", run]", "[\"--token\", ***, run]"),
+            (
+                "test: mysqladmin ping -uroot -phunter2 -h db",
+                "test: mysqladmin ping -uroot -p*** -h db",
+            ),
+            ("[mysqladmin, \"-phunter2\"]", "[mysqladmin, \"-p***\"]"),
+            ("test: redis-cli -a hunter2 ping", "test: redis-cli -a *** ping"),
+            ("test: curl -f -u me:hunter2 x", "test: curl -f -u me:*** x"),
+            ("\"auth\": \"hunter2\"", "\"auth\": ***"),
+            ("npm_auth=hunter2", "npm_auth=***"),
         ] {
             let cells = show(line, 1, 0..1, 200).text;
             assert_eq!(cells, shown);
@@ -293,6 +317,13 @@ mod tests {
             "secrets: [db_password]",
             "image: ghcr.io/me/thing:1.2",
             "- \"8080:80\"",
+            "authelianet: {}",
+            "- traefik.http.routers.authelia_frontend.rule=Host(`a.example.net`)",
+            "traefik.http.routers.passbolt.rule: Host(`a.example.net`)",
+            "command: serve --auth-mode oidc --token-file /run/t",
+            "test: mysqladmin ping -p$$MYSQL_ROOT_PASSWORD",
+            "command: mkdir -p /data",
+            "command: run --token ${TOKEN}",
         ] {
             assert_eq!(show(line, 1, 0..1, 200).text, line);
         }
@@ -304,6 +335,35 @@ mod tests {
         let shown = lines(text, "private_key: |\n  hunter2\n  hunter2\n", 80);
         assert_eq!(shown.len(), 1);
         assert!(!shown[0].text.contains("hunter2"), "{}", shown[0].text);
+    }
+
+    #[test]
+    fn what_lies_below_a_secrets_key_is_not_shown_either() {
+        let nested = "x:\n  api_token:\n    nested: hunter2\n    more: [hunter2]\ny: z\n";
+        for marked in [
+            "nested: hunter2",
+            "more: [hunter2]",
+            "nested: hunter2\n    more: [hunter2]",
+        ] {
+            let shown = lines(nested, marked, 80);
+            assert!(
+                shown.iter().all(|line| !line.text.contains("hunter2")),
+                "{shown:?}"
+            );
+            assert_eq!(super::tests::marked(&shown[0]), "***");
+        }
+        let list = "command:\n  - run\n  - --token\n  - hunter2\n";
+        for marked in ["- run\n  - --token\n  - hunter2", "- hunter2", "hunter2"] {
+            let shown = lines(list, marked, 80);
+            assert!(
+                shown.iter().all(|line| !line.text.contains("hunter2")),
+                "{shown:?}"
+            );
+        }
+        let named =
+            "services:\n  token-server:\n    image: a\n    ports: [80]\nnetworks:\n  auth:\n    driver: b\n";
+        assert_eq!(lines(named, "image: a", 80)[0].text, "    image: a");
+        assert_eq!(lines(named, "driver: b", 80)[0].text, "    driver: b");
     }
 
     #[test]

@@ -29,6 +29,7 @@ const SHOWN_EVIDENCE: usize = 6;
 pub struct TextOptions {
     colour: bool,
     width: usize,
+    whole: bool,
 }
 
 impl Default for TextOptions {
@@ -37,6 +38,7 @@ impl Default for TextOptions {
         TextOptions {
             colour: false,
             width: 100,
+            whole: false,
         }
     }
 }
@@ -57,6 +59,19 @@ impl TextOptions {
     pub fn with_width(mut self, width: usize) -> Self {
         self.width = width.max(Self::LEAST_WIDTH);
         self
+    }
+
+    /// Sets whether the table of services is as wide as it needs to be: for a file or a program, which have no edge
+    /// that a line could run over.
+    #[must_use]
+    pub fn with_whole_table(mut self, whole: bool) -> Self {
+        self.whole = whole;
+        self
+    }
+
+    /// Returns whether the table of services is as wide as it needs to be.
+    pub fn whole_table(&self) -> bool {
+        self.whole
     }
 
     /// Returns whether there are colours.
@@ -171,7 +186,7 @@ impl Text<'_> {
             return;
         }
         let rows: Vec<[String; 5]> = services.iter().map(|service| row(service)).collect();
-        let widths = widths(&rows, self.options.width);
+        let widths = widths(&rows, (!self.options.whole).then_some(self.options.width));
         self.cells(HEAD.map(|head| (head, DIM)), widths);
         for (service, row) in services.iter().zip(&rows) {
             let [name, application, reach, at_most, how] = row.each_ref().map(String::as_str);
@@ -352,8 +367,8 @@ fn seen(evidence: &Evidence, shown: Option<&Span>) -> String {
 const HEAD: [&str; 5] = ["SERVICE", "APPLICATION", "REACH", "AT MOST", "HOW"];
 
 /// Returns the columns' widths, 0 for those that are left out: what nothing stands in, and the application where
-/// little room would be left for the way.
-fn widths(rows: &[[String; 5]], width: usize) -> [usize; 5] {
+/// little room would be left for the way. Without a width of the whole nothing is cut.
+fn widths(rows: &[[String; 5]], width: Option<usize>) -> [usize; 5] {
     let mut widths = [0; 5];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -365,6 +380,7 @@ fn widths(rows: &[[String; 5]], width: usize) -> [usize; 5] {
             *width = (*width).max(head.width());
         }
     }
+    let Some(width) = width else { return widths };
     widths[0] = widths[0].min(width * 2 / 5);
     widths[1] = widths[1].min(width / 5);
     let left = |widths: &[usize; 5]| {

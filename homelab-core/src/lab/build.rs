@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::discover::{Because, Found, discover};
+use super::unsaid::Unsaid;
 use super::{Entry, Inner, Instance, Lab, LabFile, Manifest, Pattern, check, in_words, rules, slot};
 use crate::compose::{Project, ResolveOptions, quadlet};
 use crate::error::Result;
@@ -92,6 +93,10 @@ pub(super) fn build(
     let manifest = Manifest::new(files, &pattern, |path| {
         compose.contains(path) && (path.ends_with(".yaml") || path.ends_with(".yml"))
     });
+    let unsaid = Unsaid::new(&pattern, &projects);
+    diagnostics
+        .iter_mut()
+        .for_each(|finding| unsaid.clear_finding(finding));
     Lab(Arc::new(Inner {
         name,
         root,
@@ -102,6 +107,7 @@ pub(super) fn build(
         manifest,
         catalog: OnceLock::new(),
         diagnostics,
+        unsaid,
     }))
 }
 
@@ -265,16 +271,31 @@ fn shared_name<'a>(name: &ProjectName, clash: impl Iterator<Item = &'a Candidate
         .iter()
         .map(|one| format!("`{}`", one.found.files[0]))
         .collect();
-    let message = format!(
-        "{} folders make the project `{name}`: {}",
-        clash.len(),
-        in_words(&files, "and", 5)
-    );
+    let files = in_words(&files, "and", 5);
+    let of_compose = clash.iter().filter(|one| one.found.because != Because::Quadlet);
+    // Podman's units bear names of their own: only the lab cannot tell them from a project.
+    let meet = of_compose.count() > 1;
+    let message = if meet {
+        format!("{} folders make the project `{name}`: {files}", clash.len())
+    } else {
+        format!("a Compose project and units of Podman are both called `{name}` here: {files}")
+    };
     let place = clash.first().and_then(|one| name_place(&one.project));
     let finding = Finding::new(&rules::SHARED_NAME, Subject::Project(name.clone()), message);
     // On different machines, which nobody has named, they would not meet.
-    let severity = if known { Severity::Warning } else { Severity::Note };
-    finding.at_maybe(place.as_ref()).with_severity(severity)
+    let severity = if known && meet {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let finding = finding.at_maybe(place.as_ref()).with_severity(severity);
+    if meet {
+        finding
+    } else {
+        finding.with_fix(
+            "Nothing stops working; to choose how reports call them, give the Compose project a `name:`.",
+        )
+    }
 }
 
 /// Returns where a project's name is written, else its first file.

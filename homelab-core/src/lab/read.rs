@@ -107,9 +107,21 @@ impl<'a> Section<'a> {
     pub(super) fn require(&mut self, key: &'static str) -> Option<Value<'a>> {
         let value = self.get(key);
         if value.is_none() {
-            self.missing(key);
+            self.missing(&format!("`{key}`"));
         }
         value
+    }
+
+    /// Says which of these keys are missing: one finding, since it is one entry that lacks them.
+    pub(super) fn require_all(&self, keys: &[&'static str]) {
+        let missing: Vec<String> = keys
+            .iter()
+            .filter(|key| self.table.get(**key).is_none())
+            .map(|key| format!("`{key}`"))
+            .collect();
+        if !missing.is_empty() {
+            self.missing(&in_words(&missing, "and", usize::MAX));
+        }
     }
 
     /// Says something else that is wrong in the table.
@@ -117,14 +129,14 @@ impl<'a> Section<'a> {
         self.reader.report(finding);
     }
 
-    /// Says that a key is missing.
-    fn missing(&self, key: &str) {
+    /// Says that keys are missing.
+    fn missing(&self, keys: &str) {
         let path = if self.path.is_empty() {
             "the file"
         } else {
             &self.path
         };
-        let message = format!("`{path}` has no `{key}`");
+        let message = format!("`{path}` has no {keys}");
         self.reader
             .report(Finding::new(&rules::MISSING_VALUE, Subject::Lab, message).at(&self.span()));
     }

@@ -64,8 +64,8 @@ rules! {
         "lab.toml is the part that can be shared: an address, a login or a path in it tells others about this lab, and means nothing in theirs.",
         "Move the value to instance.toml, or write a slot in its place: `${NAME}`, with its value in `.env`.";
     SHARED_NAME = "lab.shared-project-name", Valid, Warning,
-        "two folders make one Compose project",
-        "Docker Compose takes both for the same project: starting one reports the other's containers as orphans, and may remove them.",
+        "several projects have one name",
+        "A name should lead to one project. Docker Compose takes two of its own for the same: starting one reports the other's containers as orphans, and may remove them.",
         "Give one of them another `name:`, or move them to folders of different names.";
     UNREADABLE = "lab.unreadable-file", Valid, Warning,
         "a file of the lab cannot be read",
@@ -79,6 +79,10 @@ rules! {
         "the folder is larger than a lab is expected to be",
         "What lies past the limit was not looked at, so what is said of the lab is not complete.",
         "Load the folder that holds the Compose files, not one far above it.";
+    NOTHING_DECLARED = "lab.nothing-declared", Valid, Note,
+        "the folder declares no service",
+        "A report without findings says nothing where nothing was there to be looked at.",
+        "Name the folder that holds the Compose files; docs/discovery.md says which are found.";
     MISSING_SLOT = "lab.missing-slot", Valid, Error,
         "a declared slot has no value",
         "The Compose file uses the variable; without a value an empty text stands in its place.",
@@ -104,8 +108,8 @@ rules! {
         "The rest of the lab has a history; this file would be lost with the disk.",
         "Run `git add` for it and commit it.";
     COMMITTED_ENVIRONMENT = "lab.committed-environment", VersionedConfiguration, Error,
-        "a `.env` file is under version control",
-        "It holds the values of this lab alone, mostly passwords; whoever gets the repository has them, also from its history.",
+        "a file of private values is under version control",
+        "A `.env` or instance.toml holds the values of this lab alone, mostly passwords; whoever gets the repository has them, also from its history.",
         "Run `git rm --cached` for it, list it in `.gitignore`, and change the secrets that it holds.";
     NO_REMOTE = "lab.no-remote", VersionedConfiguration, Note,
         "the repository has no remote",

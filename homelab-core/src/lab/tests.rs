@@ -386,6 +386,46 @@ reach = 'lan'
 }
 
 #[test]
+fn an_entry_that_lacks_several_keys_is_one_finding() {
+    let lab = lab(&[
+        ("one/compose.yaml", ONE),
+        ("lab.toml", "[[exceptions]]\nservice = 'one/server'\n"),
+    ]);
+    assert_eq!(
+        said(&lab),
+        [
+            "lab.missing-value lab.toml:1:1: `exceptions[0]` has no `reach`, `reason`, `owner`, `expires` and `mitigations`"
+        ]
+    );
+}
+
+#[test]
+fn a_compose_project_and_a_unit_of_one_name_do_not_meet_in_docker() {
+    let lab = lab(&[
+        ("web/compose.yaml", ONE),
+        (
+            "web/web.container",
+            "[Container]\nImage=docker.io/library/nginx:1\n",
+        ),
+        ("instance.toml", "[hosts.nas]\n[projects.web]\nhosts = ['nas']\n"),
+    ]);
+    let shared: Vec<_> = lab
+        .diagnostics()
+        .iter()
+        .filter(|finding| finding.rule().id == "lab.shared-project-name")
+        .collect();
+    let [finding] = shared.as_slice() else {
+        panic!("{:?}", lab.diagnostics());
+    };
+    assert_eq!(
+        finding.message(),
+        "a Compose project and units of Podman are both called `web` here: `web/compose.yaml` and `web/web.container`"
+    );
+    assert_eq!(finding.severity(), crate::Severity::Note);
+    assert!(finding.fix().starts_with("Nothing stops working"));
+}
+
+#[test]
 fn lines_that_are_no_toml_are_said_once_and_the_rest_is_read() {
     let lab = lab(&[("lab.toml", "audience = family\n[policy]\nreach = 'lan'\n= 3\n")]);
     let said = said(&lab);

@@ -1,7 +1,7 @@
 //! Whether the lab's configuration is under version control, judged by what was seen of its worktree.
 
 use super::{FileKind, Lab, LabFile, in_words, rules};
-use crate::finding::{Evidence, Finding, Rule, Subject};
+use crate::finding::{Evidence, Finding, Rule, Severity, Subject};
 use crate::observed::{Checkout, FileState, Observed, Worktree};
 use crate::span::{Source, Span};
 use crate::stratum::Stratum;
@@ -59,11 +59,18 @@ fn judge(lab: &Lab, worktree: &Worktree) -> Vec<Finding> {
         .iter()
         .filter(|file| state(file).is_tracked() && is_private(file))
         .collect();
-    findings.extend(list(
-        &rules::COMMITTED_ENVIRONMENT,
-        "the repository has",
-        &private,
-    ));
+    let committed = list(&rules::COMMITTED_ENVIRONMENT, "the repository has", &private);
+    // Settings name where secrets are kept, and hold none: addresses and people at most.
+    let only_settings = private.iter().all(|file| file.kind() == FileKind::Instance);
+    findings.extend(committed.map(|finding| {
+        if only_settings {
+            finding
+                .with_severity(Severity::Warning)
+                .with_fix("Run `git rm --cached` for it, and list it in `.gitignore`.")
+        } else {
+            finding
+        }
+    }));
     findings.extend(changed(worktree));
     findings.extend(
         worktree
@@ -74,9 +81,12 @@ fn judge(lab: &Lab, worktree: &Worktree) -> Vec<Finding> {
     findings
 }
 
-/// Returns whether a file holds values that no repository should have: every `.env`, and others like it where a name
+/// Returns whether a file holds values that no repository should have: instance.toml, every `.env`, and others like it where a name
 /// says that a value is secret.
 fn is_private(file: &LabFile) -> bool {
+    if file.kind() == FileKind::Instance {
+        return file.stratum() == Stratum::Instance;
+    }
     if file.kind() != FileKind::Environment || file.stratum() != Stratum::Instance {
         return false;
     }
@@ -250,6 +260,17 @@ mod tests {
             said(&files, Some(Worktree::new([tracked]))),
             ["lab.committed-environment: the repository has `a/.env` and `a/app.env`"]
         );
+    }
+
+    #[test]
+    fn the_settings_of_one_lab_do_not_belong_into_the_repository() {
+        let files = [("a/compose.yaml", COMPOSE), ("instance.toml", "[hosts.nas]\n")];
+        let with = |state| Some(Worktree::new([good().with_file("instance.toml", state)]));
+        assert_eq!(
+            said(&files, with(FileState::Tracked)),
+            ["lab.committed-environment: the repository has `instance.toml`"]
+        );
+        assert_eq!(said(&files, with(FileState::Ignored)), [""; 0]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Hygiene: how services are set up, whoever can reach them. Judges of files alone.
 
+mod folder;
 mod hardening;
 mod privileges;
 mod secrets;
@@ -23,6 +24,7 @@ use crate::system::{Catalog, Category, System};
 pub(crate) const ALL: &[&Rule] = &[
     &socket::DOCKER_SOCKET,
     &socket::PUBLISHED_SOCKET_PROXY,
+    &folder::HOST_FOLDER,
     &privileges::PRIVILEGED,
     &privileges::HOST_NAMESPACE,
     &privileges::DANGEROUS_CAPABILITY,
@@ -46,6 +48,7 @@ impl Lab {
         let mut findings = Vec::new();
         for service in &services {
             socket::judge(service, &mut findings);
+            folder::judge(service, &mut findings);
             privileges::judge(service, &mut findings);
             storage::judge(service, &mut findings);
         }

@@ -26,7 +26,12 @@ pub(super) fn routes(topology: &Topology<'_>, files: &Files<'_>, index: NodeInde
     let (what, admin_port) = match node.image_base() {
         "nginx-proxy-manager" | "npmplus" | "nginx-proxy-manager-zh" => (IN_DATABASE, Some(81)),
         "zoraxy" => (IN_DATABASE, Some(8000)),
-        "swag" | "bunkerweb" => (IN_FILES, None),
+        "swag" | "bunkerweb" | "envoy" | "kong" | "apisix" | "rinetd" | "gost" | "sozu" => (IN_FILES, None),
+        "cosmos-server" => (IN_DATABASE, None),
+        "socat" | "oauth2-proxy" => return by_words(topology, index),
+        "caddy" if node.words().any(|(word, _)| word.contains("reverse-proxy")) => {
+            return by_words(topology, index);
+        }
         "nginx" | "openresty" | "caddy" | "haproxy" | "nginx-unprivileged" => {
             return by_files(topology, files, index);
         }
@@ -50,6 +55,90 @@ fn image(node: &Node<'_>) -> Evidence {
         Some(image) => Evidence::at(format!("image `{}`", image.value), &image.span),
         None => Evidence::at(format!("service `{}`", node.service.name), &node.service.span),
     }
+}
+
+/// A forwarder that is told where to in its command, or by `OAUTH2_PROXY_UPSTREAMS`. A target that is no service of
+/// the lab is another machine; without any, it may lead to whoever is around it.
+fn by_words(topology: &Topology<'_>, index: NodeIndex) -> Found {
+    let node = &topology.nodes[index];
+    let mut targets: Vec<(String, Evidence)> = Vec::new();
+    let mut after_to = false;
+    for (text, span) in node.words() {
+        for word in text.split_whitespace().map(|word| word.trim_matches(['"', '\''])) {
+            let named = ["--to=", "-t=", "--upstream=", "-upstream="]
+                .iter()
+                .find_map(|flag| word.strip_prefix(flag));
+            let target = match named {
+                Some(target) => Some(target),
+                None if after_to => Some(word),
+                None => socat_target(word),
+            };
+            after_to = matches!(word, "--to" | "-t" | "--upstream" | "-upstream");
+            if let Some(target) = target {
+                targets.push((
+                    target.to_owned(),
+                    Evidence::at("its command says where it leads", span),
+                ));
+            }
+        }
+    }
+    if let Some((upstreams, evidence)) = node.environment("OAUTH2_PROXY_UPSTREAMS") {
+        targets.extend(
+            upstreams
+                .split(',')
+                .map(|one| (one.trim().to_owned(), evidence.clone())),
+        );
+    }
+    let mut found = Found::default();
+    let mut unread = targets.is_empty();
+    for (target, evidence) in targets {
+        // A name without a port is one on port 80.
+        let Some((host, port)) = upstream(&target).or_else(|| upstream(&format!("http://{target}"))) else {
+            unread |= !(target.starts_with("static:") || target.starts_with("file:"));
+            continue;
+        };
+        let all = topology.resolve(index, &host, port).into_iter();
+        found
+            .routes
+            .extend(all.map(|listener| (listener, evidence.clone())));
+    }
+    if unread {
+        found.unseen = Some(Unseen {
+            what: "where it leads, in the command",
+            admin_port: None,
+            evidence: image(node),
+        });
+    }
+    found
+}
+
+/// Returns the target in one of socat's addresses: `tcp-connect:app:80,retry=3`.
+fn socat_target(word: &str) -> Option<&str> {
+    let (kind, rest) = word.split_once(':')?;
+    let known = [
+        "tcp",
+        "tcp4",
+        "tcp6",
+        "tcp-connect",
+        "tcp4-connect",
+        "tcp6-connect",
+        "udp",
+        "udp4",
+        "udp6",
+        "udp-connect",
+        "udp4-connect",
+        "udp6-connect",
+        "udp-sendto",
+        "udp4-sendto",
+        "openssl",
+        "openssl-connect",
+        "ssl",
+    ];
+    let target = rest.split(',').next().unwrap_or_default();
+    known
+        .iter()
+        .any(|one| one.eq_ignore_ascii_case(kind))
+        .then_some(target)
 }
 
 /// A web server is a proxy when its configuration makes it one: only where one is mounted is there anything to ask.

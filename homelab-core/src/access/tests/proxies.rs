@@ -470,3 +470,61 @@ fn a_list_of_the_tailnets_addresses_lets_in_the_tailnet_only() {
         assert!(a.paths()[0].is_guarded_by(GuardKind::AllowList), "{a}");
     }
 }
+
+#[test]
+fn a_forwarder_leads_where_its_command_says() {
+    for (image, settings, a, b) in [
+        (
+            "caddy:2",
+            "command: 'caddy reverse-proxy --from x.example.net --to a:80'",
+            Lan,
+            Host,
+        ),
+        (
+            "caddy:2",
+            "command: [caddy, reverse-proxy, '--to=a:80']",
+            Lan,
+            Host,
+        ),
+        ("caddy:2", "command: 'caddy file-server'", Host, Host),
+        (
+            "alpine/socat",
+            "command: 'tcp-listen:80,fork tcp-connect:a:80'",
+            Lan,
+            Host,
+        ),
+        (
+            "alpine/socat",
+            "command: ['TCP4-LISTEN:80,fork', 'TCP4:a:80,retry=3']",
+            Lan,
+            Host,
+        ),
+        (
+            "quay.io/oauth2-proxy/oauth2-proxy",
+            "environment: { OAUTH2_PROXY_UPSTREAMS: 'http://a:80/' }",
+            Lan,
+            Host,
+        ),
+    ] {
+        let compose = format!(
+            "services:
+  f: {{ image: '{image}', ports: ['80:80'], {settings} }}
+  a: {{ image: a }}
+  b: {{ image: b }}
+"
+        );
+        let lab = lab(&[("p/compose.yaml", &compose), ("instance.toml", BEHIND_NAT)]);
+        check(settings, &lab, &[("a", a, a), ("b", b, b)]);
+    }
+    for (image, command) in [
+        ("caddy:2", "'caddy reverse-proxy --to $$WHERE'"),
+        ("alpine/socat", "'/run.sh'"),
+        ("envoyproxy/envoy", "'-c /x.yaml'"),
+    ] {
+        let compose = format!(
+            "services: {{ f: {{ image: '{image}', ports: ['80:80'], command: {command} }}, a: {{ image: a }} }}"
+        );
+        let lab = lab(&[("p/compose.yaml", &compose), ("instance.toml", BEHIND_NAT)]);
+        check(image, &lab, &[("a", Host, Lan)]);
+    }
+}

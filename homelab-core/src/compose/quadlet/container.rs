@@ -40,6 +40,7 @@ impl Reading<'_> {
             pid: None,
             ipc: None,
             uts: None,
+            cgroup: None,
             userns_mode: named.field("UserNS"),
             user: named.field("User"),
             cap_add: split(unit, section, "AddCapability"),
@@ -87,6 +88,7 @@ impl Reading<'_> {
                 .labels
                 .insert("io.containers.autoupdate".to_owned(), plain(line));
         }
+        self.kubernetes_file(named);
         self.environment(&mut service, unit, section);
         for (word, span) in unit.words(section, "Label") {
             let (key, value) = word.split_once('=').unwrap_or((&word, ""));
@@ -188,6 +190,28 @@ impl Reading<'_> {
         self.arguments(service, &arguments, units);
         if service.network_mode.is_none() && service.networks.is_empty() {
             self.attach(service, "default", Some("podman"), &pod.span());
+        }
+    }
+
+    /// Says where the file of a Kubernetes unit is missing: without it nothing of its pods is known.
+    fn kubernetes_file(&mut self, named: &Named) {
+        if named.kind != "kube" {
+            return;
+        }
+        let files = named.unit.all("Kube", "Yaml");
+        if files.is_empty() {
+            self.wrong(&named.span(), format!("`{}` has no `Yaml=`", named.file));
+        }
+        for line in files {
+            let path = line.value.strip_prefix("./").unwrap_or(&line.value);
+            // Where a specifier leads is known on the machine only, and an address is no file.
+            let elsewhere = path.contains('%') || path.contains("://");
+            if !elsewhere && (self.read)(&self.directory.join(path)).is_none() {
+                self.wrong(
+                    &line.span,
+                    format!("the Kubernetes file `{path}` is not in the lab"),
+                );
+            }
         }
     }
 

@@ -222,7 +222,7 @@ fn images_and_builds_may_be_units_of_their_own() {
         ("pods/a.image", "[Image]\nImage=docker.io/a:1\n"),
         ("pods/b.build", "[Build]\nImageTag=localhost/b\n"),
         ("pods/b.container", "[Container]\nImage=b.build\n"),
-        ("pods/k.kube", "[Kube]\nYaml=k.yml\nPublishPort=80:80\n"),
+        ("pods/k.kube", "[Kube]\nYaml=%h/k.yml\nPublishPort=80:80\n"),
     ]);
     assert_eq!(
         service(&project, "a").image.as_ref().expect("an image").value,

@@ -162,16 +162,17 @@ fn read_dataset(name: crate::DatasetName, span: Span, mut section: Section<'_>) 
 }
 
 fn read_exception(mut section: Section<'_>) -> Option<Exception> {
-    let service = section.require("service").map(Value::name);
-    let reach = section.require("reach").map(reach);
-    let reason = section.require("reason").map(|value| {
+    section.require_all(&["service", "reach", "reason", "owner", "expires", "mitigations"]);
+    let service = section.get("service").map(Value::name);
+    let reach = section.get("reach").map(reach);
+    let reason = section.get("reason").map(|value| {
         value.parse("a reason, in words", |text| {
             (!text.trim().is_empty()).then(|| text.to_owned())
         })
     });
-    let owner = section.require("owner").map(Value::name);
-    let expires = section.require("expires").map(Value::date);
-    let mitigations = section.require("mitigations").map(|value| {
+    let owner = section.get("owner").map(Value::name);
+    let expires = section.get("expires").map(Value::date);
+    let mitigations = section.get("mitigations").map(|value| {
         items(Some(value), "a list of mitigations", |value| {
             value.word(MitigationKind::WORDS, MitigationKind::from_word)
         })

@@ -89,34 +89,47 @@ fn runs_an_engine(declared: &Declared<'_>) -> bool {
     })
 }
 
-fn namespaces(declared: &Declared<'_>, findings: &mut Vec<Finding>) {
-    let is_host = |field: &&Field<String>| field.value == "host";
+fn namespaces<'a>(declared: &Declared<'a>, findings: &mut Vec<Finding>) {
     let service = declared.service;
     // What watches a machine's processes must see them.
     let watches = declared.is_one_of(&[Category::Monitoring]);
-    let pid = service.pid.as_ref().filter(is_host).filter(|_| !watches);
-    let ipc = service.ipc.as_ref().filter(is_host);
-    let shared: Vec<(&str, &Field<String>)> = [("processes", pid), ("shared memory", ipc)]
-        .into_iter()
-        .filter_map(|(what, field)| Some((what, field?)))
-        .collect();
+    let of_host = |what: &'static str, field: &'a Option<Field<String>>, meant: bool| {
+        let field = field.as_ref().filter(|field| field.value == "host" && !meant)?;
+        Some((what, field))
+    };
+    let grave = [
+        of_host("processes", &service.pid, watches),
+        of_host("shared memory", &service.ipc, false),
+    ];
+    let slight = [
+        of_host("host name", &service.uts, false),
+        of_host("control groups", &service.cgroup, watches),
+    ];
+    let users = of_host("users", &service.userns_mode, false);
+    let shared: Vec<_> = grave.iter().chain(&slight).flatten().copied().collect();
     let name = declared.called();
-    if let Some((_, first)) = shared.first() {
-        let whats: Vec<String> = shared.iter().map(|(what, _)| (*what).to_owned()).collect();
-        let message = format!("`{name}` shares the machine's {}", in_words(&whats, "and", 3));
-        let finding = declared.finding(&HOST_NAMESPACE, message, &first.span);
-        findings.push(shared.iter().skip(1).fold(finding, |finding, (what, field)| {
-            finding.with_evidence(Evidence::at(format!("shares the machine's {what}"), &field.span))
-        }));
-    } else if let Some(users) = service.userns_mode.as_ref().filter(is_host) {
-        // It changes nothing on an engine that does not remap users, which is most of them.
-        let message = format!("`{name}` is left out where the engine gives containers users of their own");
-        findings.push(
-            declared
-                .finding(&HOST_NAMESPACE, message, &users.span)
-                .with_severity(Severity::Note),
-        );
-    }
+    let Some((_, first)) = shared.first() else {
+        if let Some((_, users)) = users {
+            // It changes nothing on an engine that does not remap users, which is most of them.
+            let message =
+                format!("`{name}` is left out where the engine gives containers users of their own");
+            let finding = declared.finding(&HOST_NAMESPACE, message, &users.span);
+            findings.push(finding.with_severity(Severity::Note));
+        }
+        return;
+    };
+    let shared: Vec<_> = shared.iter().copied().chain(users).collect();
+    let whats: Vec<String> = shared.iter().map(|(what, _)| (*what).to_owned()).collect();
+    let message = format!("`{name}` shares the machine's {}", in_words(&whats, "and", 5));
+    let finding = declared.finding(&HOST_NAMESPACE, message, &first.span);
+    let finding = shared.iter().skip(1).fold(finding, |finding, (what, field)| {
+        finding.with_evidence(Evidence::at(format!("shares the machine's {what}"), &field.span))
+    });
+    findings.push(match grave.iter().flatten().next() {
+        Some(_) => finding,
+        // By these alone nothing of another's can be read.
+        None => finding.with_severity(Severity::Note),
+    });
 }
 
 fn capabilities(declared: &Declared<'_>, findings: &mut Vec<Finding>) {

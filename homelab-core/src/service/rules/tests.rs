@@ -1,6 +1,9 @@
 //! Each rule fires, and stays silent where one of its conditions does not hold.
 
-use crate::finding::{Finding, Severity, Subject};
+mod secrets;
+mod storage;
+
+use crate::finding::{Finding, Severity};
 use crate::lab::Lab;
 
 /// What lab.toml says of the project `app`, which every test has.
@@ -162,11 +165,72 @@ fn namespaces_of_the_machine_are_for_what_watches_it() {
         about(&[image, "pid: host", "userns_mode: host"]),
         [(rule, Severity::Warning)]
     );
+    let all = "pid: host\n    ipc: host\n    uts: host\n    cgroup: host\n    userns_mode: host\n";
+    let said = findings(&format!("  one:\n    {image}\n    {all}"), "");
+    assert_eq!(said.len(), 1);
+    assert_eq!(
+        said[0].message(),
+        "`unknown` shares the machine's processes, shared memory, host name, control groups and users"
+    );
+    assert_eq!(about(&[image, "uts: host"]), [(rule, Severity::Note)]);
+    assert_eq!(about(&[image, "cgroup: host"]), [(rule, Severity::Note)]);
     assert_eq!(about(&[image, "ipc: shareable"]), []);
     assert_eq!(about(&["image: prom/node-exporter:v1.10.2", "pid: host"]), []);
     assert_eq!(
         about(&["image: prom/node-exporter:v1.10.2", "ipc: host"]),
         [(rule, Severity::Warning)]
+    );
+}
+
+#[test]
+fn folders_of_the_machine_are_for_the_machine() {
+    let rule = "service.host-folder";
+    let mounted =
+        |image: &str, mounts: &str| about(&[&format!("image: {image}"), &format!("volumes: [{mounts}]")]);
+    let (unknown, watcher) = ("example/unknown:1", "prom/node-exporter:v1.10.2");
+    for mounts in [
+        "'/:/host'",
+        "'/:/host:ro'",
+        "'/etc:/etc'",
+        "'/etc/:/x:ro'",
+        "'/dev:/dev'",
+        "'/root/.ssh:/x:ro'",
+        "'/usr:/x', '/boot:/y'",
+        "'/var/lib/docker:/x:ro'",
+    ] {
+        assert_eq!(mounted(unknown, mounts), [(rule, Severity::Warning)], "{mounts}");
+    }
+    for mounts in [
+        "'/etc/localtime:/etc/localtime:ro'",
+        "'/dev/dri:/dev/dri'",
+        "'/proc:/x:ro'",
+        "'./etc:/etc'",
+        "'etc:/etc'",
+        "'${HERE}/etc:/etc'",
+        "'/srv/media:/media'",
+    ] {
+        assert!(
+            mounted(unknown, mounts).iter().all(|(id, _)| *id != rule),
+            "{mounts}"
+        );
+    }
+    assert_eq!(mounted(watcher, "'/:/host:ro', '/proc:/p:ro'"), []);
+    assert_eq!(mounted(watcher, "'/:/host'"), [(rule, Severity::Warning)]);
+    let said = findings(
+        "  one: {image: 'example/unknown:1', volumes: ['/:/a:ro', '/etc:/b']}",
+        "",
+    );
+    assert_eq!(
+        said[0].message(),
+        "`unknown` has the machine's `/`, read-only and `/etc`"
+    );
+    assert_eq!(
+        about(&[
+            "image: example/unknown:1",
+            "privileged: true",
+            "volumes: ['/:/host']"
+        ]),
+        [("service.privileged", Severity::Warning)]
     );
 }
 
@@ -240,311 +304,6 @@ fn capabilities_that_an_application_is_made_for_are_normal() {
     assert_eq!(
         about(&["image: prom/node-exporter:v1.10.2", "cap_add: [SYS_ADMIN]"]),
         [(rule, Severity::Warning)]
-    );
-}
-
-#[test]
-fn a_bind_mount_is_wrong_for_a_database_in_production() {
-    let rule = ("service.bind-mounted-database", Severity::Warning);
-    let bind = "volumes: ['./db:/var/lib/postgresql/data']";
-    assert_eq!(about_in(PRODUCTION, &["image: postgres:17", bind]), [rule]);
-    assert_eq!(
-        about_in("", &["image: postgres:17", bind]),
-        [],
-        "nobody said that it is production"
-    );
-    assert_eq!(about_in(SANDBOX, &["image: postgres:17", bind]), []);
-    assert_eq!(
-        about_in(
-            PRODUCTION,
-            &["image: postgres:17", "volumes: ['db:/var/lib/postgresql/data']"]
-        ),
-        []
-    );
-    assert_eq!(
-        about_in(
-            PRODUCTION,
-            &["image: nginx:1.29", "volumes: ['./www:/usr/share/nginx/html']"]
-        ),
-        []
-    );
-    assert_eq!(
-        about_in(
-            PRODUCTION,
-            &[
-                "image: postgres:17",
-                "volumes: ['db:/var/lib/postgresql/data', './init.sql:/docker-entrypoint-initdb.d/init.sql']"
-            ]
-        ),
-        [],
-        "a bind mount beside the data"
-    );
-}
-
-#[test]
-fn a_named_volume_can_be_a_folder_or_a_share_in_disguise() {
-    let with_options = |options: &str, toml: &str| {
-        let services = format!(
-            "  db:\n    image: mariadb:11.8\n    volumes: ['data:/var/lib/mysql']\nvolumes:\n  data:\n    driver_opts: {options}\n"
-        );
-        findings(&services, toml)
-            .iter()
-            .map(|finding| finding.message().to_owned())
-            .collect::<Vec<_>>()
-    };
-    let bind = "{type: none, o: 'rw,bind', device: /srv/db}";
-    let nfs = "{type: nfs, o: 'addr=192.0.2.20,rw', device: ':/db'}";
-    assert!(with_options(bind, PRODUCTION)[0].contains("a folder of the machine"));
-    assert!(with_options(nfs, PRODUCTION)[0].contains("a share of another machine"));
-    assert!(with_options(nfs, "").is_empty());
-    assert!(with_options("{type: tmpfs}", PRODUCTION).is_empty());
-}
-
-#[test]
-fn a_databases_data_outlives_its_container() {
-    let rule = ("service.database-without-volume", Severity::Warning);
-    assert_eq!(about(&["image: mariadb:11.8"]), [rule]);
-    assert_eq!(
-        about(&["image: mariadb:11.8", "volumes: ['/var/lib/mysql']"]),
-        [rule]
-    );
-    assert_eq!(
-        about(&["image: mariadb:11.8", "volumes: ['./my.cnf:/etc/mysql/my.cnf']"]),
-        [rule]
-    );
-    assert_eq!(
-        about(&["image: mariadb:11.8", "volumes: ['data:/var/lib/mysql']"]),
-        []
-    );
-    assert_eq!(
-        about(&["image: mariadb:11.8", "volumes: ['data:/var/lib']"]),
-        [],
-        "a folder above"
-    );
-    assert_eq!(
-        about(&["image: mariadb:11.8", "volumes: ['data:/var/lib/mysql/app']"]),
-        [],
-        "a folder below"
-    );
-    assert_eq!(
-        about(&["image: mariadb:11.8", "tmpfs: [/var/lib/mysql]"]),
-        [],
-        "memory is chosen on purpose"
-    );
-    assert_eq!(about(&["image: redis:8"]), [], "a cache");
-    assert_eq!(about_in(SANDBOX, &["image: mariadb:11.8"]), []);
-    assert_eq!(about_in(PRODUCTION, &["image: mariadb:11.8"]), [rule]);
-}
-
-#[test]
-fn a_database_of_which_nobody_knows_the_paths_is_not_judged() {
-    let systems = "[systems.rare]\ncategory = 'database'\nimages = ['me/rare']\n";
-    assert_eq!(about_in(systems, &["image: me/rare:1"]), []);
-    let known =
-        format!("{systems}data = [{{ path = '/rare', class = 'irreplaceable', store = 'embedded' }}]\n");
-    assert_eq!(
-        about_in(&known, &["image: me/rare:1"]),
-        [("service.database-without-volume", Severity::Warning)]
-    );
-}
-
-#[test]
-fn a_file_of_configuration_below_the_data_holds_no_data() {
-    let rule = ("service.database-without-volume", Severity::Warning);
-    let file = "volumes: ['./extra.cnf:/var/lib/mysql/extra.cnf']";
-    assert_eq!(about(&["image: mariadb:11.8", file]), [rule]);
-}
-
-#[test]
-fn postgres_up_to_17_hides_its_data_below_the_mount() {
-    let rule = ("service.database-without-volume", Severity::Warning);
-    let above = "volumes: ['db:/var/lib/postgresql']";
-    assert_eq!(about(&["image: postgres:17.7-alpine", above]), [rule]);
-    assert_eq!(about(&["image: postgres:18", above]), []);
-    assert_eq!(about(&["image: postgres:latest", above]), []);
-    assert_eq!(
-        about(&["image: postgres:17", "volumes: ['db:/var/lib/postgresql/data']"]),
-        []
-    );
-    assert_eq!(
-        about(&["image: postgis/postgis:17-3.5", above]),
-        [],
-        "whose volume is not known"
-    );
-    assert_eq!(
-        about(&[
-            "image: postgres:17",
-            above,
-            "environment: { PGDATA: /var/lib/postgresql/17/main }"
-        ]),
-        [],
-        "it was told to keep it elsewhere"
-    );
-}
-
-#[test]
-fn a_database_that_is_told_where_to_keep_its_data_is_believed() {
-    let rule = ("service.database-without-volume", Severity::Warning);
-    let told = "environment: { PGDATA: /pg/data }";
-    assert_eq!(about(&["image: postgres:17", told, "volumes: ['db:/pg']"]), []);
-    assert_eq!(
-        about(&[
-            "image: postgres:17",
-            told,
-            "volumes: ['db:/var/lib/postgresql/data']"
-        ]),
-        [rule]
-    );
-    assert_eq!(
-        about(&["image: mariadb:11.8", told, "volumes: ['db:/var/lib/mysql']"]),
-        [],
-        "a variable of another database"
-    );
-}
-
-#[test]
-fn secrets_are_slots() {
-    let rule = ("service.literal-secret", Severity::Warning);
-    let image = "image: example/unknown:1";
-    let with = |line: &str| about(&[image, "environment:", &format!("  {line}")]);
-    for line in [
-        "DB_PASSWORD: hqd82nfkw",
-        "API_KEY: hqd82nfkw",
-        "DATABASE_URL: 'postgres://app:hqd82nfkw@db/app'",
-        "ANY_NAME: 'amqp://app:hqd82nfkw@queue'",
-        "DB_PASSWORD: '${UNSET_HERE:-hqd82nfkw}'",
-        "DATABASE_URL: 'postgres://app:hqd82nfkw@${HOST:-db}/app'",
-        "SLACK_WEBHOOK_URL: 'https://hooks.example.com/services/T0/a1b2c3d4e5f6g7h8i9j0k1'",
-    ] {
-        assert_eq!(with(line), [rule], "{line}");
-    }
-    for line in [
-        "DB_PASSWORD: ''",
-        "DB_PASSWORD: abc",
-        "DB_PASSWORD: ${DB_PASSWORD}",
-        "DB_PASSWORD_FILE: /run/secrets/db",
-        "DB_PASSWORD: /run/secrets/db",
-        "DB_PASSWORD: $$OTHER",
-        "ALLOW_EMPTY_PASSWORD: 'yes'",
-        "SECRET: 'true'",
-        "TZ: Europe/Vienna",
-        "DATABASE_URL: 'postgres://app@db/app'",
-        "DATABASE_URL: 'postgres://app:${DB_PASSWORD}@db/app'",
-        "WEBHOOK_URL: 'https://flows.example.com/'",
-        "API_KEY_RATE_LIMIT: 60/minute",
-        "AUTH_HTPASSWD_REALM: mine-alone",
-        "PASSWORD_HINT: the name of the dog",
-        "DB_PASSWORD: '\"\"'",
-    ] {
-        assert_eq!(with(line), [], "{line}");
-    }
-}
-
-#[test]
-fn a_slot_that_has_its_value_from_env_is_right() {
-    let compose = "services: { one: { image: 'example/unknown:1', environment: { DB_PASSWORD: '${DB_PASSWORD:-hqd82nfkw}' } } }";
-    let files = |env: &'static str| [("app/compose.yaml", compose), ("app/.env", env)];
-    assert!(
-        Lab::from_texts("home", files("DB_PASSWORD=longer-and-mine"))
-            .hygiene()
-            .is_empty()
-    );
-    let findings = Lab::from_texts("home", files("OTHER=1")).hygiene();
-    assert!(
-        findings[0].evidence()[0].text().contains("default of a variable"),
-        "{findings:?}"
-    );
-}
-
-#[test]
-fn a_variable_of_env_file_is_where_it_belongs() {
-    let files = |name: &'static str| {
-        let compose = "services: { one: { image: 'example/unknown:1', env_file: [app.env] } }";
-        [("app/compose.yaml", compose), (name, "DB_PASSWORD=hqd82nfkw")]
-    };
-    assert!(Lab::from_texts("home", files("app/app.env")).hygiene().is_empty());
-}
-
-#[test]
-fn a_secret_is_in_no_finding() {
-    let services = "  one:\n    image: example/unknown:1\n    environment: { DB_PASSWORD: hqd82nfkw, URL_A: 'x://u:hqd82nfkw@h', ADMIN_PASSWORD: changeme }\n";
-    let findings = findings(services, "");
-    assert_eq!(findings.len(), 2);
-    for finding in &findings {
-        let said = format!("{finding} {} {:?}", finding.fix(), finding.evidence());
-        assert!(
-            !said.contains("hqd82nfkw") && !said.contains("changeme"),
-            "{said}"
-        );
-    }
-}
-
-#[test]
-fn one_password_of_an_application_and_its_database_is_one_finding() {
-    let services = "  app:\n    image: example/unknown:1\n    environment: { DB_PASSWORD: hqd82nfkw }\n  \
-                    db:\n    image: postgres:17\n    environment: { POSTGRES_PASSWORD: hqd82nfkw }\n    volumes: ['db:/var/lib/postgresql/data']\n";
-    let findings = findings(services, "");
-    assert_eq!(findings.len(), 1, "{findings:?}");
-    assert_eq!(findings[0].evidence().len(), 2);
-    assert!(matches!(findings[0].subject(), Subject::Project(name) if name.as_str() == "app"));
-}
-
-#[test]
-fn passwords_that_everybody_knows() {
-    let rule = "service.default-password";
-    let image = "image: example/unknown:1";
-    let with = |line: &str, ports: &str| {
-        about(&[
-            image,
-            ports,
-            "environment:",
-            "  POSTGRES_USER: nextcloud",
-            &format!("  {line}"),
-        ])
-    };
-    for value in [
-        "changeme",
-        "CHANGE_ME_PLEASE",
-        "admin",
-        "12345678",
-        "your-secret-here",
-        "<password>",
-        "Nextcloud",
-        "dev-only-change-me",
-        "'[the-password]'",
-        "db_password",
-        "'${UNSET_HERE:-changeme}'",
-    ] {
-        let line = format!("DB_PASSWORD: {value}");
-        assert_eq!(
-            with(&line, "ports: ['80:80']"),
-            [(rule, Severity::Warning)],
-            "{value}"
-        );
-        assert_eq!(with(&line, "expose: ['80']"), [(rule, Severity::Note)], "{value}");
-        assert_eq!(
-            with(&line, "network_mode: host"),
-            [(rule, Severity::Warning)],
-            "{value}"
-        );
-    }
-    assert_eq!(
-        with("URL_A: 'postgres://app:app@db/app'", "ports: ['80:80']"),
-        [(rule, Severity::Warning)]
-    );
-    assert_eq!(with("OTHER: changeme", "ports: ['80:80']"), []);
-    assert_eq!(with("DB_PASSWORD: '12'", "ports: ['80:80']"), []);
-    let from_env = [
-        (
-            "app/compose.yaml",
-            "services: { one: { image: 'example/unknown:1', ports: ['80:80'], environment: { DB_PASSWORD: '${P}' } } }",
-        ),
-        ("app/.env", "P=changeme"),
-    ];
-    assert_eq!(
-        Lab::from_texts("home", from_env).hygiene()[0].rule().id,
-        rule,
-        "wherever it stands"
     );
 }
 
