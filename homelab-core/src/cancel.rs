@@ -50,11 +50,23 @@ impl Cancel {
         self.lock().cancelled
     }
 
+    /// Waits until it is asked to stop.
+    ///
+    /// Dropping the future forgets it; any number may wait.
+    pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let cancel = self.clone();
+        async move {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let _listening = cancel.on_cancel(move || {
+                // The other end lives as long as this listens.
+                let _ = sender.send(());
+            });
+            // The sender is gone only once it was called.
+            let _ = receiver.await;
+        }
+    }
+
     /// Calls back when it is asked to stop, at once if it was already, and never after the guard was dropped.
-    #[cfg_attr(
-        not(feature = "tools"),
-        expect(dead_code, reason = "only programs need it so far")
-    )]
     pub(crate) fn on_cancel(&self, callback: impl FnOnce() + Send + 'static) -> OnCancel {
         let mut state = self.lock();
         let id = state.next;
@@ -95,7 +107,7 @@ impl Drop for OnCancel {
     }
 }
 
-#[cfg(all(test, feature = "tools"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -118,5 +130,20 @@ mod tests {
         drop(kept);
         let _late = cancel.on_cancel(count(&calls));
         assert_eq!(calls.load(Ordering::SeqCst), 2, "who comes late is told at once");
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_are_woken_and_who_comes_late_does_not_wait() {
+        let cancel = Cancel::new();
+        drop(cancel.cancelled());
+        let waiting = [tokio::spawn(cancel.cancelled()), tokio::spawn(cancel.cancelled())];
+        tokio::task::yield_now().await;
+        assert!(waiting.iter().all(|task| !task.is_finished()));
+        cancel.cancel();
+        for task in waiting {
+            task.await.expect("it ends");
+        }
+        cancel.cancelled().await;
+        assert!(cancel.lock().callbacks.is_empty(), "nobody listens any more");
     }
 }

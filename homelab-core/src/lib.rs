@@ -46,3 +46,14 @@ pub use query::{Answer, Query};
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
 pub use view::Reach;
+
+/// Returns the names of the optional parts that this build has, in alphabetical order; the model and the judges are in
+/// every one.
+pub fn capabilities() -> &'static [&'static str] {
+    &[
+        #[cfg(feature = "docker")]
+        "docker",
+        #[cfg(feature = "tools")]
+        "tools",
+    ]
+}

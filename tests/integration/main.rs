@@ -10,6 +10,7 @@ mod generated;
 mod hostile;
 mod layers;
 mod needs;
+mod parity;
 mod repository;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         needs::tests(),
         layers::tests(),
         repository::tests(),
+        parity::tests(),
         budget::tests(),
         corpus::tests(),
         generated::tests(),

@@ -8,4 +8,5 @@ pub mod corpus;
 pub mod fuzzing;
 pub mod generate;
 pub mod needs;
+pub mod parity;
 pub mod summary;

@@ -1,0 +1,21 @@
+package homelab
+
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+
+/**
+ * The events as a flow, which is to be collected once: it ends with the operation. Whoever stops collecting ends the
+ * stream, not the operation.
+ */
+fun Events.flow(): Flow<EventView> = flow {
+    use { events ->
+        try {
+            while (true) emit(events.next() ?: break)
+        } finally {
+            events.finish()
+        }
+    }
+}
+
+/** What happens while the plan is applied. Everybody who collects it gets all events, from the beginning. */
+fun Operation.flow(): Flow<EventView> = flow { events().flow().collect { emit(it) } }

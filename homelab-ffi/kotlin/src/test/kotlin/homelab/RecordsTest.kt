@@ -1,0 +1,97 @@
+package homelab
+
+import kotlinx.coroutines.runBlocking
+import kotlin.test.Test
+import kotlin.test.assertContains
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
+import kotlin.test.assertNotEquals
+import kotlin.test.assertNull
+import kotlin.test.assertTrue
+
+class RecordsTest {
+    @Test
+    fun `a service is a record with its reach, its paths and its place`() {
+        val service = small().exposure("web")
+        assertEquals("web", service.project)
+        assertEquals(Reach.LAN, service.reach)
+        assertEquals("nginx:1.27", service.image)
+        assertNull(service.host)
+        assertEquals("published_port", service.paths.single().kind)
+        assertEquals(PlaceView("web/compose.yaml", 1u, 13u), service.place)
+    }
+
+    @Test
+    fun `records are equal when all their fields are`() {
+        val (one, two) = small().exposures() to small().exposures()
+        assertEquals(one, two)
+        assertEquals(one.hashCode(), two.hashCode())
+        assertNotEquals(one.single(), one.single().copy(reach = Reach.INTERNET))
+    }
+
+    @Test
+    fun `a report is records, and text in five forms`() {
+        val report = small().auditWith("+hardening", Observed.none(NOON))
+        val view = report.view()
+        assertEquals(NOON, view.at)
+        assertTrue(view.findings.isNotEmpty())
+        assertEquals(view.findings, report.findings())
+        assertEquals(view.counts, report.counts())
+        assertEquals(view.findings.size.toULong(), view.counts.run { error + warning + note })
+        assertEquals(report.worst() != null, report.fails(Severity.NOTE))
+        assertContains(report.toJson(), view.findings.first().fingerprint)
+        assertContains(report.toHtml(), "<!doctype html>", ignoreCase = true)
+        assertContains(report.toSarif(), "\"2.1.0\"")
+        assertContains(report.toMarkdown(), view.findings.first().message)
+        assertFalse(report.toText().contains('\u001b'))
+        assertContains(report.toText(TextSettings(colour = true)), "\u001b")
+        assertContains(report.toString(), "web")
+    }
+
+    @Test
+    fun `settings have defaults, maps and lists cross`() {
+        val machine = Machine("nas", HostKind.TRUE_NAS, mapOf("eth0" to listOf("192.168.1.10/24")))
+        val seen = Observed.none(NOON).withMachine(machine)
+        assertEquals(machine, seen.machine())
+        assertNull(Observed.none(NOON).machine())
+        assertEquals(NOON, Observed.none().withAt(NOON).at())
+        val plan = small().planInit(seen)
+        val instance = plan.steps().first { it.target == "instance.toml" }
+        assertContains(instance.content!!, "192.168.1.10")
+        assertContains(instance.content!!, "truenas")
+        assertEquals(plan.view().id, plan.id())
+        assertContains(plan.toText(), "instance.toml")
+    }
+
+    @Test
+    fun `the sample lab loads and says what runs`() = runBlocking<Unit> {
+        Lab.load(sample.toString()).use { lab ->
+            assertTrue(lab.diagnostics().isEmpty(), "${lab.diagnostics()}")
+            assertContains(lab.manifest(), "lab.toml")
+            assertEquals(lab.services().size, lab.exposures().size)
+            assertEquals(lab.projects().map { it.name() }.toSet(), lab.exposures().map { it.project }.toSet())
+            assertEquals("immich", lab.project("immich").name())
+        }
+    }
+
+    @Test
+    fun `the posture is one record, and the answer to a question`() {
+        val (lab, seen) = small() to Observed.none(NOON)
+        val posture = lab.posture(seen)
+        assertEquals(1uL, posture.services)
+        assertEquals(1uL, posture.reach.lan)
+        assertEquals(Answer.Posture(posture), lab.answer("posture", seen))
+        assertContains(lab.answerJson("posture", seen), "\"lan\": 1")
+        val files = lab.answer("files")
+        assertTrue(files is Answer.Files && files.v1.single().path == "web/compose.yaml", "$files")
+        assertFailsWith<HomelabException.Invalid> { lab.answer("weather") }
+    }
+
+    @Test
+    fun `a build says what it can do`() {
+        assertEquals("0.1.0", version())
+        val expected = System.getProperty("homelab.capabilities").split(',').filter { it.isNotEmpty() }
+        assertEquals(expected, capabilities())
+    }
+}

@@ -1,0 +1,140 @@
+//! What is wanted, from files.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use homelab_core::audit::Selection;
+use homelab_core::view::{FindingView, PostureView, ServiceView};
+use homelab_core::{Answer, Exposure, Finding, Query};
+
+use crate::cancel::CancelToken;
+use crate::error::HomelabError;
+use crate::observed::{Observed, or_now};
+use crate::plan::Plan;
+use crate::project::Project;
+use crate::report::Report;
+use crate::runtime::run_blocking;
+
+/// A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
+///
+/// It never changes: load it again to see what the files say now.
+#[derive(Debug, uniffi::Object)]
+pub struct Lab(pub(crate) homelab_core::Lab);
+
+#[uniffi::export]
+impl Lab {
+    /// Loads the lab of a folder; `~` is the home of whoever runs this. Fails only when the folder cannot be read.
+    #[uniffi::constructor(default(cancel = None))]
+    pub async fn load(path: String, cancel: Option<Arc<CancelToken>>) -> Result<Arc<Self>, HomelabError> {
+        let lab = run_blocking("load the lab", cancel, move || homelab_core::Lab::load(path)).await??;
+        Ok(Arc::new(Lab(lab)))
+    }
+
+    /// Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
+    #[uniffi::constructor]
+    pub fn from_texts(name: &str, texts: HashMap<String, String>) -> Self {
+        let mut texts: Vec<(String, String)> = texts.into_iter().collect();
+        texts.sort();
+        Lab(homelab_core::Lab::from_texts(name, texts))
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> String {
+        self.0.name().to_owned()
+    }
+
+    /// Returns its folder.
+    pub fn root(&self) -> String {
+        self.0.root().display().to_string()
+    }
+
+    /// Returns what is wrong in it: nothing when it is valid.
+    pub fn diagnostics(&self) -> Vec<FindingView> {
+        self.0.diagnostics().iter().map(Finding::view).collect()
+    }
+
+    /// Returns the paths of its files, relative to its folder.
+    pub fn manifest(&self) -> Vec<String> {
+        let files = self.0.manifest().files();
+        files.iter().map(|file| file.path().to_owned()).collect()
+    }
+
+    /// Returns its Compose projects.
+    pub fn projects(&self) -> Vec<Arc<Project>> {
+        let projects = self.0.projects();
+        projects
+            .map(|project| Arc::new(Project(project.clone())))
+            .collect()
+    }
+
+    /// Returns the project of this name.
+    pub fn project(&self, name: &str) -> Result<Project, HomelabError> {
+        Ok(Project(self.0.project(name)?.clone()))
+    }
+
+    /// Returns the full names of its services: `immich/server`, with the machine before it where the lab says.
+    pub fn services(&self) -> Vec<String> {
+        self.0
+            .services()
+            .map(|service| service.id().to_string())
+            .collect()
+    }
+
+    /// Returns the full name of the service that a person means: `immich` where that is unique.
+    pub fn service(&self, name: &str) -> Result<String, HomelabError> {
+        Ok(self.0.service(name)?.id().to_string())
+    }
+
+    /// Returns who can reach a service.
+    #[uniffi::method(default(seen = None))]
+    pub fn exposure(&self, name: &str, seen: Option<Arc<Observed>>) -> Result<ServiceView, HomelabError> {
+        Ok(self.0.exposure(name, &or_now(seen.as_deref()))?.view())
+    }
+
+    /// Returns every service with who can reach it.
+    #[uniffi::method(default(seen = None))]
+    pub fn exposures(&self, seen: Option<Arc<Observed>>) -> Vec<ServiceView> {
+        let exposures = self.0.exposures(&or_now(seen.as_deref()));
+        exposures.iter().map(Exposure::view).collect()
+    }
+
+    /// Returns all that is worth saying about the lab, as far as it was seen.
+    #[uniffi::method(default(seen = None))]
+    pub fn audit(&self, seen: Option<Arc<Observed>>) -> Report {
+        Report(self.0.audit(&or_now(seen.as_deref())))
+    }
+
+    /// Returns what `audit` does, of other rules than lab.toml says: names parted by commas, `+hardening` these as well,
+    /// `-access` not these.
+    #[uniffi::method(default(seen = None))]
+    pub fn audit_with(&self, rules: &str, seen: Option<Arc<Observed>>) -> Result<Report, HomelabError> {
+        let selection: Selection = rules.parse()?;
+        Ok(Report(self.0.audit_with(&or_now(seen.as_deref()), &selection)))
+    }
+
+    /// Returns the state of the lab in one record, for a first screen.
+    #[uniffi::method(default(seen = None))]
+    pub fn posture(&self, seen: Option<Arc<Observed>>) -> PostureView {
+        self.0.posture(&or_now(seen.as_deref())).view()
+    }
+
+    /// Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
+    #[uniffi::method(default(seen = None))]
+    pub fn answer(&self, query: &str, seen: Option<Arc<Observed>>) -> Result<Answer, HomelabError> {
+        let query: Query = query.parse()?;
+        Ok(query.answer(&self.0, &or_now(seen.as_deref()))?)
+    }
+
+    /// Returns what `answer` does as JSON, which is the same in every language.
+    #[uniffi::method(default(seen = None))]
+    pub fn answer_json(&self, query: &str, seen: Option<Arc<Observed>>) -> Result<String, HomelabError> {
+        Ok(self.answer(query, seen)?.to_json())
+    }
+
+    /// Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
+    /// and of the machine that was seen. A file that exists is never touched.
+    #[uniffi::method(default(seen = None))]
+    pub fn plan_init(&self, seen: Option<Arc<Observed>>) -> Plan {
+        Plan(self.0.plan_init(&or_now(seen.as_deref())))
+    }
+}

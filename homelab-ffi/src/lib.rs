@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod cancel;
+mod error;
+mod events;
+mod lab;
+mod observed;
+mod operation;
+mod plan;
+mod project;
+mod report;
+mod runtime;
+mod view;
+mod world;
+
+pub use cancel::CancelToken;
+pub use error::HomelabError;
+pub use events::Events;
+pub use lab::Lab;
+pub use observed::{Machine, Observed};
+pub use operation::{Operation, Outcome};
+pub use plan::Plan;
+pub use project::{Project, ResolveSettings};
+pub use report::{Report, TextSettings};
+pub use world::World;
+
+uniffi::setup_scaffolding!();
+
+/// Returns the names of what this build of the library can do beside its model and judges: `docker`, `tools`, ...
+///
+/// What is not in the list answers `Unsupported`.
+#[uniffi::export]
+pub fn capabilities() -> Vec<String> {
+    homelab_core::capabilities()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Returns the version of the library.
+#[uniffi::export]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

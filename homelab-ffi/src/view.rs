@@ -1,0 +1,381 @@
+//! The core's view records, restated so that they cross as plain data.
+//!
+//! Each stands here as it does in the core, comments included, since these are what Kotlin and Swift show: the compiler
+//! refuses a shape that differs, and a test a comment that does. Nothing is defined here.
+
+use homelab_core::lab::HostKind;
+use homelab_core::view::{
+    CountsView, EventView, EvidenceView, FileView, FindingView, OutcomeView, PathView, PlaceView, PlanView,
+    PostureView, ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView,
+    StepView, SuppressedView, SystemView,
+};
+use homelab_core::{Answer, Severity};
+
+/// How far away somebody can be and still reach a service: the widest zone that can come in.
+#[uniffi::remote(Enum)]
+pub enum Reach {
+    /// Nobody: it listens on nothing.
+    None,
+    /// This machine only, its processes and its containers.
+    Host,
+    /// Devices of the tailnet.
+    Tailnet,
+    /// Devices of the local network.
+    Lan,
+    /// Anybody.
+    Internet,
+}
+
+/// A place in a file.
+#[uniffi::remote(Record)]
+pub struct PlaceView {
+    /// The file, relative to the lab's folder, with `/` between folders.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1, in characters.
+    pub column: u32,
+}
+
+/// A sentence, and the place that shows it.
+#[uniffi::remote(Record)]
+pub struct EvidenceView {
+    /// What was seen.
+    pub text: String,
+    /// Where it was seen.
+    pub place: Option<PlaceView>,
+}
+
+/// One way by which a service can be reached.
+#[uniffi::remote(Record)]
+pub struct PathView {
+    /// Which kind of way it is: `published_port`, `host_network`, `proxy`, `tunnel`, `serve`, `funnel`, ...
+    pub kind: String,
+    /// Who comes in by it.
+    pub zone: Reach,
+    /// The widest that it could be, if what is not known turned out badly.
+    pub at_most: Reach,
+    /// The way in words: `0.0.0.0:2283/tcp -> 2283`.
+    pub label: String,
+    /// What guards it: middlewares with authentication, rate limits and the like.
+    pub guards: Vec<String>,
+    /// What it stands on.
+    pub evidence: Vec<EvidenceView>,
+}
+
+/// A service and who can reach it.
+#[uniffi::remote(Record)]
+pub struct ServiceView {
+    /// The machine that it runs on, where the lab says.
+    pub host: Option<String>,
+    /// Its Compose project.
+    pub project: String,
+    /// Its name within the project.
+    pub name: String,
+    /// Which application it is, where that was recognised: `immich`.
+    pub application: Option<String>,
+    /// The image as resolved.
+    pub image: Option<String>,
+    /// The widest zone that is known to reach it.
+    pub reach: Reach,
+    /// The widest that it could be, if what is not known turned out badly.
+    pub at_most: Reach,
+    /// Every zone that can come in, narrowest first.
+    pub zones: Vec<Reach>,
+    /// Every way that leads to it.
+    pub paths: Vec<PathView>,
+    /// What is not known, and widens `at_most`.
+    pub unknowns: Vec<String>,
+    /// Where it is declared.
+    pub place: Option<PlaceView>,
+}
+
+/// One finding.
+#[uniffi::remote(Record)]
+pub struct FindingView {
+    /// The rule's identity.
+    pub rule: String,
+    /// The principle that the rule serves.
+    pub principle: String,
+    /// `note`, `warning` or `error`.
+    pub severity: String,
+    /// What was found.
+    pub message: String,
+    /// The project it is about.
+    pub project: Option<String>,
+    /// The service it is about, within the project.
+    pub service: Option<String>,
+    /// The machine of that service, where the lab says.
+    pub host: Option<String>,
+    /// The file to look at.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
+    /// Why it matters.
+    pub why: String,
+    /// What to do.
+    pub fix: String,
+    /// What it stands on.
+    pub evidence: Vec<EvidenceView>,
+    /// A text that stays the same while the finding does.
+    pub fingerprint: String,
+}
+
+/// A finding that somebody accepted.
+#[uniffi::remote(Record)]
+pub struct SuppressedView {
+    /// What was found.
+    pub finding: FindingView,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The end of the suppression, RFC 3339.
+    pub until: String,
+}
+
+/// How many findings there are of each severity.
+#[uniffi::remote(Record)]
+pub struct CountsView {
+    /// Errors.
+    pub error: u64,
+    /// Warnings.
+    pub warning: u64,
+    /// Notes.
+    pub note: u64,
+}
+
+/// A whole report: the shape of `--format json`.
+#[uniffi::remote(Record)]
+pub struct ReportView {
+    /// The version of this shape; raised when a field changes its meaning.
+    pub version: u32,
+    /// The moment that it speaks of, RFC 3339.
+    pub at: String,
+    /// Every service with its reach.
+    pub services: Vec<ServiceView>,
+    /// The findings, worst first.
+    pub findings: Vec<FindingView>,
+    /// What was found and accepted.
+    pub suppressed: Vec<SuppressedView>,
+    /// How many findings there are.
+    pub counts: CountsView,
+}
+
+/// How many services are reached from how far, each counted once, by its widest known reach.
+#[uniffi::remote(Record)]
+pub struct ReachCountsView {
+    /// By nobody.
+    pub none: u64,
+    /// From their own machine only.
+    pub host: u64,
+    /// From the tailnet.
+    pub tailnet: u64,
+    /// From the local network.
+    pub lan: u64,
+    /// From the internet.
+    pub internet: u64,
+    /// How many of them all could be reached from further away, if what is not known turned out badly.
+    pub uncertain: u64,
+}
+
+/// One part of what was seen of the world.
+#[uniffi::remote(Record)]
+pub struct SeenView {
+    /// Which part it is: `worktree`, ...
+    pub part: String,
+    /// When it was seen, RFC 3339; nothing where it was not looked at.
+    pub at: Option<String>,
+    /// Who said so: `git`.
+    pub source: Option<String>,
+}
+
+/// The state of a lab in one record, for a first screen.
+#[uniffi::remote(Record)]
+pub struct PostureView {
+    /// The lab's name.
+    pub lab: String,
+    /// The moment that it speaks of, RFC 3339.
+    pub at: String,
+    /// How many projects there are.
+    pub projects: u64,
+    /// How many services there are, one for each machine that runs it.
+    pub services: u64,
+    /// How many findings there are.
+    pub counts: CountsView,
+    /// How many findings were accepted.
+    pub suppressed: u64,
+    /// The worst findings, worst first; not all.
+    pub worst: Vec<FindingView>,
+    /// How many services are reached from how far.
+    pub reach: ReachCountsView,
+    /// Which parts of the world were seen, and when.
+    pub seen: Vec<SeenView>,
+}
+
+/// A Compose project.
+#[uniffi::remote(Record)]
+pub struct ProjectView {
+    /// Its name.
+    pub name: String,
+    /// Its folder, relative to the lab's, with `/` between folders; empty for the lab's own, and nothing for one
+    /// outside.
+    pub folder: Option<String>,
+    /// The files that it was read from.
+    pub files: Vec<String>,
+    /// The machines that run it, where the lab says.
+    pub hosts: Vec<String>,
+    /// How careful one is with it: `production`, `sandbox` or `unknown`.
+    pub tier: String,
+    /// Its services' names.
+    pub services: Vec<String>,
+}
+
+/// An application that was recognised in the lab.
+#[uniffi::remote(Record)]
+pub struct SystemView {
+    /// Its identity, as in `application`: `immich`.
+    pub id: String,
+    /// The name that people know it by.
+    pub name: String,
+    /// What it is for: `photos`.
+    pub category: String,
+    /// The services that are it: `nas:immich/server`.
+    pub services: Vec<String>,
+}
+
+/// A file of the lab, as it was when the lab was loaded.
+#[uniffi::remote(Record)]
+pub struct FileView {
+    /// Its path, relative to the lab's folder, with `/` between folders.
+    pub path: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// What it is for: `compose`, `environment`, `pattern`, ...
+    pub kind: String,
+    /// How far it carries to other labs, from 1 to 5; 5 is private.
+    pub stratum: u8,
+    /// Whether its content was kept, and so was looked at.
+    pub kept: bool,
+}
+
+/// A plan: what an operation would do.
+#[uniffi::remote(Record)]
+pub struct PlanView {
+    /// The plan's identity, made of its content.
+    pub id: String,
+    /// What it is for.
+    pub title: String,
+    /// Its steps in their order.
+    pub steps: Vec<StepView>,
+}
+
+/// One step of a plan.
+#[uniffi::remote(Record)]
+pub struct StepView {
+    /// Which kind of step it is: `create_folder`, `write_file`, `put_back`.
+    pub kind: String,
+    /// What it changes: a path in the lab's folder, ...
+    pub target: String,
+    /// The step in one line.
+    pub summary: String,
+    /// How the world must be before it, in words.
+    pub precondition: String,
+    /// How many bytes it writes.
+    pub size: Option<u64>,
+    /// Who may read what it writes: `shared`, `private`, `program`.
+    pub mode: Option<String>,
+    /// The text that it writes, unless that is secret or no text.
+    pub content: Option<String>,
+    /// The lines that a file gains and loses, as a unified diff, where both sides are known.
+    pub diff: Option<String>,
+}
+
+/// What became of one step.
+#[uniffi::remote(Record)]
+pub struct StepResultView {
+    /// The step in one line.
+    pub step: String,
+    /// `done`, `partial` or `skipped`.
+    pub status: String,
+    /// What was not done, and why, where a part was not.
+    pub left_out: Option<String>,
+}
+
+/// What became of a plan that was applied.
+#[uniffi::remote(Record)]
+pub struct OutcomeView {
+    /// `complete`, `partial` or `skipped`.
+    pub status: String,
+    /// What became of each step, in their order.
+    pub steps: Vec<StepResultView>,
+}
+
+/// Something that happened while a plan was applied.
+#[uniffi::remote(Record)]
+pub struct EventView {
+    /// Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`, `finished`,
+    /// `failed`, `lagged`.
+    pub kind: String,
+    /// The step's number, from 1, where it is about one.
+    pub step: Option<u64>,
+    /// What happened, in one line.
+    pub text: String,
+}
+
+/// How much a finding weighs, from least to most.
+#[uniffi::remote(Enum)]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Note,
+    /// Worth changing.
+    Warning,
+    /// Wrong, or dangerous now.
+    Error,
+}
+
+/// What kind of machine a host is.
+#[uniffi::remote(Enum)]
+pub enum HostKind {
+    /// Any Linux machine at home.
+    Linux,
+    /// TrueNAS.
+    TrueNas,
+    /// Unraid.
+    Unraid,
+    /// A Synology NAS.
+    Synology,
+    /// Proxmox VE, or a guest of it.
+    Proxmox,
+    /// A rented machine in a data centre.
+    Vps,
+    /// A Mac.
+    MacOs,
+    /// A Windows machine.
+    Windows,
+}
+
+/// What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+#[uniffi::remote(Enum)]
+pub enum Answer {
+    /// To `posture`.
+    Posture(PostureView),
+    /// To `services`.
+    Services(Vec<ServiceView>),
+    /// To `exposure`.
+    Exposure(ServiceView),
+    /// To `report`.
+    Report(ReportView),
+    /// To `findings`, worst first.
+    Findings(Vec<FindingView>),
+    /// To `diagnostics`.
+    Diagnostics(Vec<FindingView>),
+    /// To `systems`, by their identity.
+    Systems(Vec<SystemView>),
+    /// To `projects`.
+    Projects(Vec<ProjectView>),
+    /// To `files`, by their path.
+    Files(Vec<FileView>),
+    /// To `init_plan`.
+    InitPlan(PlanView),
+}

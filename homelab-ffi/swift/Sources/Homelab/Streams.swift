@@ -1,0 +1,28 @@
+extension Events {
+    /// The events as a stream, which is to be read once: it ends with the operation. Whoever stops reading ends the
+    /// stream, not the operation.
+    public func stream() -> AsyncStream<EventView> {
+        AsyncStream(unfolding: { await self.next() }, onCancel: { self.finish() })
+    }
+}
+
+extension Operation {
+    /// What happens while the plan is applied. Every reader gets all events, from the beginning.
+    public func stream() -> AsyncStream<EventView> {
+        events().stream()
+    }
+}
+
+/// Does work with a token that is uttered when the task is cancelled: cancelling a task alone stops nothing below it.
+///
+///     let seen = try await withCancelToken { try await world.observe(lab: lab, cancel: $0) }
+public func withCancelToken<Value>(
+    _ work: (CancelToken) async throws -> Value
+) async rethrows -> Value {
+    let token = CancelToken()
+    return try await withTaskCancellationHandler {
+        try await work(token)
+    } onCancel: {
+        token.cancel()
+    }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import XCTest
+
+@testable import Homelab
+
+private let compose = "services: { web: { image: 'nginx:1.27', ports: ['8080:80'] } }"
+private let noon = "2027-01-31T12:00:00Z"
+
+private func small() -> Lab {
+    Lab.fromTexts(name: "home", texts: ["web/compose.yaml": compose])
+}
+
+/// A folder that is gone after the test.
+private final class Folder {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("homelab-" + UUID().uuidString)
+
+    init(_ files: [String: String] = [:]) throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        for (name, text) in files {
+            let file = url.appendingPathComponent(name)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try text.write(to: file, atomically: true, encoding: .utf8)
+        }
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+}
+
+final class RecordsTests: XCTestCase {
+    func testAServiceIsARecord() throws {
+        let service = try small().exposure(name: "web")
+        XCTAssertEqual(service.project, "web")
+        XCTAssertEqual(service.reach, Reach.lan)
+        XCTAssertEqual(service.image, "nginx:1.27")
+        XCTAssertNil(service.host)
+        XCTAssertEqual(service.place, PlaceView(file: "web/compose.yaml", line: 1, column: 13))
+        XCTAssertEqual(small().exposures(), [service])
+    }
+
+    func testAReportIsRecordsAndText() throws {
+        let report = try small().auditWith(rules: "+hardening", seen: Observed.none(at: noon))
+        let view = report.view()
+        XCTAssertEqual(view.at, noon)
+        XCTAssertFalse(view.findings.isEmpty)
+        XCTAssertEqual(view.findings, report.findings())
+        XCTAssertTrue(report.toJson().contains(view.findings[0].fingerprint))
+        XCTAssertTrue(report.toHtml().lowercased().contains("<!doctype html>"))
+        XCTAssertTrue(report.toSarif().contains("\"2.1.0\""))
+        XCTAssertTrue(report.toMarkdown().contains(view.findings[0].message))
+        XCTAssertTrue(report.toText(settings: TextSettings(colour: true)).contains("\u{1b}"))
+        XCTAssertTrue("\(report)".contains("web"))
+    }
+
+    func testThePostureIsOneRecord() throws {
+        let (lab, seen) = (small(), try Observed.none(at: noon))
+        let posture = lab.posture(seen: seen)
+        XCTAssertEqual(posture.services, 1)
+        XCTAssertEqual(posture.reach.lan, 1)
+        guard case let .posture(same) = try lab.answer(query: "posture", seen: seen) else {
+            return XCTFail("another answer")
+        }
+        XCTAssertEqual(same, posture)
+    }
+}
+
+final class ErrorsTests: XCTestCase {
+    func testACaseForEachKindWithTextForAPerson() throws {
+        XCTAssertThrowsError(try small().exposure(name: "wep")) { error in
+            guard case let HomelabError.NotFound(detail, hint, _, retryable, _) = error else {
+                return XCTFail("\(error)")
+            }
+            XCTAssertTrue(detail.hasPrefix("Failed to find service `wep`"))
+            XCTAssertTrue(hint?.contains("web") ?? false)
+            XCTAssertFalse(retryable)
+            XCTAssertEqual(error.localizedDescription, detail)
+            XCTAssertEqual((error as? HomelabError)?.failure.kind, "not_found")
+        }
+    }
+
+    func testAsyncCallsFailAlike() async throws {
+        do {
+            _ = try await Lab.load(path: "/nonexistent/lab")
+            XCTFail("there is none")
+        } catch HomelabError.NotFound(let detail, _, _, _, _) {
+            XCTAssertTrue(detail.contains("/nonexistent/lab"))
+        }
+    }
+}
+
+final class StreamsTests: XCTestCase {
+    private func applied(_ block: (Homelab.Operation) async throws -> Void) async throws {
+        let (root, state) = (try Folder(["web/compose.yaml": compose]), try Folder())
+        let lab = try await Lab.load(path: root.url.path)
+        let world = try await World.connect(lab: lab).withState(folder: state.url.path)
+        try await block(try lab.planInit().apply(world: world))
+        XCTAssertTrue(FileManager.default.fileExists(atPath: root.url.appendingPathComponent("lab.toml").path))
+    }
+
+    func testAStreamHasAllEventsFromTheBeginningToTheEnd() async throws {
+        try await applied { operation in
+            var kinds: [String] = []
+            for await event in operation.stream() { kinds.append(event.kind) }
+            XCTAssertEqual(kinds.first, "started")
+            XCTAssertEqual(kinds.last, "finished")
+            let outcome = try await operation.outcome()
+            XCTAssertEqual(outcome.status(), "complete")
+            try outcome.complete()
+        }
+    }
+
+    func testWhoStopsReadingEndsTheStreamNotTheOperation() async throws {
+        try await applied { operation in
+            for await event in operation.stream() {
+                XCTAssertEqual(event.kind, "started")
+                break
+            }
+            let outcome = try await operation.outcome()
+            XCTAssertEqual(outcome.status(), "complete")
+        }
+    }
+}
+
+final class CancellationTests: XCTestCase {
+    func testATokenThatWasUtteredStopsTheCall() async throws {
+        let token = CancelToken()
+        token.cancel()
+        XCTAssertTrue(token.isCancelled())
+        do {
+            _ = try await Lab.load(path: "/", cancel: token)
+            XCTFail("it was stopped")
+        } catch HomelabError.Cancelled {}
+    }
+
+    func testCancellingATaskUttersItsToken() async throws {
+        let task = Task {
+            try await withCancelToken { token in
+                while !token.isCancelled() { await Task.yield() }
+                _ = try await Lab.load(path: "/", cancel: token)
+            }
+        }
+        task.cancel()
+        do {
+            try await task.value
+            XCTFail("it was stopped")
+        } catch HomelabError.Cancelled {}
+    }
+}
+
+final class LifetimeTests: XCTestCase {
+    func testAThousandCallsAtOnce() async throws {
+        let lab = small()
+        let expected = lab.exposures()
+        let folder = try Folder(["web/compose.yaml": compose])
+        let path = folder.url.path
+        try await withThrowingTaskGroup(of: [ServiceView].self) { group in
+            for number in 0..<1_000 {
+                group.addTask {
+                    number % 2 == 0 ? lab.exposures() : try await Lab.load(path: path).exposures()
+                }
+            }
+            for try await services in group { XCTAssertEqual(services, expected) }
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    func testWhatCameOfALabOutlivesIt() {
+        let report = { small().audit() }()
+        XCTAssertEqual(report.services().count, 1)
+    }
+}
