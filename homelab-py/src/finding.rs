@@ -185,6 +185,12 @@ impl Report {
         self.0.worst().map(Word::from)
     }
 
+    /// Returns how many findings weigh just this much.
+    #[pyo3(signature = (severity, /))]
+    fn count(&self, severity: &Bound<'_, PyString>) -> Result<usize> {
+        Ok(self.0.count(self::severity(severity)?))
+    }
+
     /// Returns whether a finding weighs at least this much.
     #[pyo3(signature = (at_least, /))]
     fn fails(&self, at_least: &Bound<'_, PyString>) -> Result<bool> {

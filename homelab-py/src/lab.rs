@@ -62,6 +62,13 @@ impl Lab {
         self.0.diagnostics().iter().cloned().map(Finding).collect()
     }
 
+    /// The paths of the lab's files, in their order; `Query("files")` tells more of each.
+    #[getter]
+    fn manifest(&self) -> Vec<String> {
+        let files = self.0.manifest().files();
+        files.iter().map(|file| file.path().to_owned()).collect()
+    }
+
     /// Every Compose project once, however many machines run it.
     #[getter]
     fn projects(&self) -> Vec<Project> {

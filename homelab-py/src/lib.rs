@@ -17,11 +17,19 @@ mod world;
 
 use pyo3::prelude::*;
 
+/// Returns the names of the optional parts that this build has, in alphabetical order.
+#[pyfunction]
+fn capabilities() -> Vec<&'static str> {
+    homelab_core::capabilities().to_vec()
+}
+
 // Every class is frozen and holds only what may be shared, so a free-threaded Python needs no lock.
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use crate::access::Exposure;
+    #[pymodule_export]
+    use crate::capabilities;
     #[pymodule_export]
     use crate::compose::Project;
     #[pymodule_export]

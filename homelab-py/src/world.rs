@@ -1,6 +1,7 @@
 //! The world, and what is done to it. The package wraps these in `World` and `SyncWorld`.
 
 use std::future::{Future, poll_fn};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,6 +43,12 @@ impl World {
 
 #[pymethods]
 impl World {
+    /// The folder that plans write in.
+    #[getter]
+    fn root(&self) -> PathBuf {
+        self.world.root().to_owned()
+    }
+
     #[staticmethod]
     async fn connect(lab: Py<Lab>, state: Option<FilePath>) -> Result<World> {
         spawn(connected(lab.get().0.clone(), state)).await

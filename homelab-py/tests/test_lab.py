@@ -218,3 +218,11 @@ def test_the_sample_lab_keeps_its_word() -> None:
     assert lab.diagnostics == []
     assert lab.exposure("immich/server").reach is Reach.TAILNET
     assert repr(lab) == f'<Lab "lab": {len(lab.projects)} projects, {len(lab.services)} services>'
+
+
+def test_what_the_core_counts_and_lists() -> None:
+    lab = homelab.Lab.from_texts("home", {"a/compose.yaml": "services: {a: {imag: x}}"})
+    assert lab.manifest == ["a/compose.yaml"]
+    report = lab.audit()
+    assert report.count("error") == sum(finding.severity == "error" for finding in report)
+    assert homelab.capabilities() == sorted(homelab.capabilities())

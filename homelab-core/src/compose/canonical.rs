@@ -8,6 +8,9 @@ use super::node::{Map, Node, Value};
 use super::rules;
 use super::short;
 
+/// The most ports that one service may have, ranges expanded: there are not more of one protocol.
+const MAX_PORTS: usize = 70_000;
+
 /// Brings a whole tree into its long forms.
 pub(super) fn canonical(root: &mut Map, problems: &mut Vec<Problem>) {
     if let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) {
@@ -236,6 +239,10 @@ fn ports(items: &mut Vec<Node>, problems: &mut Vec<Problem>) {
                 long.push(item.replaced(Value::Map(map)));
             }
             Value::Text(text) => match short::port(text) {
+                Ok(parsed) if long.len() + parsed.len() > MAX_PORTS => {
+                    let message = format!("a service cannot have more than {MAX_PORTS} ports");
+                    problems.push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
+                }
                 Ok(parsed) => {
                     for port in parsed {
                         let text = |value: &str| Node {

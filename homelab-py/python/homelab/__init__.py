@@ -61,6 +61,7 @@ from ._native import (
     Report,
     Service,
     Worktree,
+    capabilities,
 )
 from ._world import (
     Connecting,
@@ -129,6 +130,7 @@ __all__ = [
     "Worktree",
     "World",
     "WrongKey",
+    "capabilities",
     "connect",
     "connect_sync",
 ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import weakref
     from collections.abc import Callable, Generator
     from os import PathLike
+    from pathlib import Path
     from types import TracebackType
     from typing import Any, NoReturn
 
@@ -71,6 +72,11 @@ class _Base:
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._native is None
+
+    @property
+    def root(self) -> Path:
+        """The folder that plans write in."""
+        return self._open().root
 
     def _open(self) -> _native.World:
         if self._native is None:
