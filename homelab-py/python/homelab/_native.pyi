@@ -46,6 +46,7 @@ __all__ = [
     "Worktree",
     "World",
     "__version__",
+    "capabilities",
     "shutdown",
     "throw",
     "words",
