@@ -191,5 +191,38 @@ pub(super) fn is_inside(source: &Source, number: u32) -> bool {
     reason = "the expressions are constants that a test compiles"
 )]
 fn expression(text: &str) -> Regex {
-    Regex::new(text).expect("a valid expression")
+    Regex::new(&ascii(text)).expect("a valid expression")
+}
+
+/// Spells an expression's classes out in ASCII: names of keys are ASCII, and the tables of all the world's letters took
+/// most of the time of a small audit to build.
+fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut inside = false;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match (characters.next(), inside) {
+                (Some('w'), true) => out.push_str("0-9A-Za-z_"),
+                (Some('w'), false) => out.push_str("[0-9A-Za-z_]"),
+                (Some('s'), true) => out.push_str(r"\x20\t\r\n"),
+                (Some('s'), false) => out.push_str(r"[\x20\t\r\n]"),
+                (Some('S'), false) => out.push_str(r"[^\x20\t\r\n]"),
+                (Some('b'), false) => out.push_str(r"(?-u:\b)"),
+                (next, _) => {
+                    out.push('\\');
+                    out.extend(next);
+                }
+            },
+            character => {
+                inside = match character {
+                    '[' => true,
+                    ']' => false,
+                    _ => inside,
+                };
+                out.push(character);
+            }
+        }
+    }
+    out
 }
