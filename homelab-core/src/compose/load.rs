@@ -173,15 +173,10 @@ impl Loader {
         };
         let reading = yaml::read(&source);
         if let Some(fault) = reading.broken {
-            self.report(Problem::new(&rules::SYNTAX, &fault.span, fault.message))?;
+            self.report(Problem::new(fault.rule, &fault.span, fault.message))?;
         }
         for fault in reading.faults {
-            let rule = if fault.message.contains("written twice") {
-                &rules::DUPLICATE_KEY
-            } else {
-                &rules::INVALID_VALUE
-            };
-            self.report(Problem::new(rule, &fault.span, fault.message))?;
+            self.report(Problem::new(fault.rule, &fault.span, fault.message))?;
         }
         let documents: Documents = Arc::new(
             reading
