@@ -27,6 +27,7 @@ pub mod span;
 pub mod stratum;
 pub mod subscription;
 pub mod system;
+pub mod tailnet;
 mod update;
 pub mod view;
 

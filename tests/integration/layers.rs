@@ -28,11 +28,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "model",
-        &["compose", "system", "service", "lab", "observed", "stratum"],
+        &[
+            "compose",
+            "system",
+            "service",
+            "tailnet::device",
+            "lab",
+            "observed",
+            "stratum",
+        ],
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "update", "init"],
+        &["access", "service::rules", "tailnet", "update", "init"],
     ),
     ("audit", &["audit", "posture"]),
     ("drivers", &["process"]),
