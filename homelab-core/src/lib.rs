@@ -54,6 +54,8 @@ pub fn capabilities() -> &'static [&'static str] {
     &[
         #[cfg(feature = "docker")]
         "docker",
+        #[cfg(feature = "local")]
+        "local",
         #[cfg(feature = "tools")]
         "tools",
     ]

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "system",
             "service",
             "tailnet::device",
+            "tailnet::node",
             "lab",
             "observed",
             "stratum",
@@ -43,7 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["access", "service::rules", "tailnet", "update", "init"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process"]),
+    ("drivers", &["process", "tailnet::local"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
 ];
