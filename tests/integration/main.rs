@@ -12,6 +12,7 @@ mod layers;
 mod needs;
 mod parity;
 mod repository;
+mod tailnet;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         corpus::tests(),
         generated::tests(),
         hostile::tests(),
+        tailnet::tests(),
     ]
     .into_iter()
     .flatten()

@@ -10,3 +10,4 @@ pub mod generate;
 pub mod needs;
 pub mod parity;
 pub mod summary;
+pub mod tailnet;
