@@ -7,6 +7,7 @@
 mod budget;
 mod corpus;
 mod generated;
+mod golden;
 mod hostile;
 mod layers;
 mod needs;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         budget::tests(),
         corpus::tests(),
         generated::tests(),
+        golden::tests(),
         hostile::tests(),
         tailnet::tests(),
     ]

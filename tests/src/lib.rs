@@ -7,6 +7,7 @@ pub mod compare;
 pub mod corpus;
 pub mod fuzzing;
 pub mod generate;
+pub mod golden;
 pub mod needs;
 pub mod parity;
 pub mod summary;

@@ -125,6 +125,11 @@ pub fn corpus() -> Result<PathBuf, String> {
     folder("HOMELAB_CORPUS", "truth.jsonl")
 }
 
+/// Returns the folder of golden files.
+pub fn golden() -> Result<PathBuf, String> {
+    folder("HOMELAB_GOLDEN", "")
+}
+
 /// Returns the docker-compose binary: `$HOMELAB_COMPOSE`, else the one that `./test --install` fetched.
 pub fn compose() -> Result<PathBuf, String> {
     let binary = match env::var_os("HOMELAB_COMPOSE") {
