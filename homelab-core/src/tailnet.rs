@@ -24,11 +24,15 @@
 //! ```
 
 mod alias;
+#[cfg(feature = "tailnet-api")]
+pub mod api;
 mod caps;
 mod compile;
 pub mod device;
 mod directory;
 mod filter;
+#[cfg(any(feature = "tailnet-api", all(unix, feature = "local")))]
+mod http;
 mod hujson;
 #[cfg(all(unix, feature = "local"))]
 pub mod local;
