@@ -35,7 +35,7 @@ mod map;
 mod markdown;
 mod printable;
 mod sarif;
-mod secret_looking;
+pub(crate) mod secret_looking;
 mod snippet;
 mod text;
 

@@ -24,6 +24,7 @@ pub mod query;
 pub mod secret;
 pub mod service;
 pub mod span;
+mod stored;
 pub mod stratum;
 pub mod subscription;
 pub mod system;

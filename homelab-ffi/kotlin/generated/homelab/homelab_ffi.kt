@@ -726,6 +726,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_to_private_json(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_machine(
@@ -814,6 +816,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_canceltoken_new(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_lab_from_json(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_from_texts(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_load(
@@ -868,6 +872,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_free_lab(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_lab_from_json(`text`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_from_texts(`name`: RustBuffer.ByValue,`texts`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_load(`path`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
@@ -903,6 +909,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_lab_service(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1223,6 +1231,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_services() and 0xFFFF) != 31898) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_to_private_json() and 0xFFFF) != 56367) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1353,6 +1364,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_canceltoken_new() and 0xFFFF) != 30362) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_json() and 0xFFFF) != 60865) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_texts() and 0xFFFF) != 2156) {
@@ -2510,6 +2524,13 @@ public interface LabInterface {
      */
     fun `services`(): List<kotlin.String>
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+    fun `toPrivateJson`(): kotlin.String
+
     companion object
 }
 
@@ -2898,12 +2919,52 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */override fun `toPrivateJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_to_private_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
 
 
 
 
 
     companion object {
+
+    /**
+     * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+     * findings. Fails with `Invalid` for another text, with `Unsupported` for one of a later version.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `fromJson`(`text`: kotlin.String, `cancel`: CancelToken? = null) : Lab {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_from_json(
+        FfiConverterString.lower(`text`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeLab.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
 
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.

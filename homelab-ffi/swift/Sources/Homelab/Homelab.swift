@@ -991,6 +991,13 @@ public protocol LabProtocol: AnyObject, Sendable {
      */
     func services()  -> [String]
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+    func toPrivateJson()  -> String
+
 }
 /**
  * A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
@@ -1047,6 +1054,25 @@ open class Lab: LabProtocol, @unchecked Sendable {
         try! rustCall { uniffi_homelab_ffi_fn_free_lab(handle, $0) }
     }
 
+
+    /**
+     * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+     * findings. Fails with `Invalid` for another text, with `Unsupported` for one of a later version.
+     */
+public static func fromJson(text: String, cancel: CancelToken? = nil)async throws  -> Lab  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_lab_from_json(FfiConverterString.lower(text),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLab_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
 
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
@@ -1284,6 +1310,20 @@ open func services() -> [String]  {
     return try!  FfiConverterSequenceString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_services(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+open func toPrivateJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_to_private_json(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -7312,6 +7352,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_services() != 31898) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -7442,6 +7485,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_canceltoken_new() != 30362) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_lab_from_json() != 60865) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_from_texts() != 2156) {
