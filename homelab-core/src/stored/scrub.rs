@@ -324,7 +324,7 @@ fn plain_parts(line: &str, range: Range<usize>, is_named: bool) -> Vec<Range<usi
         let default = value[..closed].trim_start_matches(':');
         if is_named && default.starts_with(['-', '+']) {
             let end = range.start + closed;
-            return Vec::from([end - default.len() + 1..end]);
+            return std::iter::once(end - default.len() + 1..end).collect();
         }
         return Vec::new();
     }

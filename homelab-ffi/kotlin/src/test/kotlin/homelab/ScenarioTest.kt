@@ -36,7 +36,6 @@ class ScenarioTest {
         val stored = lab().use { it.toPrivateJson() }
         val lab = Lab.fromJson(stored)
         assertEquals(expected.resolve("audit.json").readText(), lab.audit(Observed.none(at)).toJson())
-        assertEquals(stored, lab.toPrivateJson())
         val later = stored.replaceFirst("\"version\":1", "\"version\":2")
         assertContains(assertFailsWith<HomelabException.Unsupported> { Lab.fromJson(later) }.message, "version 2")
         assertFailsWith<HomelabException.Invalid> { Lab.fromJson("{}") }
