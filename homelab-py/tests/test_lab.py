@@ -226,3 +226,7 @@ def test_what_the_core_counts_and_lists() -> None:
     report = lab.audit()
     assert report.count("error") == sum(finding.severity == "error" for finding in report)
     assert homelab.capabilities() == sorted(homelab.capabilities())
+    for part in homelab.capabilities():
+        homelab.require_capability(part)
+    with pytest.raises(homelab.Invalid, match="`docker` and `tools`"):
+        homelab.require_capability("teleport")

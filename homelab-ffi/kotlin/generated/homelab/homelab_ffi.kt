@@ -684,6 +684,8 @@ internal object IntegrityCheckingUniffiLib {
     internal fun ensureInitialized() = Unit
     external fun uniffi_homelab_ffi_checksum_func_capabilities(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_func_require_capability(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_func_version(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_cancel(
@@ -1044,6 +1046,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_capabilities(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_func_require_capability(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_homelab_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_homelab_ffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1166,6 +1170,9 @@ private fun uniffiCheckContractApiVersion(lib: IntegrityCheckingUniffiLib) {
 @Suppress("UNUSED_PARAMETER")
 private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_func_capabilities() and 0xFFFF) != 11884) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_func_require_capability() and 0xFFFF) != 35954) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_version() and 0xFFFF) != 65278) {
@@ -9928,6 +9935,20 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
 }
     )
     }
+
+
+        /**
+         * Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+         */
+    @Throws(HomelabException::class) fun `requireCapability`(`name`: kotlin.String)
+        =
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_func_require_capability(
+
+
+        FfiConverterString.lower(`name`),_status)
+}
+
 
 
         /**

@@ -7261,6 +7261,16 @@ public func capabilities() -> [String]  {
 })
 }
 /**
+ * Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+ */
+public func requireCapability(name: String)throws   {try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_require_capability(
+        FfiConverterString.lower(name),uniffiCallStatus
+    )
+}
+}
+/**
  * Returns the version of the library.
  */
 public func version() -> String  {
@@ -7287,6 +7297,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.contractVersionMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_capabilities() != 11884) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_require_capability() != 35954) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {

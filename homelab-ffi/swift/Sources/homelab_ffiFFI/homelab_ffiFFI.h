@@ -730,6 +730,11 @@ RustBuffer uniffi_homelab_ffi_fn_func_capabilities(RustCallStatus *_Nonnull out_
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
+void uniffi_homelab_ffi_fn_func_require_capability(RustBuffer name, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
 RustBuffer uniffi_homelab_ffi_fn_func_version(RustCallStatus *_Nonnull out_status
@@ -999,6 +1004,12 @@ void ffi_homelab_ffi_rust_future_complete_void(uint64_t handle, RustCallStatus *
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_CAPABILITIES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_CAPABILITIES
 uint16_t uniffi_homelab_ffi_checksum_func_capabilities(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
+uint16_t uniffi_homelab_ffi_checksum_func_require_capability(void
 
 );
 #endif
