@@ -9,6 +9,7 @@ from ._world import Operation as AsyncOperation
 from ._world import Progress, SyncWorld
 from ._world import World as AsyncWorld
 from .view import (
+    DeclarationView,
     EventView,
     EvidenceView,
     FileView,
@@ -47,6 +48,7 @@ __all__ = [
     "World",
     "__version__",
     "capabilities",
+    "require_capability",
     "shutdown",
     "throw",
     "words",
@@ -340,6 +342,7 @@ class Project:
     def files(self) -> list[str]: ...
     @property
     def services(self) -> list[str]: ...
+    def declarations(self) -> list[DeclarationView]: ...
     @property
     def diagnostics(self) -> list[Finding]: ...
     def to_dict(self, *, redact: bool = False) -> dict[str, Any]: ...

@@ -569,6 +569,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_project_from_text(RustBuffer name, Ru
 uint64_t uniffi_homelab_ffi_fn_constructor_project_resolve(RustBuffer settings, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DECLARATIONS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DECLARATIONS
+RustBuffer uniffi_homelab_ffi_fn_method_project_declarations(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DIAGNOSTICS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DIAGNOSTICS
 RustBuffer uniffi_homelab_ffi_fn_method_project_diagnostics(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1256,6 +1261,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_plan_to_text(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PLAN_VIEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PLAN_VIEW
 uint16_t uniffi_homelab_ffi_checksum_method_plan_view(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_DECLARATIONS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_DECLARATIONS
+uint16_t uniffi_homelab_ffi_checksum_method_project_declarations(void
 
 );
 #endif

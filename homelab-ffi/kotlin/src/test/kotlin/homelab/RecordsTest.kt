@@ -104,6 +104,14 @@ class RecordsTest {
     }
 
     @Test
+    fun `what a file declares is a record`() {
+        val web = small().project("web").declarations().single()
+        assertEquals("nginx:1.27", web.image)
+        assertEquals(listOf(PortView(null, 8080u, null, 80u, "tcp")), web.ports)
+        assertEquals(PlaceView("web/compose.yaml", 1u, 13u), web.place)
+    }
+
+    @Test
     fun `what a build cannot look at is absent in what was seen, not good`() = runBlocking<Unit> {
         val lab = Lab.load(sample.toString())
         val seen = World.connect(lab).observe(lab)
