@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -232,3 +234,41 @@ def test_quick_work_and_a_file_get_no_bar(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", eager], capture_output=True, text=True, timeout=60)
     assert done.stdout
     assert done.stderr == ""
+
+
+def test_fish_completes(tmp_path: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    script = tmp_path / "script"
+    script.write_text(run("completion", "fish").stdout)
+    for line, expected in [("homelab re", {"reach", "resolve"}), ("homelab audit --fa", {"--fail-on"})]:
+        code = f"source {script}; complete -C '{line}'"
+        done = subprocess.run(["fish", "--no-config", "-c", code], capture_output=True, text=True, check=True)
+        assert {row.split("\t")[0] for row in done.stdout.splitlines()} == expected
+
+
+def test_zsh_completes(tmp_path: Path) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    script = tmp_path / "script"
+    script.write_text(run("completion", "zsh").stdout)
+    # Only a terminal has completion in zsh.
+    main, terminal = os.openpty()
+    with subprocess.Popen(["zsh", "-f", "-i"], stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        shown = b""
+
+        def until(word: bytes) -> None:
+            nonlocal shown
+            end = time.monotonic() + 20
+            while word not in shown:
+                assert time.monotonic() < end, shown
+                if select.select([main], [], [], 0.1)[0]:
+                    shown += os.read(main, 65536)
+
+        os.write(main, f"autoload -Uz compinit && compinit -u -D; source {script}; print rea''dy\n".encode())
+        until(b"ready")
+        os.write(main, b"homelab audit --fa\t")
+        until(b"--fail-on")
+        process.kill()
+    os.close(main)
