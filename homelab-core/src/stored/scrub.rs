@@ -139,21 +139,17 @@ impl<'a> Scrubber<'a> {
             }
             return;
         }
-        if is_environment && let Some((name, value)) = variable(line) {
-            let slot = self
-                .lab
-                .pattern()
-                .slots()
-                .iter()
-                .find(|(slot, _)| slot.as_str() == name);
+        if let Some((name, value)) = variable(line) {
+            let slots = self.lab.pattern().slots();
+            let slot = slots.iter().find(|(slot, _)| slot.as_str() == name);
             let is_secret = slot.map_or_else(
-                || names_secret(name) || names_connection(name),
+                || is_environment && (names_secret(name) || names_connection(name)),
                 |(_, slot)| slot.is_secret(),
             );
             if is_secret {
-                self.value(line, value.clone(), name, true, &shift, ranges);
+                self.value(line, value, name, true, &shift, ranges);
             }
-            if slot.is_some() {
+            if slot.is_some() && is_environment {
                 return;
             }
         }
@@ -280,7 +276,10 @@ fn is_environment(path: &str) -> bool {
 
 /// Returns the name that a line of variables gives a value, and where the value stands.
 fn variable(line: &str) -> Option<(&str, Range<usize>)> {
-    let bare = line.trim_start();
+    let bare = line
+        .trim_start()
+        .trim_start_matches("- ")
+        .trim_start_matches(['"', '\'']);
     let bare = bare.strip_prefix("export ").unwrap_or(bare).trim_start();
     let (name, value) = bare.split_once(['=', ':'])?;
     let name = name.trim_end();
