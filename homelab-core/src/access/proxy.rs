@@ -144,7 +144,7 @@ impl Proxies {
         };
         for index in 0..topology.nodes.len() {
             let mut routes = traefik::routes(topology, index, &middlewares);
-            routes.extend(caddy::routes(&topology.nodes[index]));
+            routes.extend(caddy::routes(topology, index));
             routes.extend(nginx::routes(&topology.nodes[index]));
             proxies.routes.push(routes);
             let gateway = traefik::gateway(topology, index, files, &middlewares)

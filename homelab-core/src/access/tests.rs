@@ -1,5 +1,6 @@
 //! Small labs, and what they mean.
 
+mod clients;
 mod findings;
 mod proxies;
 mod tunnels;

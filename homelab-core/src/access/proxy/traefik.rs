@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::clients::rule_is_only_tailnet;
+use super::clients::{only_tailnet, rule_is_only_tailnet};
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route};
+use crate::access::address::HostFacts;
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::serve::is_true;
@@ -296,6 +297,7 @@ struct Router<'a> {
 /// Returns the routes that a service's labels ask of a Traefik.
 pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Middlewares) -> Vec<Route> {
     let node = &topology.nodes[index];
+    let facts = &topology.machines[node.machine].facts;
     let mut routers: BTreeMap<(String, String), Router<'_>> = BTreeMap::new();
     let mut ports: BTreeMap<String, u16> = BTreeMap::new();
     let mut enabled: Option<&Field<String>> = None;
@@ -363,7 +365,6 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
         let port = ports
             .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
             .copied();
-        let facts = &topology.machines[node.machine].facts;
         if let Some(rule) = router.rule
             && rule_is_only_tailnet(&rule.value, facts)
         {
@@ -390,7 +391,8 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
             enabled: false,
         });
     }
-    found.extend(segments.into_values().filter_map(Segment::route));
+    let segments = segments.into_values();
+    found.extend(segments.filter_map(|segment| segment.route(facts)));
     for route in &mut found {
         route.enabled = enabled.is_some();
     }
@@ -426,6 +428,9 @@ struct Segment<'a> {
     port: Option<(u16, &'a Field<String>)>,
     entries: Option<&'a str>,
     guards: Vec<Guard>,
+    /// The ranges that it lets in, and whether it asks a header who it is.
+    sources: Option<&'a Field<String>>,
+    by_header: bool,
 }
 
 fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTreeMap<String, Segment<'a>>) {
@@ -455,9 +460,12 @@ fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTre
             let guard = guard(GuardKind::Auth);
             Box::new(move |segment| segment.guards.push(guard.clone()))
         }
-        ["frontend", "whitelist" | "whitelistsourcerange", ..] => {
-            let guard = guard(GuardKind::AllowList);
-            Box::new(move |segment| segment.guards.push(guard.clone()))
+        ["frontend", "whitelistsourcerange"] | ["frontend", "whitelist", "sourcerange"] => {
+            Box::new(|segment| segment.sources = Some(field))
+        }
+        ["frontend", "whitelist", "usexforwardedfor"] => {
+            let by_header = is_true(&field.value);
+            Box::new(move |segment| segment.by_header = by_header)
         }
         ["frontend", "ratelimit", ..] => {
             let guard = guard(GuardKind::RateLimit);
@@ -469,8 +477,14 @@ fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTre
 }
 
 impl Segment<'_> {
-    fn route(self) -> Option<Route> {
+    fn route(mut self, facts: &HostFacts) -> Option<Route> {
         let shown = self.rule.or(self.port.map(|(_, field)| field))?;
+        if let Some(sources) = self.sources {
+            let only = !self.by_header && only_tailnet(sources.value.split(','), facts);
+            let evidence = Evidence::at("a Traefik label", &sources.span);
+            let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
+            self.guards.push(guard.only_tailnet(only));
+        }
         Some(Route {
             flavour: Flavour::Traefik,
             entry: match self.entries {
