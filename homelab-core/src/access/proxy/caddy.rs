@@ -28,6 +28,7 @@ pub(super) fn gateway(topology: &Topology<'_>, index: NodeIndex) -> Option<Gatew
         entries: None,
         complete: false,
         only_enabled: false,
+        reads_swarm: true,
         by_default: None,
         unseen: None,
         insecure_admin: None,
@@ -146,7 +147,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
     let node = &topology.nodes[index];
     let facts = &topology.machines[node.machine].facts;
     let mut sites: BTreeMap<&str, Site<'_>> = BTreeMap::new();
-    for (key, field) in &node.service.labels {
+    for (key, field) in node.service.labels.iter().chain(&node.service.deploy_labels) {
         let (site, directives) = key.split_once('.').unwrap_or((key, ""));
         let number = site
             .strip_prefix("caddy")
@@ -227,6 +228,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                 evidence: Evidence::at(format!("Caddy labels for `{address}`"), &shown.span),
                 admin: false,
                 enabled: true,
+                in_swarm: false,
             })
         })
         .collect()

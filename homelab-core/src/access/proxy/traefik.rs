@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
+
 use super::clients::{only_tailnet, rule_is_only_tailnet};
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route};
@@ -230,6 +232,8 @@ pub(super) fn gateway(
         (flag.key.ends_with("docker.exposedbydefault") && !is_true(&flag.value))
             || flag.key.ends_with("docker.constraints")
     });
+    let swarm_mode = |flag: &Flag| flag.key.ends_with("docker.swarmmode") && is_true(&flag.value);
+    let reads_swarm = hidden_file || any("providers.swarm").is_some() || flags.iter().any(swarm_mode);
     let by_default = docker.filter(|_| !kept_out).map(|flag| flag.evidence.clone());
     let elsewhere = [
         "providers.file",
@@ -264,6 +268,7 @@ pub(super) fn gateway(
         complete,
         // A file that cannot be seen may say otherwise.
         only_enabled: only_enabled && !hidden_file,
+        reads_swarm,
         by_default,
         unseen,
         insecure_admin,
@@ -282,6 +287,7 @@ pub(super) fn opts_out(node: &Node<'_>) -> bool {
     node.service
         .labels
         .get("traefik.enable")
+        .or_else(|| node.service.deploy_labels.get("traefik.enable"))
         .is_some_and(|field| !is_true(&field.value))
 }
 
@@ -294,15 +300,31 @@ struct Router<'a> {
     any: Option<&'a Field<String>>,
 }
 
-/// Returns the routes that a service's labels ask of a Traefik.
+/// Returns the routes that a service's labels ask of a Traefik, those of a Swarm service among them.
 pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Middlewares) -> Vec<Route> {
+    let service = topology.nodes[index].service;
+    let mut found = routes_in(&service.labels, topology, index, middlewares);
+    let mut of_swarm = routes_in(&service.deploy_labels, topology, index, middlewares);
+    for route in &mut of_swarm {
+        route.in_swarm = true;
+    }
+    found.extend(of_swarm);
+    found
+}
+
+fn routes_in(
+    labels: &IndexMap<String, Field<String>>,
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    middlewares: &Middlewares,
+) -> Vec<Route> {
     let node = &topology.nodes[index];
     let facts = &topology.machines[node.machine].facts;
     let mut routers: BTreeMap<(String, String), Router<'_>> = BTreeMap::new();
     let mut ports: BTreeMap<String, u16> = BTreeMap::new();
     let mut enabled: Option<&Field<String>> = None;
     let mut segments: BTreeMap<String, Segment<'_>> = BTreeMap::new();
-    for (key, field) in &node.service.labels {
+    for (key, field) in labels {
         if !key
             .get(..8)
             .is_some_and(|start| start.eq_ignore_ascii_case("traefik."))
@@ -389,6 +411,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
             evidence: Evidence::at(text, &shown.span),
             admin,
             enabled: false,
+            in_swarm: false,
         });
     }
     let segments = segments.into_values();
@@ -408,6 +431,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
             evidence: Evidence::at("label `traefik.enable`, with the rule by default", &field.span),
             admin: false,
             enabled: true,
+            in_swarm: false,
         });
     }
     // Two routers that differ in nothing but their rule's path are one way in.
@@ -497,6 +521,7 @@ impl Segment<'_> {
             evidence: Evidence::at("Traefik labels of version 1", &shown.span),
             admin: false,
             enabled: false,
+            in_swarm: false,
         })
     }
 }
