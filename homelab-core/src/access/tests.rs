@@ -2,6 +2,7 @@
 
 mod clients;
 mod findings;
+mod pods;
 mod proxies;
 mod tunnels;
 
@@ -523,34 +524,6 @@ fn the_view_says_the_same() {
         "p/a: lan, at most internet\n  lan, at most internet: published_port 8080 -> 80/tcp\n  \
          not known: whether its machine has a public address or a forward from the router"
     );
-}
-
-#[test]
-fn the_pods_of_a_kubernetes_file_may_open_anything() {
-    let lab = lab(&[
-        ("pods/k.kube", "[Kube]\nYaml=k.yaml\n"),
-        ("pods/there.kube", "[Kube]\nYaml=./there.yaml\n"),
-        ("pods/there.yaml", "kind: Pod\n"),
-        (
-            "pods/a.container",
-            "[Container]\nImage=docker.io/library/nginx:1.27\n",
-        ),
-    ]);
-    check(
-        "kube",
-        &lab,
-        &[
-            ("pods/k", Host, Internet),
-            ("pods/there", Host, Internet),
-            ("pods/a", Host, Host),
-        ],
-    );
-    let said: Vec<&str> = lab
-        .diagnostics()
-        .iter()
-        .map(|finding| finding.message())
-        .collect();
-    assert_eq!(said, ["the Kubernetes file `k.yaml` is not in the lab"]);
 }
 
 #[test]
