@@ -32,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "update", "init"],
+        &["access", "service::rules", "update", "init", "stored"],
     ),
     ("audit", &["audit", "posture"]),
     ("drivers", &["process"]),

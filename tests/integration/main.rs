@@ -12,6 +12,7 @@ mod layers;
 mod needs;
 mod parity;
 mod repository;
+mod scenario;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         needs::tests(),
         layers::tests(),
         repository::tests(),
+        scenario::tests(),
         parity::tests(),
         budget::tests(),
         corpus::tests(),
