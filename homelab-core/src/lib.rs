@@ -28,6 +28,7 @@ mod stored;
 pub mod stratum;
 pub mod subscription;
 pub mod system;
+pub mod tailnet;
 mod update;
 pub mod view;
 
@@ -54,6 +55,8 @@ pub fn capabilities() -> &'static [&'static str] {
     &[
         #[cfg(feature = "docker")]
         "docker",
+        #[cfg(feature = "local")]
+        "local",
         #[cfg(feature = "tools")]
         "tools",
     ]

@@ -4,8 +4,15 @@
 //! every layer may speak in it (docs/adr/0001). Their JSON, with these field names,
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
+mod tailnet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::tailnet::{
+    CapabilitiesView, CapabilityGrantView, CapabilityMap, DestinationView, FilterRuleView, PolicyCheckView,
+    PolicyNoteView, PolicyTestView, PortsView, SshActionView, SshPrincipalView, SshRuleView,
+};
 
 /// How far away somebody can be and still reach a service: the widest zone that can come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -7,12 +7,14 @@
 mod budget;
 mod corpus;
 mod generated;
+mod golden;
 mod hostile;
 mod layers;
 mod needs;
 mod parity;
 mod repository;
 mod scenario;
+mod tailnet;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -44,7 +46,9 @@ fn main() -> ExitCode {
         budget::tests(),
         corpus::tests(),
         generated::tests(),
+        golden::tests(),
         hostile::tests(),
+        tailnet::tests(),
     ]
     .into_iter()
     .flatten()
