@@ -228,7 +228,7 @@ def test_what_the_core_counts_and_lists() -> None:
     assert homelab.capabilities() == sorted(homelab.capabilities())
     for part in homelab.capabilities():
         homelab.require_capability(part)
-    with pytest.raises(homelab.Invalid, match="`docker` and `tools`"):
+    with pytest.raises(homelab.Invalid, match="`docker`, `local`, `tools`"):
         homelab.require_capability("teleport")
 
 
