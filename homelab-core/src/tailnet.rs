@@ -30,6 +30,7 @@ pub mod device;
 mod directory;
 mod filter;
 mod hujson;
+mod load;
 #[cfg(all(unix, feature = "local"))]
 pub mod local;
 pub mod node;
@@ -121,7 +122,7 @@ impl Tailnet {
             .into_iter()
             .map(|failure| PolicyTestView {
                 section: failure.section.to_owned(),
-                index: failure.index,
+                index: failure.index as u64,
                 reason: failure.reason,
                 place: place(failure.at),
             })

@@ -10,6 +10,7 @@ mod plan;
 mod project;
 mod report;
 mod runtime;
+mod tailnet;
 mod view;
 mod world;
 
@@ -22,6 +23,7 @@ pub use operation::{Operation, Outcome};
 pub use plan::Plan;
 pub use project::{Project, ResolveSettings};
 pub use report::{Report, TextSettings};
+pub use tailnet::{Tailnet, judge_policy};
 pub use world::World;
 
 uniffi::setup_scaffolding!();

@@ -6,8 +6,9 @@
 use homelab_core::lab::HostKind;
 use homelab_core::view::{
     CountsView, DeclarationView, EventView, EvidenceView, FileView, FindingView, MountView, OutcomeView,
-    PathView, PlaceView, PlanView, PortView, PostureView, ProjectView, Reach, ReachCountsView, ReportView,
-    SeenView, ServiceView, StepResultView, StepView, SuppressedView, SystemView,
+    PathView, PlaceView, PlanView, PolicyCheckView, PolicyNoteView, PolicyTestView, PortView, PostureView,
+    ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView, StepView,
+    SuppressedView, SystemView,
 };
 use homelab_core::{Answer, Severity};
 
@@ -450,4 +451,43 @@ pub enum Answer {
     Files(Vec<FileView>),
     /// To `init_plan`.
     InitPlan(PlanView),
+}
+
+/// Whether the service accepts a policy.
+#[uniffi::remote(Record)]
+pub struct PolicyCheckView {
+    /// Whether it does.
+    pub accepted: bool,
+    /// Why not, in the service's words where they are known.
+    pub message: Option<String>,
+    /// The value at fault.
+    pub place: Option<PlaceView>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The file's own tests that fail.
+    pub failures: Vec<PolicyTestView>,
+    /// What is accepted, and still not as it should be.
+    pub notes: Vec<PolicyNoteView>,
+}
+
+/// A test of a policy that fails.
+#[uniffi::remote(Record)]
+pub struct PolicyTestView {
+    /// `tests` or `sshTests`.
+    pub section: String,
+    /// Which entry, from 0.
+    pub index: u64,
+    /// Why it fails.
+    pub reason: String,
+    /// Where it is written.
+    pub place: PlaceView,
+}
+
+/// Something that is worth saying about a policy.
+#[uniffi::remote(Record)]
+pub struct PolicyNoteView {
+    /// What it is.
+    pub message: String,
+    /// Where it is.
+    pub place: PlaceView,
 }

@@ -13,6 +13,7 @@ mod observed;
 mod plan;
 mod query;
 mod runtime;
+mod tailnet;
 mod world;
 
 use pyo3::prelude::*;
@@ -57,6 +58,8 @@ mod _native {
     use crate::require_capability;
     #[pymodule_export]
     use crate::runtime::shutdown;
+    #[pymodule_export]
+    use crate::tailnet::Tailnet;
     #[pymodule_export]
     use crate::world::{Events, Operation, World};
     use pyo3::prelude::*;

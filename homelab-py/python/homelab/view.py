@@ -546,3 +546,59 @@ class EventView(Record):
     """The step's number, from 1, where it is about one."""
     text: str
     """What happened, in one line."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PolicyTestView(Record):
+    """A test of a policy that fails."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "place": PlaceView.from_dict,
+    }
+
+    section: str
+    """`tests` or `sshTests`."""
+    index: int
+    """Which entry, from 0."""
+    reason: str
+    """Why it fails."""
+    place: PlaceView
+    """Where it is written."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PolicyNoteView(Record):
+    """Something that is worth saying about a policy."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "place": PlaceView.from_dict,
+    }
+
+    message: str
+    """What it is."""
+    place: PlaceView
+    """Where it is."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PolicyCheckView(Record):
+    """Whether the service accepts a policy."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "place": partial(_maybe, PlaceView.from_dict),
+        "failures": partial(_many, PolicyTestView.from_dict),
+        "notes": partial(_many, PolicyNoteView.from_dict),
+    }
+
+    accepted: bool
+    """Whether it does."""
+    message: str | None
+    """Why not, in the service's words where they are known."""
+    place: PlaceView | None
+    """The value at fault."""
+    hint: str | None
+    """What to do."""
+    failures: tuple[PolicyTestView, ...]
+    """The file's own tests that fail."""
+    notes: tuple[PolicyNoteView, ...]
+    """What is accepted, and still not as it should be."""

@@ -2877,6 +2877,225 @@ public func FfiConverterTypeReport_lower(_ value: Report) -> UInt64 {
 
 
 /**
+ * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
+ * allows is denied.
+ */
+public protocol TailnetProtocol: AnyObject, Sendable {
+
+    /**
+     * Says whether the service would accept the policy: whether its own tests pass.
+     */
+    func check()  -> PolicyCheckView
+
+    /**
+     * Returns which devices each device sees, by its host name. To be seen is not to be reached.
+     */
+    func peers()  -> [String: [String]]
+
+    /**
+     * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
+     * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
+     */
+    func toJson(question: String) throws  -> String
+
+    /**
+     * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
+     */
+    func withHttps(on: Bool)  -> Tailnet
+
+}
+/**
+ * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
+ * allows is denied.
+ */
+open class Tailnet: TailnetProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_tailnet(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_tailnet(handle, $0) }
+    }
+
+
+    /**
+     * Puts the policy of a text in force over the devices, and people, of others.
+     */
+public static func fromTexts(policy: String, devices: String, users: String? = nil)throws  -> Tailnet  {
+    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(
+        FfiConverterString.lower(policy),
+        FfiConverterString.lower(devices),
+        FfiConverterOptionString.lower(users),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Puts the policy of a file in force over the devices, and people, of others: the answers of Tailscale's or
+     * Headscale's API, or what `tailscale status --json` prints. Without a list of people nobody has a role.
+     */
+public static func load(policy: String, devices: String, users: String? = nil, cancel: CancelToken? = nil)async throws  -> Tailnet  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_tailnet_load(FfiConverterString.lower(policy),FfiConverterString.lower(devices),FfiConverterOptionString.lower(users),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeTailnet_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+    /**
+     * Says whether the service would accept the policy: whether its own tests pass.
+     */
+open func check() -> PolicyCheckView  {
+    return try!  FfiConverterTypePolicyCheckView_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_check(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns which devices each device sees, by its host name. To be seen is not to be reached.
+     */
+open func peers() -> [String: [String]]  {
+    return try!  FfiConverterDictionaryStringSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_peers(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
+     * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
+     */
+open func toJson(question: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_to_json(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(question),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
+     */
+open func withHttps(on: Bool) -> Tailnet  {
+    return try!  FfiConverterTypeTailnet_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_with_https(
+            self.uniffiCloneHandle(),
+        FfiConverterBool.lower(on),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTailnet: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Tailnet
+
+    public static func lift(_ handle: UInt64) throws -> Tailnet {
+        return Tailnet(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Tailnet) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Tailnet {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Tailnet, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTailnet_lift(_ handle: UInt64) throws -> Tailnet {
+    return try FfiConverterTypeTailnet.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTailnet_lower(_ value: Tailnet) -> UInt64 {
+    return FfiConverterTypeTailnet.lower(value)
+}
+
+
+
+
+
+
+/**
  * The world of one lab: what plans are applied to, and observations are made of.
  */
 public protocol WorldProtocol: AnyObject, Sendable {
@@ -4322,6 +4541,273 @@ public func FfiConverterTypePlanView_lift(_ buf: RustBuffer) throws -> PlanView 
 #endif
 public func FfiConverterTypePlanView_lower(_ value: PlanView) -> RustBuffer {
     return FfiConverterTypePlanView.lower(value)
+}
+
+
+/**
+ * Whether the service accepts a policy.
+ */
+public struct PolicyCheckView: Equatable, Hashable {
+    /**
+     * Whether it does.
+     */
+    public let accepted: Bool
+    /**
+     * Why not, in the service's words where they are known.
+     */
+    public let message: String?
+    /**
+     * The value at fault.
+     */
+    public let place: PlaceView?
+    /**
+     * What to do.
+     */
+    public let hint: String?
+    /**
+     * The file's own tests that fail.
+     */
+    public let failures: [PolicyTestView]
+    /**
+     * What is accepted, and still not as it should be.
+     */
+    public let notes: [PolicyNoteView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Whether it does.
+         */accepted: Bool,
+        /**
+         * Why not, in the service's words where they are known.
+         */message: String?,
+        /**
+         * The value at fault.
+         */place: PlaceView?,
+        /**
+         * What to do.
+         */hint: String?,
+        /**
+         * The file's own tests that fail.
+         */failures: [PolicyTestView],
+        /**
+         * What is accepted, and still not as it should be.
+         */notes: [PolicyNoteView]) {
+        self.accepted = accepted
+        self.message = message
+        self.place = place
+        self.hint = hint
+        self.failures = failures
+        self.notes = notes
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PolicyCheckView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePolicyCheckView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PolicyCheckView {
+        return
+            try PolicyCheckView(
+                accepted: FfiConverterBool.read(from: &buf),
+                message: FfiConverterOptionString.read(from: &buf),
+                place: FfiConverterOptionTypePlaceView.read(from: &buf),
+                hint: FfiConverterOptionString.read(from: &buf),
+                failures: FfiConverterSequenceTypePolicyTestView.read(from: &buf),
+                notes: FfiConverterSequenceTypePolicyNoteView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PolicyCheckView, into buf: inout [UInt8]) {
+        FfiConverterBool.write(value.accepted, into: &buf)
+        FfiConverterOptionString.write(value.message, into: &buf)
+        FfiConverterOptionTypePlaceView.write(value.place, into: &buf)
+        FfiConverterOptionString.write(value.hint, into: &buf)
+        FfiConverterSequenceTypePolicyTestView.write(value.failures, into: &buf)
+        FfiConverterSequenceTypePolicyNoteView.write(value.notes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyCheckView_lift(_ buf: RustBuffer) throws -> PolicyCheckView {
+    return try FfiConverterTypePolicyCheckView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyCheckView_lower(_ value: PolicyCheckView) -> RustBuffer {
+    return FfiConverterTypePolicyCheckView.lower(value)
+}
+
+
+/**
+ * Something that is worth saying about a policy.
+ */
+public struct PolicyNoteView: Equatable, Hashable {
+    /**
+     * What it is.
+     */
+    public let message: String
+    /**
+     * Where it is.
+     */
+    public let place: PlaceView
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What it is.
+         */message: String,
+        /**
+         * Where it is.
+         */place: PlaceView) {
+        self.message = message
+        self.place = place
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PolicyNoteView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePolicyNoteView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PolicyNoteView {
+        return
+            try PolicyNoteView(
+                message: FfiConverterString.read(from: &buf),
+                place: FfiConverterTypePlaceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PolicyNoteView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.message, into: &buf)
+        FfiConverterTypePlaceView.write(value.place, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyNoteView_lift(_ buf: RustBuffer) throws -> PolicyNoteView {
+    return try FfiConverterTypePolicyNoteView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyNoteView_lower(_ value: PolicyNoteView) -> RustBuffer {
+    return FfiConverterTypePolicyNoteView.lower(value)
+}
+
+
+/**
+ * A test of a policy that fails.
+ */
+public struct PolicyTestView: Equatable, Hashable {
+    /**
+     * `tests` or `sshTests`.
+     */
+    public let section: String
+    /**
+     * Which entry, from 0.
+     */
+    public let index: UInt64
+    /**
+     * Why it fails.
+     */
+    public let reason: String
+    /**
+     * Where it is written.
+     */
+    public let place: PlaceView
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `tests` or `sshTests`.
+         */section: String,
+        /**
+         * Which entry, from 0.
+         */index: UInt64,
+        /**
+         * Why it fails.
+         */reason: String,
+        /**
+         * Where it is written.
+         */place: PlaceView) {
+        self.section = section
+        self.index = index
+        self.reason = reason
+        self.place = place
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PolicyTestView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePolicyTestView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PolicyTestView {
+        return
+            try PolicyTestView(
+                section: FfiConverterString.read(from: &buf),
+                index: FfiConverterUInt64.read(from: &buf),
+                reason: FfiConverterString.read(from: &buf),
+                place: FfiConverterTypePlaceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PolicyTestView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.section, into: &buf)
+        FfiConverterUInt64.write(value.index, into: &buf)
+        FfiConverterString.write(value.reason, into: &buf)
+        FfiConverterTypePlaceView.write(value.place, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyTestView_lift(_ buf: RustBuffer) throws -> PolicyTestView {
+    return try FfiConverterTypePolicyTestView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyTestView_lower(_ value: PolicyTestView) -> RustBuffer {
+    return FfiConverterTypePolicyTestView.lower(value)
 }
 
 
@@ -7487,6 +7973,56 @@ fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypePolicyNoteView: FfiConverterRustBuffer {
+    typealias SwiftType = [PolicyNoteView]
+
+    public static func write(_ value: [PolicyNoteView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePolicyNoteView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PolicyNoteView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PolicyNoteView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePolicyNoteView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePolicyTestView: FfiConverterRustBuffer {
+    typealias SwiftType = [PolicyTestView]
+
+    public static func write(_ value: [PolicyTestView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePolicyTestView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PolicyTestView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PolicyTestView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePolicyTestView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypePortView: FfiConverterRustBuffer {
     typealias SwiftType = [PortView]
 
@@ -7840,6 +8376,20 @@ public func version() -> String  {
     )
 })
 }
+/**
+ * Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
+ * is none: what is wrong with the policy is in the answer.
+ */
+public func judgePolicy(policy: String, devices: String, users: String? = nil)throws  -> PolicyCheckView  {
+    return try  FfiConverterTypePolicyCheckView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_judge_policy(
+        FfiConverterString.lower(policy),
+        FfiConverterString.lower(devices),
+        FfiConverterOptionString.lower(users),uniffiCallStatus
+    )
+})
+}
 
 private enum InitializationResult {
     case ok
@@ -7863,6 +8413,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_judge_policy() != 39698) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_canceltoken_cancel() != 55391) {
@@ -8051,6 +8604,18 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_report_worst() != 17632) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_check() != 7407) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_peers() != 1385) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_to_json() != 44732) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_with_https() != 34759) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_world_observe() != 10057) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8079,6 +8644,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_project_resolve() != 38659) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() != 54750) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_tailnet_load() != 54453) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_world_connect() != 26894) {
