@@ -1,5 +1,6 @@
 //! What the examples share: their arguments, the clock, and how they end.
 
+pub mod tailnet;
 pub mod terminal;
 
 use std::fmt::Display;

@@ -4,11 +4,16 @@
 //! every layer may speak in it (docs/adr/0001). Their JSON, with these field names,
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
+mod reachability;
 mod tailnet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::reachability::{
+    AccessChangeView, ByView, CarrierView, DeviceReachView, ExplanationView, NearMissView, PersonReachView,
+    PolicyDiffView, RangeReachView, ReachableDeviceView, ReachableView, TailnetRuleView, WhoCanReachView,
+};
 pub use self::tailnet::{
     CapabilitiesView, CapabilityGrantView, CapabilityMap, DestinationView, FilterRuleView, PolicyCheckView,
     PolicyNoteView, PolicyTestView, PortsView, SshActionView, SshPrincipalView, SshRuleView,
