@@ -68,7 +68,7 @@ rules! {
          Engines open published ports before the machine's own firewall is asked.",
         "Remove the port from `ports`, or bind it to 127.0.0.1; the proxy reaches the container by their network.";
     ADMIN_SURFACE = "access.admin-surface-reachable", TailnetFirst, Warning,
-        "an administration that asks for no password can be reached from beyond the tailnet",
+        "an administration or a database that asks for no password can be reached from beyond the tailnet",
         "Who opens it controls the service, or sees everything that it knows, without having to break anything.",
         "Publish it on 127.0.0.1 or the machine's tailnet address, or put a proxy with authentication before it.";
     QUICK_TUNNEL = "access.quick-tunnel", NoPublicPort, Error,

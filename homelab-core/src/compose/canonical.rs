@@ -334,7 +334,9 @@ fn unique_service(service: &mut Map) {
     }
     by(service, "expose", |item| item.scalar_text());
     by(service, "volumes", |item| match item.as_text() {
-        Some(text) => short::volume(text).ok().map(|volume| volume.target),
+        Some(text) => short::volume(text)
+            .ok()
+            .map(|volume| short::clean(&volume.target)),
         None => item.as_map()?.get("target")?.scalar_text(),
     });
     by(service, "devices", |item| match item.as_text() {

@@ -300,6 +300,46 @@ fn a_proxied_service_should_not_publish_the_same_port() {
 }
 
 #[test]
+fn a_database_without_a_password_is_for_the_machine_and_the_tailnet() {
+    let rule = "access.admin-surface-reachable";
+    let with = |rest: &str| of(&format!("services: {{ d: {{ {rest} }} }}"));
+    for rest in [
+        "image: 'redis:8', ports: ['6379:6379']",
+        "image: 'valkey/valkey:8', network_mode: host",
+        "image: 'mongo:8', ports: ['27017:27017']",
+        "image: 'memcached:1', ports: ['11211:11211']",
+        "image: 'postgres:17', ports: ['5432:5432'], environment: { POSTGRES_HOST_AUTH_METHOD: trust }",
+        "image: 'mysql:9', ports: ['3306:3306'], environment: { MYSQL_ALLOW_EMPTY_PASSWORD: 'yes' }",
+        "image: 'mariadb:11', ports: ['3306:3306'], environment: { MARIADB_ALLOW_EMPTY_ROOT_PASSWORD: '1' }",
+        "image: 'bitnami/redis:8', ports: ['6379:6379'], environment: { ALLOW_EMPTY_PASSWORD: 'yes' }",
+    ] {
+        let finding = fires(&with(rest), rule);
+        assert!(
+            finding.message().contains("asks for no password"),
+            "{rest}: {finding}"
+        );
+    }
+    for rest in [
+        "image: 'redis:8'",
+        "image: 'redis:8', ports: ['127.0.0.1:6379:6379']",
+        "image: 'redis:8', ports: ['6379:6379'], command: redis-server --requirepass x",
+        "image: 'redis:8', ports: ['6379:6379'], command: redis-server --aclfile /a",
+        "image: 'redis:8', ports: ['6379:6379'], command: redis-server /etc/redis.conf",
+        "image: 'redis:8', ports: ['6379:6379'], volumes: ['/srv/r.conf:/usr/local/etc/redis/redis.conf']",
+        "image: 'redis/redis-stack:7', ports: ['6379:6379'], environment: { REDIS_ARGS: '--requirepass x' }",
+        "image: 'bitnami/redis:8', ports: ['6379:6379']",
+        "image: 'mongo:8', ports: ['27017:27017'], environment: { MONGO_INITDB_ROOT_USERNAME: '${U}' }",
+        "image: 'mongo:8', ports: ['27017:27017'], command: [--auth]",
+        "image: 'mongo:8', ports: ['27017:27017'], command: [--keyFile, /k]",
+        "image: 'postgres:17', ports: ['5432:5432']",
+        "image: 'postgres:17', ports: ['5432:5432'], environment: { POSTGRES_HOST_AUTH_METHOD: scram-sha-256 }",
+        "image: 'mysql:9', ports: ['3306:3306'], environment: { MYSQL_ALLOW_EMPTY_PASSWORD: 'no' }",
+    ] {
+        silent(&with(rest), rule);
+    }
+}
+
+#[test]
 fn an_open_administration_is_for_the_machine_and_the_tailnet() {
     let traefik = |flag: &str, port: &str| {
         of(&format!(

@@ -176,6 +176,19 @@ fn lines_that_are_no_toml_are_said_once_and_the_rest_is_read() {
 }
 
 #[test]
+fn what_stands_below_a_broken_header_is_not_judged() {
+    for (text, expected) in [
+        ("[policy\nreach = 'lan'\nx = 1\n", 1),
+        ("[policy\nreach = 'lan'\n[tiers]\nx = 1\n", 2),
+        ("[exceptions\nservice = 'a'\n\n[policy]\nreach = 'moon'\n", 2),
+    ] {
+        let said = said(&lab(&[("lab.toml", text)]));
+        assert_eq!(said.len(), expected, "{text}\n{said:?}");
+        assert!(said[0].starts_with("lab.invalid-toml lab.toml:1:"), "{said:?}");
+    }
+}
+
+#[test]
 fn bad_values_of_the_instance_are_said_and_secrets_are_not_repeated() {
     let text = "\
 id = '../../x'

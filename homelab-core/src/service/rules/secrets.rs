@@ -254,14 +254,19 @@ fn is_declaration(path: &str) -> bool {
     extension.is_some_and(|(_, extension)| matches!(extension, "yaml" | "yml" | "json" | "container"))
 }
 
-/// Returns a text with each `${...}` and `$NAME` replaced by a blank.
+/// Returns a text with each `${...}` and `$NAME` replaced by a blank, and each `$$` by the sign that it stands for.
 fn without_variables(raw: &str) -> String {
     let mut plain = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.find('$') {
         plain.push_str(&rest[..at]);
-        plain.push(' ');
         let after = &rest[at + 1..];
+        if let Some(literal) = after.strip_prefix('$') {
+            plain.push('$');
+            rest = literal;
+            continue;
+        }
+        plain.push(' ');
         rest = if let Some(inner) = after.strip_prefix('{') {
             let mut depth = 1_usize;
             let end = inner.char_indices().find(|(_, c)| {
@@ -272,9 +277,9 @@ fn without_variables(raw: &str) -> String {
                 }
                 depth == 0
             });
-            end.map_or("", |(end, _)| &inner[end + 1..])
+            end.map_or("", |(end, _)| inner[end..].trim_start_matches('}'))
         } else {
-            after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+            after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_')
         };
     }
     plain.push_str(rest);

@@ -39,6 +39,7 @@ fn secrets_are_slots() {
         "SLACK_WEBHOOK_URL: 'https://hooks.example.com/for-everybody-of-this-house'",
         "SLACK_WEBHOOK_URL: 'https://hooks.example.com/0123456789012345678901234'",
         "DB_PASSWORD: 'file:/run/secrets/db'",
+        "DB_PASSWORD: $X_hqd82nfkw",
         "DB_PASSWORD: '{{env}}'",
         "API_KEY_RATE_LIMIT: 60/minute",
         "AUTH_HTPASSWD_REALM: mine-alone",
@@ -63,6 +64,20 @@ fn a_slot_that_has_its_value_from_env_is_right() {
         findings[0].evidence()[0].text().contains("default of a variable"),
         "{findings:?}"
     );
+}
+
+#[test]
+fn a_variables_name_is_not_its_value() {
+    let compose =
+        "services: { one: { image: 'example/unknown:1', environment: { DB_PASSWORD: '$X_hqd82nfkw' } } }";
+    let lab = Lab::from_texts(
+        "home",
+        [
+            ("app/compose.yaml", compose),
+            ("app/.env", "X_hqd82nfkw=hqd82nfkw\n"),
+        ],
+    );
+    assert!(lab.hygiene().is_empty(), "{:?}", lab.hygiene());
 }
 
 #[test]
@@ -142,6 +157,22 @@ fn passwords_that_everybody_knows() {
         [(rule, Severity::Warning)]
     );
     assert_eq!(with("OTHER: changeme", "ports: ['80:80']"), []);
+    for (name, is_known) in [
+        ("APP_USER", true),
+        ("APP_USERNAME", true),
+        ("APP_DB", true),
+        ("APP_DATABASE", true),
+        ("APP_NAME", false),
+    ] {
+        let lines = format!("{{ {name}: somebody, DB_PASSWORD: Somebody }}");
+        let found = about(&[image, "expose: ['80']", &format!("environment: {lines}")]);
+        let expected = if is_known {
+            (rule, Severity::Note)
+        } else {
+            ("service.literal-secret", Severity::Warning)
+        };
+        assert_eq!(found, [expected], "{name}");
+    }
     assert_eq!(with("DB_PASSWORD: '12'", "ports: ['80:80']"), []);
     let from_env = [
         (
@@ -175,6 +206,7 @@ fn evidence_says_whether_it_is_a_default() {
         ("postgres://app:hqd82nfkw@${HOST:-db}/app", false),
         ("${SCHEME:-postgres}://app:hqd82nfkw@db/app", false),
         ("postgres://app:hqd82nfkw@${HOST:-${OTHER:-db}}/app", false),
+        ("postgres://app:hqd$$82nfkw@db/app", false),
         ("postgres://app:${PASS_HERE:-hqd82nfkw}@db/app", true),
         ("postgres://app:${PASS_HERE:-${NONE:-}hqd82nfkw}@db/app", true),
     ] {
