@@ -135,10 +135,11 @@ fn secret_part<'a>(declared: &Declared<'_>, name: &str, value: &'a str) -> Optio
     let is_secret = declared
         .system
         .map_or_else(|| names_secret(name), |system| system.is_secret(name));
-    let is_about = ["LIMIT", "REALM"]
-        .iter()
-        .any(|end| name.to_ascii_uppercase().ends_with(end));
-    (is_secret && !is_about && !is_setting(value)).then_some(value)
+    let is_about = || {
+        let name = name.to_ascii_uppercase();
+        name.ends_with("LIMIT") || name.ends_with("REALM")
+    };
+    (is_secret && !is_about() && !is_setting(value)).then_some(value)
 }
 
 /// Returns the password inside an address: `scheme://user:password@host`.
