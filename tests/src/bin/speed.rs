@@ -15,6 +15,10 @@ use homelab_core::{Lab, Observed};
 use homelab_tests::corpus::Corpus;
 use jiff::Timestamp;
 
+/// The allocator of the programs that people run, here too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
