@@ -253,10 +253,7 @@ impl Loader {
         // The tree is needed again only where a service extends one of the same file by name.
         if let Some((_, resets)) = documents.first()
             && resets.is_empty()
-            && !self
-                .sources
-                .iter()
-                .any(|source| source.text().contains("extends"))
+            && !self.says("extends")
         {
             self.parsed.remove(place.file);
         }
@@ -272,7 +269,7 @@ impl Loader {
                 self.report(Problem::new(&rules::INVALID_VALUE, &place_span, message))?;
                 continue;
             };
-            self.interpolate_map(map, place.variables)?;
+            self.interpolate_all(map, place.variables)?;
             self.extends(map, place, &resets)?;
             reset(root, &resets);
             self.include(map, place)?;
@@ -280,10 +277,27 @@ impl Loader {
             merge(root, std::mem::take(map), &mut problems);
             unique(root);
             check(root, &mut problems);
-            root.shift_remove("version");
+            root.remove("version");
             canonical(root, &mut problems);
             unique(root);
             self.report_all(problems)?;
+        }
+        Ok(())
+    }
+
+    /// Whether one of the files has this text anywhere.
+    fn says(&self, text: &str) -> bool {
+        let finder = memchr::memmem::Finder::new(text);
+        self.sources
+            .iter()
+            .any(|source| finder.find(source.text().as_bytes()).is_some())
+    }
+
+    /// Puts the values of variables into a whole document.
+    fn interpolate_all(&mut self, root: &mut Map, variables: &Variables) -> Flow<()> {
+        // Half of all files name no variable. A dollar may also be written as an escape.
+        if self.says("$") || self.says("\\") {
+            self.interpolate_map(root, variables)?;
         }
         Ok(())
     }
@@ -374,7 +388,7 @@ impl Loader {
             Value::Map(map) => {
                 let Some(target) = map.get("service").and_then(Node::as_text) else {
                     // The check of the whole file says what is wrong with it; a strict one ends there.
-                    service.shift_remove("extends");
+                    service.remove("extends");
                     return self.report(Problem::new(
                         &rules::MISSING_KEY,
                         &at,
@@ -385,7 +399,7 @@ impl Loader {
             }
             _ => return Ok(()),
         };
-        service.shift_remove("extends");
+        service.remove("extends");
         trail.push((place.file.to_owned(), Box::from(name)));
         let next = match file.as_ref().and_then(Node::as_text) {
             Some(file) => join(place.directory, file),
@@ -454,7 +468,7 @@ impl Loader {
             let Value::Map(map) = &mut document.value else {
                 continue;
             };
-            self.interpolate_map(map, place.variables)?;
+            self.interpolate_all(map, place.variables)?;
             let mut problems = Vec::new();
             reset(&mut root, resets);
             merge(&mut root, std::mem::take(map), &mut problems);
@@ -485,11 +499,11 @@ impl Loader {
             ..place
         };
         self.extend(target, services, inner, &last_resets, trail)?;
-        Ok(services.shift_remove(target))
+        Ok(services.remove(target))
     }
 
     fn include(&mut self, root: &mut Map, place: Place<'_>) -> Flow<()> {
-        let Some(include) = root.shift_remove("include") else {
+        let Some(include) = root.remove("include") else {
             return Ok(());
         };
         let Value::List(items) = include.value else {
@@ -622,7 +636,7 @@ fn import(root: &mut Map, imported: Map, item: &Node, problems: &mut Vec<Problem
         let Value::Map(resources) = node.value else {
             continue;
         };
-        let own = root.entry(section.clone()).or_insert_with(|| Node {
+        let own = root.get_or_insert_with(&section, || Node {
             value: Value::Map(Map::default()),
             span: node.span,
             key: node.key,

@@ -392,7 +392,7 @@ impl<'s> Reader<'s> {
         };
         for part in parts {
             for (name, value) in part {
-                map.entry(name).or_insert(value);
+                map.get_or_insert_with(&name, || value);
             }
         }
     }

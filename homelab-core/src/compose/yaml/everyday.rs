@@ -182,7 +182,7 @@ impl<'s> Reader<'s> {
             _ => {
                 let (end, colon) = self.plain()?;
                 let Some(colon) = colon else {
-                    return self.value(parent, depth);
+                    return self.plain_value(end, parent);
                 };
                 let key = self.plain_key(start, end, colon)?;
                 self.mapping(key, depth)
@@ -205,10 +205,17 @@ impl<'s> Reader<'s> {
                 let (end, None) = self.plain()? else {
                     return None;
                 };
-                self.at = end;
-                Node::new(scalar::plain(&self.text[start..end]), self.span(start, end))
+                return self.plain_value(end, parent);
             }
         };
+        self.alone(node, parent)
+    }
+
+    /// Goes on behind the plain scalar that begins here.
+    fn plain_value(&mut self, end: usize, parent: isize) -> Option<Node> {
+        let start = self.at;
+        self.at = end;
+        let node = Node::new(scalar::plain(&self.text[start..end]), self.span(start, end));
         self.alone(node, parent)
     }
 
