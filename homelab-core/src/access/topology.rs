@@ -11,6 +11,8 @@ use crate::name::ServiceId;
 use crate::system::System;
 use crate::view::Reach;
 
+type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// The index of a service in [`Topology::nodes`].
 pub(super) type NodeIndex = usize;
 /// The index of a network in [`Topology::nets`].
@@ -121,11 +123,11 @@ impl Net {
 /// One machine, or the one that is meant where the lab names none.
 pub(super) struct Machine {
     pub(super) facts: HostFacts,
-    containers: HashMap<String, NodeIndex>,
+    containers: Table<String, NodeIndex>,
     /// The services that publish a host port or use the machine's network, by that port.
-    published: HashMap<u16, Vec<(NodeIndex, u16)>>,
+    published: Table<u16, Vec<(NodeIndex, u16)>>,
     /// The first service of each image, by the last part of its name.
-    images: HashMap<String, NodeIndex>,
+    images: Table<String, NodeIndex>,
     /// The services that a process on the machine itself could reach: published anywhere, or on its own network.
     pub(super) on_host: Vec<NodeIndex>,
 }
@@ -141,8 +143,8 @@ pub(super) struct Topology<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) nets: Vec<Net>,
     pub(super) machines: Vec<Machine>,
-    names: HashMap<(NetIndex, String), NodeIndex>,
-    addresses: HashMap<(NetIndex, IpAddr), NodeIndex>,
+    names: Table<(NetIndex, String), NodeIndex>,
+    addresses: Table<(NetIndex, IpAddr), NodeIndex>,
 }
 
 /// One service, as the lab has it.
@@ -164,17 +166,17 @@ impl<'a> Topology<'a> {
             nodes: Vec::new(),
             nets: Vec::new(),
             machines: Vec::new(),
-            names: HashMap::new(),
-            addresses: HashMap::new(),
+            names: Table::default(),
+            addresses: Table::default(),
         };
-        let mut machines = HashMap::new();
+        let mut machines = Table::default();
         for entry in entries {
             let machine = *machines.entry(entry.id.host()).or_insert_with(|| {
                 topology.machines.push(Machine {
                     facts: facts(entry.id),
-                    containers: HashMap::new(),
-                    published: HashMap::new(),
-                    images: HashMap::new(),
+                    containers: Table::default(),
+                    published: Table::default(),
+                    images: Table::default(),
                     on_host: Vec::new(),
                 });
                 topology.machines.len() - 1
@@ -271,7 +273,7 @@ impl<'a> Topology<'a> {
 
     /// Finds the networks of each service by the names that the engine gives them.
     fn attach(&mut self) {
-        let mut found: HashMap<(usize, String), NetIndex> = HashMap::new();
+        let mut found: Table<(usize, String), NetIndex> = Table::default();
         for index in 0..self.nodes.len() {
             let (machine, service, project) = {
                 let node = &self.nodes[index];
@@ -330,7 +332,7 @@ impl<'a> Topology<'a> {
 
     fn net(
         &mut self,
-        found: &mut HashMap<(usize, String), NetIndex>,
+        found: &mut Table<(usize, String), NetIndex>,
         machine: usize,
         name: String,
     ) -> NetIndex {
@@ -356,7 +358,7 @@ impl<'a> Topology<'a> {
 
     /// Finds out whose network each service uses, through chains of `network_mode: service:` and `container:`.
     fn share(&mut self) {
-        let in_project: HashMap<(usize, &str, &str), NodeIndex> = self
+        let in_project: Table<(usize, &str, &str), NodeIndex> = self
             .nodes
             .iter()
             .enumerate()
