@@ -74,7 +74,7 @@ pub(super) struct Loader {
     pub(super) sources: Vec<Source>,
     pub(super) problems: Vec<Problem>,
     pub(super) uses: Vec<Use>,
-    parsed: HashMap<PathBuf, Documents>,
+    parsed: HashMap<PathBuf, Documents, foldhash::fast::RandomState>,
     loads: usize,
 }
 
@@ -97,7 +97,7 @@ impl Loader {
             sources: Vec::new(),
             problems: Vec::new(),
             uses: Vec::new(),
-            parsed: HashMap::new(),
+            parsed: HashMap::default(),
             loads: 0,
         }
     }

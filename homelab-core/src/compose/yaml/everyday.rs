@@ -52,13 +52,13 @@ fn is_ordinary(text: &str) -> bool {
     let odd = text.bytes().fold(false, |odd, byte| {
         odd | ((byte < b' ') & (byte != b'\n') & (byte != b'\t')) | (byte == 0x7f)
     });
-    let is_plain = |character: char| {
+    // The characters that are not printable, and further line ends, begin with one of three bytes.
+    !odd && memchr::memchr3_iter(0xc2, 0xe2, 0xef, text.as_bytes()).all(|at| {
         !matches!(
-            character,
-            '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+            text[at..].chars().next(),
+            Some('\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
         )
-    };
-    !odd && (text.is_ascii() || text.chars().all(is_plain))
+    })
 }
 
 /// Stands at the first byte of a token. Every method gives up, with nothing, on what is not everyday.
