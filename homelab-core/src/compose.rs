@@ -31,6 +31,7 @@ mod files;
 mod interpolate;
 mod json;
 mod load;
+mod map;
 mod merge;
 mod model;
 mod node;

@@ -167,10 +167,11 @@ fn secret_part<'a>(system: Option<&System>, name: &str, value: &'a str) -> Optio
         return (names_secret(name) && value.rsplit('/').next().is_some_and(is_random)).then_some(value);
     }
     let is_secret = system.map_or_else(|| names_secret(name), |system| system.is_secret(name));
-    let is_about = ["LIMIT", "REALM"]
-        .iter()
-        .any(|end| name.to_ascii_uppercase().ends_with(end));
-    (is_secret && !is_about && !is_setting(value)).then_some(value)
+    let is_about = || {
+        let name = name.to_ascii_uppercase();
+        name.ends_with("LIMIT") || name.ends_with("REALM")
+    };
+    (is_secret && !is_about() && !is_setting(value)).then_some(value)
 }
 
 /// Returns the password inside an address: `scheme://user:password@host`.
