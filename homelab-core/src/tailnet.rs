@@ -30,24 +30,31 @@ mod caps;
 mod compile;
 mod declared;
 pub mod device;
+mod diff;
 mod directory;
+mod explain;
 mod filter;
 #[cfg(any(feature = "tailnet-api", all(unix, feature = "local")))]
 mod http;
 mod hujson;
+mod load;
 #[cfg(all(unix, feature = "local"))]
 pub mod local;
 pub mod node;
 pub mod policy;
 mod ports;
+mod query;
 mod ranges;
 mod ssh;
+mod target;
+mod text;
 mod verdict;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -55,10 +62,12 @@ use self::compile::Compiled;
 pub use self::device::{Attribute, Device, Role, Roster, User};
 pub use self::node::{Node, Preferences, ServeConfig, ServeTarget, Served, Status, WhoIs};
 pub use self::policy::{Note, Policy};
+pub use self::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::span::Source;
 use crate::view::{
-    CapabilitiesView, FilterRuleView, PolicyCheckView, PolicyNoteView, PolicyTestView, SshRuleView,
+    CapabilitiesView, ExplanationView, FilterRuleView, PolicyCheckView, PolicyDiffView, PolicyNoteView,
+    PolicyTestView, ReachableView, SshRuleView, WhoCanReachView,
 };
 
 /// What the service says of a policy whose own tests do not pass.
@@ -126,7 +135,7 @@ impl Tailnet {
             .into_iter()
             .map(|failure| PolicyTestView {
                 section: failure.section.to_owned(),
-                index: failure.index,
+                index: failure.index as u64,
                 reason: failure.reason,
                 place: place(failure.at),
             })
@@ -179,6 +188,57 @@ impl Tailnet {
             let seen = by_name.iter().filter(|peer| peers.has(**peer));
             seen.map(|peer| Arc::clone(directory.name(*peer))).collect()
         })
+    }
+
+    /// Sets the moment that answers are about. With it, a device whose key is expired reaches nothing and lets nobody in.
+    #[must_use]
+    pub fn at(mut self, moment: Timestamp) -> Tailnet {
+        match Arc::get_mut(&mut self.compiled) {
+            Some(compiled) => compiled.now = Some(moment),
+            // Whoever holds another handle keeps their moment.
+            None => {
+                let mut compiled = Compiled::new(self.policy().clone(), self.roster().clone());
+                compiled.now = Some(moment);
+                self.compiled = Arc::new(compiled);
+            }
+        }
+        self
+    }
+
+    /// Says who can reach a target: people, devices of tags, written addresses; by which rules, and as what.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where nothing of the tailnet has the target's name.
+    pub fn who_can_reach(&self, target: &Target) -> Result<WhoCanReachView> {
+        self.compiled.who_can_reach(target)
+    }
+
+    /// Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where nothing of the tailnet has that name.
+    pub fn reachable_from(&self, who: &str) -> Result<ReachableView> {
+        self.compiled.reachable_from(who)
+    }
+
+    /// Says why somebody can reach a target, or why not, and what comes near.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where nothing of the tailnet has one of the names.
+    pub fn explain(&self, from: &str, to: &Target) -> Result<ExplanationView> {
+        self.compiled.explain(from, to)
+    }
+
+    /// Says who would gain and who would lose what, if this policy were in force instead, over the same devices.
+    ///
+    /// It is about TCP, UDP, and protocols that a rule names; whether a device answers to pings follows from those.
+    /// People who have no device gain and lose nothing.
+    ///
+    /// # Errors
+    /// As [`new`](Tailnet::new).
+    pub fn diff(&self, newer: Policy) -> Result<PolicyDiffView> {
+        let newer = Tailnet::new(newer, self.roster().clone())?;
+        Ok(self.compiled.diff(&newer.compiled))
     }
 
     /// Returns an answer as JSON, on one line: `filter`, `ssh`, `caps` or `peers`, as the `policy` example prints it.
@@ -240,5 +300,9 @@ impl fmt::Debug for Tailnet {
     }
 }
 
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod questions;
 #[cfg(test)]
 mod tests;

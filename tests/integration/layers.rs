@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "tailnet", "update", "init"],
+        &["access", "service::rules", "tailnet", "update", "init", "stored"],
     ),
     ("audit", &["audit", "posture"]),
     ("drivers", &["process", "tailnet::api", "tailnet::local"]),

@@ -13,6 +13,7 @@ mod layers;
 mod needs;
 mod parity;
 mod repository;
+mod scenario;
 mod tailnet;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         needs::tests(),
         layers::tests(),
         repository::tests(),
+        scenario::tests(),
         parity::tests(),
         budget::tests(),
         corpus::tests(),

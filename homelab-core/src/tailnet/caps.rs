@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::alias::Alias;
 use super::compile::Compiled;
 use crate::view::CapabilityMap;
 
@@ -39,5 +40,22 @@ impl Compiled {
             }
         }
         all
+    }
+
+    /// Returns whether a device may open itself to the public.
+    pub(super) fn may_funnel(&self, device: u32) -> bool {
+        self.inner().node_attributes.iter().any(|entry| {
+            entry
+                .attributes
+                .iter()
+                .any(|attribute| attribute.value == "funnel")
+                && entry.targets.iter().any(|target| match &target.value {
+                    Alias::Any => true,
+                    alias if alias.names_devices() => self.devices(alias).has(device),
+                    alias => self
+                        .own(device)
+                        .any(|own| self.written(alias).iter().any(|range| range.covers(own))),
+                })
+        })
     }
 }

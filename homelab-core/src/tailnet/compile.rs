@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
+
 use super::alias::Alias;
 use super::device::Roster;
 use super::directory::{Devices, Directory};
@@ -87,6 +89,10 @@ pub(super) struct Compiled {
     /// Of each device, whom else it makes visible without letting them in.
     pub(super) shown: Vec<(u32, u32)>,
     aliases: Map<Alias, Arc<Devices>>,
+    /// Each entry of a `src` as it is written, and the people whom it means.
+    people: Map<Alias, (Arc<str>, Arc<[u32]>)>,
+    /// The moment that answers are about, where it matters whether a key is expired.
+    pub(super) now: Option<Timestamp>,
     /// Sets of sources by what they are made of, with the same names in another order the same.
     known: Map<(Vec<Alias>, Vec<Arc<str>>), u32>,
 }
@@ -110,6 +116,8 @@ impl Compiled {
             apps: Vec::new(),
             shown: Vec::new(),
             aliases: Map::default(),
+            people: Map::default(),
+            now: None,
             known: Map::default(),
         };
         let default = std::mem::take(&mut compiled.default);
@@ -171,6 +179,17 @@ impl Compiled {
         }
     }
 
+    /// Returns an alias as it is written, and the people whom it means.
+    pub(super) fn meant(&self, alias: &Alias) -> (Arc<str>, Arc<[u32]>) {
+        match self.people.get(alias) {
+            Some((text, people)) => (Arc::clone(text), Arc::clone(people)),
+            None => (
+                alias.to_string().into(),
+                self.directory.people_of(alias, &self.inner().definitions).into(),
+            ),
+        }
+    }
+
     pub(super) fn written(&self, alias: &Alias) -> Vec<Range> {
         self.directory.written(alias, &self.inner().definitions)
     }
@@ -194,6 +213,8 @@ impl Compiled {
         }
         for alias in &key.0 {
             self.devices_kept(alias);
+            let meant = self.meant(alias);
+            self.people.insert(alias.clone(), meant);
         }
         let made = self.make_sources(&key.0, postures);
         // Other words for the same addresses are the same sources: the service merges their rules.

@@ -12,7 +12,7 @@ use super::ranges::{Range, Ranges};
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// A set of devices, as one bit for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Devices(Vec<u64>);
 
 impl Devices {
@@ -25,7 +25,17 @@ impl Devices {
     }
 
     pub(super) fn remove(&mut self, device: u32) {
-        self.0[device as usize / 64] &= !(1 << (device % 64));
+        if let Some(word) = self.0.get_mut(device as usize / 64) {
+            *word &= !(1 << (device % 64));
+        }
+    }
+
+    /// Adds the devices of a set that may be of more.
+    pub(super) fn join(&mut self, other: &Devices) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        self.add(other);
     }
 
     pub(super) fn has(&self, device: u32) -> bool {
@@ -85,6 +95,7 @@ pub(super) struct Directory {
     /// People in the order of their list, then those who only own devices.
     pub(super) people: Vec<Person>,
     by_login: Map<Arc<str>, u32>,
+    by_name: Map<Arc<str>, u32>,
     owners: Vec<Option<u32>>,
     by_tag: Map<Arc<str>, Vec<u32>>,
     /// Every address and whose it is, in order.
@@ -157,8 +168,19 @@ impl Directory {
             .flat_map(|router| &subnets[*router as usize])
             .copied();
         let any = tailnet_ranges().iter().chain(routes).collect();
+        let names = names(&roster);
+        let mut by_name: Map<Arc<str>, u32> = Map::default();
+        for (index, (name, device)) in names.iter().zip(roster.devices()).enumerate() {
+            by_name.insert(name.to_ascii_lowercase().into(), index as u32);
+            if let Some(name) = device.dns_name() {
+                by_name
+                    .entry(name.to_ascii_lowercase().into())
+                    .or_insert(index as u32);
+            }
+        }
         let mut directory = Directory {
-            names: names(&roster),
+            names,
+            by_name,
             roster,
             people,
             by_login,
@@ -207,11 +229,23 @@ impl Directory {
         &self.names[device as usize]
     }
 
+    /// Returns the device of this name, MagicDNS name, or first word of one.
+    pub(super) fn named(&self, name: &str) -> Option<u32> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        self.by_name.get(name.as_str()).copied()
+    }
+
+    /// Returns every tag that a device has, in order.
+    pub(super) fn tags(&self) -> Vec<&Arc<str>> {
+        let mut tags: Vec<&Arc<str>> = self.by_tag.keys().collect();
+        tags.sort();
+        tags
+    }
+
     pub(super) fn owner(&self, device: u32) -> Option<u32> {
         self.owners[device as usize]
     }
 
-    #[expect(dead_code, reason = "answers ask for people")]
     pub(super) fn person(&self, login: &str) -> Option<u32> {
         self.by_login.get(login.to_ascii_lowercase().as_str()).copied()
     }
@@ -270,26 +304,18 @@ impl Directory {
     /// Returns the devices that an alias of people, tags or devices means; none for written addresses.
     pub(super) fn devices(&self, alias: &Alias, definitions: &Definitions) -> Devices {
         let mut set = Devices::none(self.names.len());
-        let mut add_person = |person: &Person| person.devices.iter().for_each(|device| set.insert(*device));
         match alias {
-            Alias::User(login) => self
-                .by_login
-                .get(login)
-                .into_iter()
-                .for_each(|at| add_person(&self.people[*at as usize])),
-            Alias::Group(group) => {
-                let members = definitions
-                    .groups
-                    .get(group)
-                    .map_or(&[][..], |group| &group.value);
-                let known = members
+            Alias::User(_)
+            | Alias::Group(_)
+            | Alias::Member
+            | Alias::Role(_)
+            | Alias::Domain(_)
+            | Alias::Shared => {
+                let people = self.people_of(alias, definitions);
+                let devices = people
                     .iter()
-                    .filter_map(|member| self.by_login.get(&member.value));
-                known.for_each(|at| add_person(&self.people[*at as usize]));
-            }
-            Alias::Member | Alias::Role(_) | Alias::Domain(_) | Alias::Shared => {
-                let meant = |person: &&Person| self.is_meant(alias, person);
-                self.people.iter().filter(meant).for_each(add_person);
+                    .flat_map(|person| &self.people[*person as usize].devices);
+                devices.for_each(|device| set.insert(*device));
             }
             Alias::Tag(tag) => {
                 self.by_tag
@@ -325,6 +351,32 @@ impl Directory {
             }
             Alias::Domain(domain) => !person.external && person.domain() == Some(domain),
             _ => false,
+        }
+    }
+
+    /// Returns the people whom an alias means.
+    pub(super) fn people_of(&self, alias: &Alias, definitions: &Definitions) -> Vec<u32> {
+        match alias {
+            Alias::User(login) => self.by_login.get(login).into_iter().copied().collect(),
+            Alias::Group(group) => {
+                let members = definitions
+                    .groups
+                    .get(group)
+                    .map_or(&[][..], |group| &group.value);
+                members
+                    .iter()
+                    .filter_map(|member| self.by_login.get(&member.value))
+                    .copied()
+                    .collect()
+            }
+            _ => {
+                let people = self
+                    .people
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, person)| self.is_meant(alias, person));
+                people.map(|(at, _)| at as u32).collect()
+            }
         }
     }
 

@@ -90,7 +90,6 @@ pub(super) enum Section {
 
 /// One entry of `acls` or `grants`.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "where a rule is written is for answers, which name it")]
 pub(super) struct Rule {
     pub(super) section: Section,
     pub(super) index: usize,

@@ -1,5 +1,7 @@
 //! Protocols and ports, as rules write them and as packet filters carry them.
 
+use std::fmt;
+
 use super::policy::At;
 
 /// The protocols that a rule without one stands for: TCP, UDP, ICMP and ICMPv6.
@@ -33,6 +35,20 @@ impl Ports {
                 TCP | UDP | 132 => (self.first..=self.last).contains(&port),
                 _ => self.first == 0 && self.last == u16::MAX,
             }
+    }
+}
+
+/// As a grant's `ip` has it: `*`, `443`, `tcp:80-90`.
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.protocol.is_some() {
+            write!(f, "{}:", protocol_name(self.protocol))?;
+        }
+        match (self.first, self.last) {
+            (0, u16::MAX) => f.write_str("*"),
+            (first, last) if first == last => write!(f, "{first}"),
+            (first, last) => write!(f, "{first}-{last}"),
+        }
     }
 }
 
@@ -101,6 +117,20 @@ pub(super) fn protocol(text: &str) -> Result<Option<u8>, String> {
         },
     };
     Ok(Some(named))
+}
+
+/// Returns the name of a protocol, or its number where it has none; of none, `*`.
+pub(super) fn protocol_name(protocol: Option<u8>) -> String {
+    let name = match protocol {
+        None => "*",
+        Some(1) => "icmp",
+        Some(TCP) => "tcp",
+        Some(UDP) => "udp",
+        Some(58) => "ipv6-icmp",
+        Some(132) => "sctp",
+        Some(number) => return number.to_string(),
+    };
+    name.to_owned()
 }
 
 /// Returns whether packets of this protocol have ports.
