@@ -57,6 +57,10 @@ pub fn capabilities() -> &'static [&'static str] {
         "docker",
         #[cfg(feature = "local")]
         "local",
+        #[cfg(feature = "tailnet-api")]
+        "tailnet-api",
+        #[cfg(feature = "tailnet-api-rustls")]
+        "tailnet-api-rustls",
         #[cfg(feature = "tools")]
         "tools",
     ]

@@ -24,6 +24,8 @@
 //! ```
 
 mod alias;
+#[cfg(feature = "tailnet-api")]
+pub mod api;
 mod caps;
 mod compile;
 pub mod device;
@@ -31,6 +33,8 @@ mod diff;
 mod directory;
 mod explain;
 mod filter;
+#[cfg(any(feature = "tailnet-api", all(unix, feature = "local")))]
+mod http;
 mod hujson;
 mod load;
 #[cfg(all(unix, feature = "local"))]

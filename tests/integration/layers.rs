@@ -44,7 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["access", "service::rules", "tailnet", "update", "init", "stored"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process", "tailnet::local"]),
+    ("drivers", &["process", "tailnet::api", "tailnet::local"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
 ];

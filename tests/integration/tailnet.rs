@@ -1,5 +1,8 @@
 //! Against real daemons of a real tailnet, in network namespaces.
 
+mod enforced;
+mod random;
+
 use std::time::{Duration, Instant};
 
 use homelab_core::tailnet::local::{LocalApi, Notice};
@@ -10,11 +13,18 @@ use serde_json::{Value, json};
 use crate::{Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![test(
-        "tailnet::the_daemon_says_what_is_so",
-        &[Need::Go, Need::Namespaces],
-        daemons,
-    )]
+    vec![
+        test(
+            "tailnet::the_daemon_says_what_is_so",
+            &[Need::Go, Need::Namespaces],
+            daemons,
+        ),
+        test(
+            "tailnet::what_we_compute_is_what_happens",
+            &[Need::Go, Need::Namespaces],
+            enforced::policies,
+        ),
+    ]
 }
 
 /// The ports on which everything listens.
@@ -153,5 +163,5 @@ async fn watched(tailnet: &mut RealTailnet, nodes: &[RealNode]) -> Result<(), St
         to: format!("{}:80", nodes[0].addresses[0]),
         wait: 500,
     };
-    same("out of sight", tailnet.dial(&[dial])?, vec![false])
+    same("out of sight", tailnet.dial(&[dial])? != ["open"], true)
 }

@@ -1,6 +1,7 @@
 //! A real tailnet on this machine: real daemons, with a control server of the test's own, in network namespaces that
 //! nothing leaves. The program in `tests/tailnet/go` makes it, and ends with everything that it started.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -36,7 +37,9 @@ pub struct RealNode {
     pub addresses: Vec<String>,
     /// The socket of its daemon.
     pub socket: PathBuf,
-    /// The routes that it offers, and that the control server approves.
+    /// The routes that it offers.
+    pub offered: Vec<String>,
+    /// Those of them that the control server approves.
     pub routes: Vec<String>,
     /// Whether it uses the routes of others.
     pub accepts_routes: bool,
@@ -107,19 +110,47 @@ impl RealTailnet {
         self.ask(&json!({ "Filters": told })).map(|_| ())
     }
 
-    /// Opens connections, all at once, through the proxies of the nodes that they come from; returns of each whether it
-    /// was answered.
+    /// Has the first of each two nodes make a session with the second, which no filter stops: a connection is then
+    /// answered or refused at once.
+    ///
+    /// # Errors
+    /// When one does not reach the other.
+    pub fn meet(&mut self, pairs: &[(&str, &str)]) -> Result<(), String> {
+        let wrong = self.ask(&json!({ "Meet": pairs }))?;
+        match wrong.as_array().is_some_and(Vec::is_empty) {
+            true => Ok(()),
+            false => Err(wrong.to_string()),
+        }
+    }
+
+    /// Opens connections, all at once, through the proxies of the nodes that they come from; returns of each `open`, where
+    /// it was answered, else why not.
     ///
     /// # Errors
     /// When the program does not answer.
-    pub fn dial(&mut self, dials: &[Dial]) -> Result<Vec<bool>, String> {
+    pub fn dial(&mut self, dials: &[Dial]) -> Result<Vec<String>, String> {
         let dials: Vec<Value> = dials
             .iter()
             .map(|dial| json!({ "From": dial.from, "To": dial.to, "Wait": dial.wait }))
             .collect();
         let answers = self.ask(&json!({ "Dials": dials }))?;
         let answers = answers.as_array().ok_or("no list of answers")?;
-        Ok(answers.iter().map(|answer| answer == "open").collect())
+        Ok(answers
+            .iter()
+            .map(|answer| answer.as_str().unwrap_or_default().to_owned())
+            .collect())
+    }
+
+    /// Returns how many packets the filter of each node has refused since the beginning.
+    ///
+    /// # Errors
+    /// When a daemon does not answer.
+    pub fn refused(&mut self) -> Result<BTreeMap<String, u64>, String> {
+        let counts = self.ask(&json!({ "Dropped": true }))?;
+        let counts = counts.as_object().ok_or("no counts")?.iter();
+        Ok(counts
+            .map(|(node, count)| (node.clone(), count.as_u64().unwrap_or_default()))
+            .collect())
     }
 
     fn ask(&mut self, request: &Value) -> Result<Value, String> {
@@ -155,6 +186,7 @@ impl RealNode {
             tags: texts("Tags"),
             addresses: texts("Addresses"),
             socket: text("Socket").into(),
+            offered: texts("Routes"),
             routes: texts("Approved"),
             accepts_routes: value["AcceptRoutes"] == true,
         }

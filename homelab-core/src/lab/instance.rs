@@ -12,6 +12,7 @@ use crate::compose::Protocol;
 use crate::name::{HostName, ProjectName, RepositoryName, RoleName};
 use crate::secret::SecretRef;
 use crate::span::{Source, Span, Spanned};
+use crate::tailnet::device::{Device, Role, Roster, User};
 use crate::view::Reach;
 
 /// What instance.toml says. Every part is absent where the file is, or where its value could not be understood.
@@ -63,6 +64,20 @@ impl Instance {
                 .iter()
                 .any(|prefix| prefix.contains(&address)),
         }
+    }
+
+    /// Returns the devices and people of the tailnet that the file declares. Devices that nobody has declared are not in
+    /// it: it is whole as far as the file is.
+    pub fn roster(&self) -> Roster {
+        let devices = self.tailnet.iter().flat_map(|tailnet| &tailnet.devices);
+        let users = self.people.values().filter_map(|person| {
+            let user = User::new(person.login()?);
+            Some(match person.tailnet_role() {
+                Some(role) => user.with_role(role),
+                None => user,
+            })
+        });
+        Roster::new(devices.map(|device| device.value().clone()), users)
     }
 
     /// Returns the people, by the name that the file gives them.
@@ -329,6 +344,7 @@ pub struct Tailnet {
     pub(super) suffix: Option<Spanned<String>>,
     pub(super) prefixes: Vec<Spanned<IpNet>>,
     pub(super) policy: Option<Spanned<String>>,
+    pub(super) devices: Vec<Spanned<Device>>,
 }
 
 impl Tailnet {
@@ -366,6 +382,11 @@ impl Tailnet {
         self.policy.as_ref()
     }
 
+    /// Returns its devices, where they are declared, in the order of the file.
+    pub fn devices(&self) -> &[Spanned<Device>] {
+        &self.devices
+    }
+
     /// Returns whether an address is one of it: in its declared prefixes, else in those that every tailnet has.
     pub fn contains(&self, address: IpAddr) -> bool {
         if self.prefixes.is_empty() {
@@ -393,6 +414,7 @@ pub struct Person {
     pub(super) span: Span,
     pub(super) login: Option<Spanned<String>>,
     pub(super) roles: Vec<Spanned<RoleName>>,
+    pub(super) tailnet_role: Option<Spanned<Role>>,
 }
 
 impl Person {
@@ -414,6 +436,11 @@ impl Person {
     /// Returns their roles.
     pub fn roles(&self) -> &[Spanned<RoleName>] {
         &self.roles
+    }
+
+    /// Returns what they may administer in the tailnet, where the file says.
+    pub fn tailnet_role(&self) -> Option<Role> {
+        self.tailnet_role.as_ref().map(|role| *role.value())
     }
 }
 

@@ -300,6 +300,51 @@ struct TailnetTable {
     prefixes: Option<Vec<String>>,
     /// The policy file, relative to the lab's folder.
     policy: Option<String>,
+    /// Its devices, for questions that are asked without its control server.
+    devices: Option<Vec<DeviceTable>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct DeviceTable {
+    /// The host name, as the device calls itself.
+    name: String,
+    /// The login of who registered it. A device with tags belongs to nobody.
+    user: Option<String>,
+    /// The tags: `tag:server`.
+    tags: Option<Vec<String>>,
+    /// The addresses in the tailnet.
+    addresses: Option<Vec<String>>,
+    /// The routes that it offers; those of an exit node are `0.0.0.0/0` and `::/0`.
+    advertised: Option<Vec<String>>,
+    /// Those of them that are approved; all where it is absent.
+    approved: Option<Vec<String>>,
+    /// Whether it belongs to another tailnet and was shared into this one.
+    external: Option<bool>,
+    /// Whether it refuses all new connections.
+    shields_up: Option<bool>,
+    /// Whether it uses the routes that others offer.
+    accepts_routes: Option<bool>,
+    /// Whether its Tailscale SSH server is on.
+    ssh: Option<bool>,
+    /// The operating system: `linux`.
+    os: Option<String>,
+    /// The version of its client.
+    client_version: Option<String>,
+    /// The Tailscale Services that it hosts: `svc:photos`.
+    services: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum TailnetRoleWord {
+    Owner,
+    Admin,
+    ItAdmin,
+    NetworkAdmin,
+    BillingAdmin,
+    Auditor,
+    Member,
 }
 
 #[derive(JsonSchema)]
@@ -309,6 +354,8 @@ struct PersonTable {
     login: Option<String>,
     /// The roles, as lab.toml names them.
     roles: Option<Vec<String>>,
+    /// What they may administer in the tailnet.
+    tailnet_role: Option<TailnetRoleWord>,
 }
 
 #[derive(JsonSchema)]

@@ -29,7 +29,8 @@ use std::time::Duration;
 
 pub use self::watch::Notice;
 
-use self::http::{Answer, Connection};
+use self::http::Connection;
+use super::http::Answer;
 use super::node::{Node, Preferences, ServeConfig, Status, WhoIs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::span::Source;

@@ -7,7 +7,9 @@
 // are lines on its standard input, each answered by a line of JSON:
 //
 //	{"filters": {NODE: {"rules": [...], "peers": [NODE, ...]}}}   what the control server tells each node
+//	{"meet": [[NODE, NODE]]}                                      has the first of each two say hello to the second
 //	{"dials": [{"from": NODE, "to": ADDRESS, "wait": MS}]}        connections, all at once, through the nodes' proxies
+//	{"dropped": true}                                             how many packets each node's filter has refused so far
 package main
 
 import (
@@ -93,6 +95,8 @@ func main() {
 		var request struct {
 			Filters map[string]told
 			Dials   []dial
+			Dropped bool
+			Meet    [][2]string
 		}
 		if err := json.Unmarshal(line, &request); err != nil {
 			log.Fatal(err)
@@ -102,6 +106,18 @@ func main() {
 				log.Fatal(err)
 			}
 			out.Encode(map[string]bool{"told": true})
+			continue
+		}
+		if request.Meet != nil {
+			out.Encode(meet(&p, request.Meet))
+			continue
+		}
+		if request.Dropped {
+			counts, err := dropped(&p)
+			if err != nil {
+				log.Fatal(err)
+			}
+			out.Encode(counts)
 			continue
 		}
 		out.Encode(dialAll(&p, request.Dials))
@@ -193,7 +209,22 @@ func start(daemon, folder string, p *plan) (*testcontrol.Server, error) {
 			server.SetSubnetRoutes(n.key, n.Approved)
 		}
 	}
-	return server, nil
+	return server, settled(server)
+}
+
+// settled waits until every node has told by which relay and at which addresses it is found: what nodes are told of each
+// other later is how they were when they were told.
+func settled(server *testcontrol.Server) error {
+	for range 400 {
+		missing := slices.ContainsFunc(server.AllNodes(), func(n *tailcfg.Node) bool {
+			return n.HomeDERP == 0 || len(n.Endpoints) == 0 || n.DiscoKey.IsZero()
+		})
+		if !missing {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("some nodes have not told where they are found")
 }
 
 func byKey(nodes []*tailcfg.Node, k key.NodePublic) *tailcfg.Node {
@@ -411,13 +442,13 @@ func dialAll(p *plan, dials []dial) []string {
 }
 
 func (p *plan) dial(d dial) string {
-	index := slices.IndexFunc(p.Nodes, func(n *node) bool { return n.Name == d.From })
-	if index < 0 {
+	from := p.named(d.From)
+	if from == nil {
 		return "no such node"
 	}
 	limit, stop := context.WithTimeout(context.Background(), time.Duration(d.Wait)*time.Millisecond)
 	defer stop()
-	socks, err := proxy.SOCKS5("tcp", p.Nodes[index].proxy, nil, proxy.Direct)
+	socks, err := proxy.SOCKS5("tcp", from.proxy, nil, proxy.Direct)
 	if err != nil {
 		return err.Error()
 	}
@@ -437,6 +468,86 @@ func (p *plan) dial(d dial) string {
 		return "open"
 	}
 	return "closed"
+}
+
+// client speaks with the node's daemon.
+func (n *node) client() *http.Client {
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(context context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(context, "unix", n.Socket)
+		},
+	}}
+}
+
+// meet makes an encrypted session between each two, which no filter stops, and returns what went wrong. Only one of two
+// begins: when both do so in the same moment, WireGuard waits for five seconds, and connections give up before that.
+func meet(p *plan, pairs [][2]string) []string {
+	wrong := make([]string, len(pairs))
+	var all sync.WaitGroup
+	for index, pair := range pairs {
+		all.Go(func() {
+			from, to := p.named(pair[0]), p.named(pair[1])
+			if from == nil || to == nil {
+				wrong[index] = "no such node"
+				return
+			}
+			url := "http://local-tailscaled.sock/localapi/v0/ping?type=TSMP&ip=" + to.Addresses[0].String()
+			var said []byte
+			for range 10 {
+				response, err := from.client().Post(url, "", nil)
+				if err != nil {
+					said = []byte(err.Error())
+					continue
+				}
+				said, _ = io.ReadAll(response.Body)
+				response.Body.Close()
+				var answer struct{ Err string }
+				if json.Unmarshal(said, &answer) == nil && response.StatusCode == 200 && answer.Err == "" {
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			wrong[index] = fmt.Sprintf("%s does not reach %s: %s", from.Name, to.Name, said)
+		})
+	}
+	all.Wait()
+	return slices.DeleteFunc(wrong, func(text string) bool { return text == "" })
+}
+
+func (p *plan) named(name string) *node {
+	index := slices.IndexFunc(p.Nodes, func(n *node) bool { return n.Name == name })
+	if index < 0 {
+		return nil
+	}
+	return p.Nodes[index]
+}
+
+// dropped returns how many packets each node's filter has refused: its daemon counts them.
+func dropped(p *plan) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, n := range p.Nodes {
+		response, err := n.client().Get("http://local-tailscaled.sock/localapi/v0/usermetrics")
+		if err != nil {
+			return nil, err
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		counts[n.Name] = 0
+		for line := range strings.Lines(string(text)) {
+			count, ok := strings.CutPrefix(line, `tailscaled_inbound_dropped_packets_total{reason="acl"} `)
+			if ok {
+				counts[n.Name], err = strconv.Atoi(strings.TrimSpace(count))
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
 }
 
 // listen answers on the ports, on every address of the namespace that it is in.

@@ -13,6 +13,7 @@ use super::{
 use crate::compose::Protocol;
 use crate::finding::Finding;
 use crate::span::{Source, Span, Spanned};
+use crate::tailnet::device::{Device, Role};
 
 impl Instance {
     /// Reads an instance.toml: what of it means something, and findings for the rest.
@@ -189,9 +190,63 @@ fn read_tailnet(mut section: Section<'_>) -> Tailnet {
         }),
         prefixes: items(section.get("prefixes"), "a list of networks", network),
         policy: section.get("policy").and_then(Value::text),
+        devices: items(
+            section.get("devices"),
+            "a list of tables, `[[tailnet.devices]]`",
+            |value| read_device(value.section()?),
+        ),
     };
     section.finish();
     tailnet
+}
+
+fn read_device(mut section: Section<'_>) -> Option<Spanned<Device>> {
+    let words = |value| plain(items(value, "a list of texts", Value::text));
+    let name = section.require("name").map(Value::text);
+    let advertised: Vec<IpNet> = plain(items(section.get("advertised"), "a list of networks", network));
+    let approved = section.get("approved");
+    let mut device = Device::new(name.flatten().map(Spanned::into_value).unwrap_or_default())
+        .with_tags(words(section.get("tags")))
+        .with_addresses(plain(items(
+            section.get("addresses"),
+            "a list of addresses",
+            address,
+        )))
+        .with_services(words(section.get("services")))
+        .with_approved(match approved {
+            None => advertised.clone(),
+            some => plain(items(some, "a list of networks", network)),
+        })
+        .with_advertised(advertised);
+    if let Some(login) = section.get("user").and_then(Value::text) {
+        device = device.with_user(login.into_value());
+    }
+    if let Some(os) = section.get("os").and_then(Value::text) {
+        device = device.with_os(os.into_value());
+    }
+    if let Some(version) = section.get("client_version").and_then(Value::text) {
+        device = device.with_client_version(version.into_value());
+    }
+    if let Some(external) = section.get("external").and_then(Value::flag) {
+        device = device.with_external(external.into_value());
+    }
+    if let Some(shields_up) = section.get("shields_up").and_then(Value::flag) {
+        device = device.with_shields_up(shields_up.into_value());
+    }
+    if let Some(accepts) = section.get("accepts_routes").and_then(Value::flag) {
+        device = device.with_accepts_routes(accepts.into_value());
+    }
+    if let Some(ssh) = section.get("ssh").and_then(Value::flag) {
+        device = device.with_ssh(ssh.into_value());
+    }
+    let span = section.span();
+    section.finish();
+    // Nameless, it is nothing that an answer could name.
+    (!device.name().is_empty()).then(|| Spanned::new(device, span))
+}
+
+fn plain<T>(list: Vec<Spanned<T>>) -> Vec<T> {
+    list.into_iter().map(Spanned::into_value).collect()
 }
 
 fn read_person(key: &Spanned<String>, mut section: Section<'_>) -> Person {
@@ -200,6 +255,9 @@ fn read_person(key: &Spanned<String>, mut section: Section<'_>) -> Person {
         span: key.span().clone(),
         login: section.get("login").and_then(Value::text),
         roles: items(section.get("roles"), "a list of roles", Value::name),
+        tailnet_role: section
+            .get("tailnet_role")
+            .and_then(|value| value.word(&Role::ALL.map(Role::as_str), Role::from_word)),
     };
     section.finish();
     person

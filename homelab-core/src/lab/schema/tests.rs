@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::lab::{Audience, HostKind, Instance, MitigationKind, Pattern, RepositoryKind};
 use crate::span::Source;
+use crate::tailnet::Role;
 
 fn schemas() -> [(&'static str, Value); 2] {
     [
@@ -253,6 +254,10 @@ fn the_words_are_the_same() {
     assert_eq!(words(&lab, "MitigationWord"), MitigationKind::WORDS);
     assert_eq!(words(&instance, "HostKindWord"), HostKind::WORDS);
     assert_eq!(words(&instance, "RepositoryKindWord"), RepositoryKind::WORDS);
+    assert_eq!(
+        words(&instance, "TailnetRoleWord"),
+        Role::ALL.map(Role::as_str).to_vec()
+    );
     let reach: Vec<_> = crate::Reach::ALL
         .iter()
         .map(|reach| reach.as_str().to_owned())

@@ -73,6 +73,32 @@ fn both_settings_files_are_read_in_full() {
     );
     assert!(instance.is_tailnet_address("100.64.1.2".parse().expect("an address")));
     assert_eq!(instance.people()["alice"].login(), Some("alice@example.com"));
+    let roster = instance.roster();
+    assert_eq!(roster.users()[0].role(), Some(crate::tailnet::Role::Owner));
+    let [nas, phone] = roster.devices() else {
+        panic!("two devices: {roster:?}");
+    };
+    assert_eq!(
+        (nas.user(), nas.owner(), nas.ssh()),
+        (Some("alice@example.com"), None, Some(true))
+    );
+    assert_eq!(
+        (
+            nas.advertised().len(),
+            nas.approved().len(),
+            nas.addresses().len()
+        ),
+        (2, 1, 2)
+    );
+    assert_eq!(
+        (nas.os(), nas.client_version(), nas.services().len()),
+        (Some("linux"), Some("1.102.3"), 1)
+    );
+    assert_eq!(phone.approved(), phone.advertised(), "all, where nothing is said");
+    assert_eq!(
+        (phone.is_shields_up(), phone.is_external(), phone.accepts_routes()),
+        (true, false, Some(true))
+    );
     assert_eq!(
         instance.repositories()["offsite"]
             .password()

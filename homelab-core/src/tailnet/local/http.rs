@@ -5,37 +5,22 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use hyper::Request;
 use hyper::client::conn::http1;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
+use super::super::http::{Answer, LONGEST, broken, cut, exchange, read, too_long};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long an answer may be. The status of a tailnet of ten thousand devices has about 15 MB.
-pub(super) const LONGEST: usize = 64 << 20;
+/// What errors call the other side.
+const PEER: &str = "the tailnet's daemon";
 
 /// The capability version that we say to have: one whose answers have all that we read. Daemons do not refuse others.
 const CAPABILITY: &str = "100";
 
 /// A connection to the daemon, for one question.
 pub(super) struct Connection(UnixStream);
-
-/// What the daemon answered.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
-}
-
-impl Answer {
-    /// Returns what the daemon said in words, on one line.
-    pub(super) fn reason(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
-        let line = text.lines().next().unwrap_or_default().trim();
-        line.chars().filter(|c| !c.is_control()).take(200).collect()
-    }
-}
 
 impl Connection {
     pub(super) async fn open(socket: &Path) -> Result<Self> {
@@ -60,14 +45,7 @@ impl Connection {
 
     /// Asks, and returns the whole answer.
     pub(super) async fn get(self, path: &str) -> Result<Answer> {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(self.0)).await.map_err(broken)?;
-        let exchange = async move {
-            let response = sender.send_request(request(path)).await.map_err(broken)?;
-            read(response).await
-        };
-        // Both here, not one as a task: dropping this future then ends the connection.
-        let (answer, _) = tokio::join!(exchange, connection);
-        answer
+        exchange(self.0, request(path), PEER).await
     }
 
     /// Asks, and hands each line of the answer over as it comes, until it ends. `begun` gets the answer instead, where it
@@ -81,7 +59,7 @@ impl Connection {
         let (mut sender, connection) = match http1::handshake(TokioIo::new(self.0)).await {
             Ok(both) => both,
             Err(error) => {
-                begun(Err(broken(error)));
+                begun(Err(broken(PEER, error)));
                 return Ok(());
             }
         };
@@ -89,18 +67,18 @@ impl Connection {
             let response = match sender.send_request(request(path)).await {
                 Ok(response) if response.status() == 200 => response,
                 Ok(response) => {
-                    begun(read(response).await.map(Some));
+                    begun(read(response, PEER).await.map(Some));
                     return Ok(());
                 }
                 Err(error) => {
-                    begun(Err(broken(error)));
+                    begun(Err(broken(PEER, error)));
                     return Ok(());
                 }
             };
             begun(Ok(None));
             let (mut body, mut rest) = (response.into_body(), BytesMut::new());
             while let Some(frame) = body.frame().await {
-                let Ok(data) = frame.map_err(cut)?.into_data() else {
+                let Ok(data) = frame.map_err(|error| cut(PEER, error))?.into_data() else {
                     continue;
                 };
                 rest.extend_from_slice(&data);
@@ -111,7 +89,7 @@ impl Connection {
                     }
                 }
                 if rest.len() > LONGEST {
-                    return Err(too_long());
+                    return Err(too_long(PEER));
                 }
             }
             Ok(())
@@ -134,51 +112,4 @@ fn request(path: &str) -> Request<Empty<Bytes>> {
         .header("Accept", "application/json")
         .body(Empty::new())
         .expect("the names are ours, and addresses hold only digits, letters and `.:%`")
-}
-
-async fn read(response: Response<Incoming>) -> Result<Answer> {
-    let status = response.status().as_u16();
-    let (mut body, mut all) = (response.into_body(), Vec::new());
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(cut)?.into_data() {
-            all.extend_from_slice(&data);
-        }
-        if all.len() > LONGEST {
-            return Err(too_long());
-        }
-    }
-    Ok(Answer { status, body: all })
-}
-
-fn too_long() -> Error {
-    let message = format!(
-        "read the answer of the tailnet's daemon: it is longer than {} MiB",
-        LONGEST >> 20
-    );
-    Error::new(ErrorKind::Damaged, message)
-}
-
-/// What was answered is no HTTP, or is cut off; or nothing was.
-fn broken(error: hyper::Error) -> Error {
-    let damaged = error.is_parse() || error.is_incomplete_message();
-    let kind = if damaged {
-        ErrorKind::Damaged
-    } else {
-        ErrorKind::Unreachable
-    };
-    broke(kind, error)
-}
-
-/// A part of the answer is missing.
-fn cut(error: hyper::Error) -> Error {
-    broke(ErrorKind::Damaged, error)
-}
-
-fn broke(kind: ErrorKind, error: hyper::Error) -> Error {
-    Error::new(
-        kind,
-        "read the answer of the tailnet's daemon: the connection broke",
-    )
-    .with_hint("the daemon may have been restarted: ask again")
-    .with_source(error)
 }

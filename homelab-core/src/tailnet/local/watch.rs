@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::http::{Answer, Connection};
+use super::super::http::Answer;
+use super::http::Connection;
 use super::{LocalApi, damaged_answer};
 use crate::error::Result;
 use crate::subscription::{Channel, Subscription};
