@@ -39,10 +39,10 @@ fn run(mut arguments: Arguments) -> Result<ExitCode, Error> {
     })?;
     if question == "check" {
         let verdict = Tailnet::judge(&policy, roster);
-        say(&format!("{:#}\n", json!(verdict)));
+        say(&format!("{:#}\n", json!(verdict)))?;
         return Ok(ExitCode::from(u8::from(!verdict.accepted)));
     }
     let tailnet = Tailnet::new(Policy::parse(&policy)?, roster)?.with_https(https);
-    say(&format!("{}\n", tailnet.to_json(&question)?));
+    say(&format!("{}\n", tailnet.to_json(&question)?))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,18 +23,21 @@ Asks a tailnet's policy who can reach what, and says by which rule.
 fn main() -> ExitCode {
     let usage = format!("{USAGE}\n{}", tailnet::OPTIONS);
     match run(Arguments::from_environment(&usage)) {
-        Ok(text) => {
-            say(&text);
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&error, 1),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 2),
     }
 }
 
-fn run(mut arguments: Arguments) -> Result<String> {
+fn run(mut arguments: Arguments) -> Result<()> {
     let (policy, roster) = tailnet::given(&mut arguments)?;
     let now = moment(arguments.value("--now")?.as_deref())?;
-    let json = arguments.value("--format")?.is_some_and(|form| form == "json");
+    let format = arguments.value("--format")?.unwrap_or_else(|| "text".to_owned());
+    if !matches!(format.as_str(), "text" | "json") {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("write the format `{format}`"),
+        ));
+    }
     let (to, from) = (arguments.value("--to")?, arguments.value("--from")?);
     let (who, diff) = (arguments.value("--explain")?, arguments.value("--diff")?);
     arguments.rest()?;
@@ -42,11 +45,11 @@ fn run(mut arguments: Arguments) -> Result<String> {
     let newer = diff
         .map(|file| Policy::parse(&tailnet::file_of(&file)?))
         .transpose()?;
-    let form = |text: &dyn Display, value: Value| match json {
+    let form = |text: &dyn Display, value: Value| match format == "json" {
         true => format!("{value:#}\n"),
         false => text.to_string(),
     };
-    match (to, from, who, newer) {
+    let text = match (to, from, who, newer) {
         (Some(to), None, None, None) => net
             .who_can_reach(&to.parse()?)
             .map(|view| form(&view, json!(view))),
@@ -54,5 +57,6 @@ fn run(mut arguments: Arguments) -> Result<String> {
         (Some(to), None, Some(who), None) => net.explain(&who, &to.parse()?).map(|it| form(&it, json!(it))),
         (None, None, None, Some(newer)) => net.diff(newer).map(|view| form(&view, json!(view))),
         _ => Err(Error::new(ErrorKind::Invalid, "find one question").with_hint("see `--help`")),
-    }
+    };
+    say(&text?)
 }
