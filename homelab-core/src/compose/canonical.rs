@@ -323,7 +323,9 @@ fn unique_service(service: &mut Map) {
             | "labels" | "links" | "profiles" | "sysctls" | "tmpfs" => by(node, key_of),
             "expose" => by(node, Node::scalar),
             "volumes" => by(node, |item| match item.as_text() {
-                Some(text) => short::volume(text).ok().map(|volume| volume.target.into()),
+                Some(text) => short::volume(text)
+                    .ok()
+                    .map(|volume| short::clean(&volume.target).into()),
                 None => item.as_map()?.get("target")?.scalar(),
             }),
             "devices" => by(node, |item| match item.as_text() {
