@@ -324,6 +324,8 @@ fn unrelated_applications_have_files_of_their_own() {
     assert_eq!(rules(format!("{PHOTOS}{PASSWORDS}{notes}")), [rule], "three");
     let own = format!("{PHOTOS}    volumes: ['one:/a']\n{PASSWORDS}    volumes: ['two:/b']\n");
     assert!(rules(own).contains(&rule), "each has a volume of its own");
+    let own = format!("{PHOTOS}    volumes: ['/srv/photos:/a']\n{PASSWORDS}    volumes: ['/srv/vault:/b']\n");
+    assert!(rules(own).contains(&rule), "each has a folder of its own");
     assert!(rules(PHOTOS.to_owned()).is_empty());
     let silent = [
         (
