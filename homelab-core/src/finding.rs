@@ -37,7 +37,7 @@ mod principle;
 mod printable;
 mod report;
 mod sarif;
-mod secret_looking;
+pub(crate) mod secret_looking;
 mod snippet;
 mod text;
 

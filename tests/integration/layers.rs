@@ -28,14 +28,23 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "model",
-        &["compose", "system", "service", "lab", "observed", "stratum"],
+        &[
+            "compose",
+            "system",
+            "service",
+            "tailnet::device",
+            "tailnet::node",
+            "lab",
+            "observed",
+            "stratum",
+        ],
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "update", "init"],
+        &["access", "service::rules", "tailnet", "update", "init", "stored"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process"]),
+    ("drivers", &["process", "tailnet::local"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
 ];

@@ -7,11 +7,14 @@
 mod budget;
 mod corpus;
 mod generated;
+mod golden;
 mod hostile;
 mod layers;
 mod needs;
 mod parity;
 mod repository;
+mod scenario;
+mod tailnet;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -38,11 +41,14 @@ fn main() -> ExitCode {
         needs::tests(),
         layers::tests(),
         repository::tests(),
+        scenario::tests(),
         parity::tests(),
         budget::tests(),
         corpus::tests(),
         generated::tests(),
+        golden::tests(),
         hostile::tests(),
+        tailnet::tests(),
     ]
     .into_iter()
     .flatten()

@@ -1,8 +1,6 @@
 //! How the services of a lab are put in relation, once.
 
-use std::collections::HashMap;
-
-use super::{Entry, KnownPort, Machine, Namespace, Net, NetIndex, Node, NodeIndex, Topology};
+use super::{Entry, KnownPort, Machine, Namespace, Net, NetIndex, Node, NodeIndex, Table, Topology};
 use crate::access::address::HostFacts;
 use crate::access::serve::passes_to_loopback;
 use crate::compose::{NetworkMode, Protocol};
@@ -19,17 +17,17 @@ impl<'a> Topology<'a> {
             nodes: Vec::new(),
             nets: Vec::new(),
             machines: Vec::new(),
-            names: HashMap::new(),
-            addresses: HashMap::new(),
+            names: Table::default(),
+            addresses: Table::default(),
         };
-        let mut machines = HashMap::new();
+        let mut machines = Table::default();
         for entry in entries {
             let machine = *machines.entry(entry.id.host()).or_insert_with(|| {
                 topology.machines.push(Machine {
                     facts: facts(entry.id),
-                    containers: HashMap::new(),
-                    published: HashMap::new(),
-                    images: HashMap::new(),
+                    containers: Table::default(),
+                    published: Table::default(),
+                    images: Table::default(),
                     on_host: Vec::new(),
                 });
                 topology.machines.len() - 1
@@ -126,7 +124,7 @@ impl<'a> Topology<'a> {
 
     /// Finds the networks of each service by the names that the engine gives them.
     fn attach(&mut self) {
-        let mut found: HashMap<(usize, String), NetIndex> = HashMap::new();
+        let mut found: Table<(usize, String), NetIndex> = Table::default();
         for index in 0..self.nodes.len() {
             let (machine, service, project) = {
                 let node = &self.nodes[index];
@@ -185,7 +183,7 @@ impl<'a> Topology<'a> {
 
     fn net(
         &mut self,
-        found: &mut HashMap<(usize, String), NetIndex>,
+        found: &mut Table<(usize, String), NetIndex>,
         machine: usize,
         name: String,
     ) -> NetIndex {
@@ -211,7 +209,7 @@ impl<'a> Topology<'a> {
 
     /// Finds out whose network each service uses, through chains of `network_mode: service:` and `container:`.
     fn share(&mut self) {
-        let in_project: HashMap<(usize, &str, &str), NodeIndex> = self
+        let in_project: Table<(usize, &str, &str), NodeIndex> = self
             .nodes
             .iter()
             .enumerate()

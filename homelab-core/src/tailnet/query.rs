@@ -1,0 +1,662 @@
+//! Who can reach what: the rules that let somebody in, and as what.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::alias::Alias;
+use super::compile::{Attachment, Compiled, Kept};
+use super::directory::Devices;
+use super::policy::Section;
+use super::ports::Ports;
+use super::ranges::Range;
+use super::target::Target;
+use crate::error::{Error, ErrorKind, Result};
+use crate::view::{
+    ByView, CarrierView, DeviceReachView, PersonReachView, RangeReachView, ReachableDeviceView,
+    ReachableView, TailnetRuleView, WhoCanReachView,
+};
+
+/// The ports that Funnel may open.
+const FUNNEL_PORTS: [u16; 3] = [443, 8443, 10000];
+
+/// How packets get to a target by a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Itself,
+    Subnet,
+    Exit,
+}
+
+/// A device by which packets get to a target.
+#[derive(Debug)]
+pub(super) struct Carrier {
+    pub(super) device: u32,
+    pub(super) way: Way,
+    /// Which of the target's addresses it carries.
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) primary: Option<bool>,
+    pub(super) problem: Option<String>,
+}
+
+/// A rule that lets somebody through to a target.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Match {
+    pub(super) rule: u32,
+    pub(super) destination: u32,
+    /// Of which families the addresses are that it lets through.
+    pub(super) v4: bool,
+    pub(super) v6: bool,
+    /// Only for this person's devices: `autogroup:self`.
+    pub(super) person: Option<u32>,
+}
+
+impl Compiled {
+    /// Returns the addresses of a target.
+    pub(super) fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>> {
+        let host = target.host();
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
+        if let Some(device) = self.directory.named(host) {
+            return Ok(self.directory.device(device).addresses().to_vec());
+        }
+        match self.inner().definitions.hosts.get(host) {
+            Some(range) if range.value.is_single() => Ok(vec![range.value.first()]),
+            Some(range) => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("look for one host in `{}`", range.value),
+            )
+            .with_place(self.policy.span(range.start, range.end))
+            .with_hint("name one address of it")),
+            None => Err(
+                Error::new(ErrorKind::NotFound, format!("find `{host}` in the tailnet"))
+                    .with_hint("name a device, a name of the policy's `hosts`, or an address"),
+            ),
+        }
+    }
+
+    /// Returns the devices by which packets get to these addresses.
+    pub(super) fn carriers(&self, addresses: &[IpAddr]) -> Vec<Carrier> {
+        let mut carriers: Vec<Carrier> = Vec::new();
+        let mut add = |device: u32, way: Way, address: IpAddr| match carriers
+            .iter_mut()
+            .find(|one| one.device == device && one.way == way)
+        {
+            Some(carrier) => carrier.addresses.push(address),
+            None => carriers.push(Carrier {
+                device,
+                way,
+                addresses: vec![address],
+                primary: self.primary(device, way, address),
+                problem: self.problem(device),
+            }),
+        };
+        for &address in addresses {
+            if let Some(device) = self.directory.at(address) {
+                add(device, Way::Itself, address);
+                continue;
+            }
+            let mut routed = false;
+            for &router in self.directory.routers() {
+                if self
+                    .directory
+                    .subnets(router)
+                    .iter()
+                    .any(|route| route.contains(address))
+                {
+                    add(router, Way::Subnet, address);
+                    routed = true;
+                }
+            }
+            if !routed && self.directory.internet().contains(address) {
+                self.directory
+                    .exits()
+                    .iter()
+                    .for_each(|exit| add(exit, Way::Exit, address));
+            }
+        }
+        carriers
+    }
+
+    fn primary(&self, device: u32, way: Way, address: IpAddr) -> Option<bool> {
+        let routes = self
+            .directory
+            .device(device)
+            .primary()
+            .filter(|_| way == Way::Subnet)?;
+        Some(routes.iter().any(|route| route.contains(&address)))
+    }
+
+    /// Returns why nobody gets in to a device, whatever the policy says.
+    fn problem(&self, device: u32) -> Option<String> {
+        if self.directory.device(device).is_shields_up() {
+            return Some("it refuses all incoming connections".to_owned());
+        }
+        self.expired(device)
+    }
+
+    pub(super) fn expired(&self, device: u32) -> Option<String> {
+        let expiry = self.directory.device(device).key_expiry()?;
+        (self.now? >= expiry).then(|| format!("its key expired on {expiry:.0}"))
+    }
+
+    /// Returns the rules that let somebody through to the addresses that a device carries, by ports that are accepted.
+    pub(super) fn matches(&self, carrier: &Carrier, accept: impl Fn(&Ports) -> bool) -> Vec<Match> {
+        let mut matches = Vec::new();
+        let ports = |rule, at| self.destination(rule, at).ports.iter().any(&accept);
+        let mut add = |rule, destination, person, is_kept: &dyn Fn(IpAddr) -> bool| {
+            let (mut v4, mut v6) = (false, false);
+            for address in carrier.addresses.iter().filter(|address| is_kept(**address)) {
+                v4 |= address.is_ipv4();
+                v6 |= address.is_ipv6();
+            }
+            if v4 || v6 {
+                matches.push(Match {
+                    rule,
+                    destination,
+                    v4,
+                    v6,
+                    person,
+                });
+            }
+        };
+        for Attachment {
+            rule,
+            destination,
+            kept,
+        } in self.attachments(carrier.device)
+        {
+            if ports(*rule, *destination) {
+                add(*rule, *destination, None, &|address| match kept {
+                    Kept::Own => carrier.way == Way::Itself,
+                    Kept::Ranges(ranges) => ranges.iter().any(|range| range.contains(address)),
+                });
+            }
+        }
+        for (rule, destination) in &self.everywhere {
+            if ports(*rule, *destination) {
+                add(*rule, *destination, None, &|_| true);
+            }
+        }
+        if let (Way::Itself, Some(person)) = (carrier.way, self.directory.owner(carrier.device)) {
+            for (rule, destination) in &self.selves {
+                if ports(*rule, *destination) {
+                    add(*rule, *destination, Some(person), &|_| true);
+                }
+            }
+        }
+        matches.sort_by_key(|one| (one.rule, one.destination));
+        matches
+    }
+
+    /// Returns whether a match lets a device through, and if only its posture is unknown, that.
+    pub(super) fn lets(&self, one: &Match, device: u32) -> Option<bool> {
+        if one
+            .person
+            .is_some_and(|person| self.directory.owner(device) != Some(person))
+        {
+            return None;
+        }
+        let sources = self.sources(one.rule);
+        if sources.devices.has(device) {
+            // Addresses of one family do not speak with those of the other.
+            let speaks = one.v4 && one.v6
+                || self.directory.device(device).addresses().iter().any(|address| {
+                    (one.v4 && address.is_ipv4() || one.v6 && address.is_ipv6()) && sources.contains(*address)
+                });
+            return speaks.then_some(true);
+        }
+        sources.perhaps.has(device).then_some(false)
+    }
+
+    pub(super) fn who_can_reach(&self, target: &Target) -> Result<WhoCanReachView> {
+        let addresses = self.addresses(target)?;
+        let carriers = self.carriers(&addresses);
+        let mut answer = Answer::new(self);
+        for carrier in carriers.iter().filter(|carrier| carrier.problem.is_none()) {
+            for one in self.matches(carrier, |ports| accepts(ports, target)) {
+                answer.add(
+                    &one,
+                    self.rule_view(one.rule, one.destination, |ports| accepts(ports, target)),
+                );
+            }
+        }
+        let public = target.protocol() == 6 && target.port().is_some_and(|port| FUNNEL_PORTS.contains(&port));
+        let funnel = carriers
+            .iter()
+            .filter(|carrier| public && carrier.way == Way::Itself && self.may_funnel(carrier.device))
+            .map(|carrier| Arc::clone(self.directory.name(carrier.device)));
+        let funnel = funnel.collect();
+        let conditions = self.conditions(target, &carriers);
+        let (rules, people, tagged, ranges) = answer.finish();
+        Ok(WhoCanReachView {
+            target: target.to_string(),
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            carriers: carriers
+                .iter()
+                .map(|carrier| self.carrier_view(carrier))
+                .collect(),
+            rules,
+            people,
+            tagged,
+            ranges,
+            funnel,
+            conditions,
+        })
+    }
+
+    /// Returns what holds for everybody who wants to get to a target.
+    pub(super) fn conditions(&self, target: &Target, carriers: &[Carrier]) -> Vec<String> {
+        let mut conditions = Vec::new();
+        let any = |way| carriers.iter().any(|carrier| carrier.way == way);
+        if any(Way::Subnet) {
+            conditions.push(
+                "who asks has to accept routes, which a Linux device does only when told to".to_owned(),
+            );
+            let routers = carriers
+                .iter()
+                .filter(|carrier| carrier.way == Way::Subnet)
+                .count();
+            if routers > 1 {
+                conditions.push(format!(
+                    "of {routers} routers with this route one carries it at a time"
+                ));
+            }
+        }
+        if any(Way::Exit) {
+            conditions.push("who asks has to use one of these devices as exit node".to_owned());
+        }
+        let ssh = |carrier: &Carrier| {
+            carrier.way == Way::Itself && self.directory.device(carrier.device).ssh() == Some(true)
+        };
+        if target.port() == Some(22) && carriers.iter().any(ssh) {
+            conditions.push(
+                "Tailscale SSH answers on port 22: a rule of `ssh` has to let in too, perhaps after a check"
+                    .to_owned(),
+            );
+        }
+        if !self.directory.roster().is_whole() {
+            conditions.push("the devices are those that one device sees: there may be others".to_owned());
+        }
+        conditions
+    }
+
+    fn carrier_view(&self, carrier: &Carrier) -> CarrierView {
+        let kind = match carrier.way {
+            Way::Itself => "itself",
+            Way::Subnet => "subnet_router",
+            Way::Exit => "exit_node",
+        };
+        CarrierView {
+            device: Arc::clone(self.directory.name(carrier.device)),
+            kind: kind.to_owned(),
+            primary: carrier.primary,
+            problem: carrier.problem.clone(),
+        }
+    }
+
+    /// Returns where a rule is written, and those of its ports that an answer is about.
+    pub(super) fn rule_view(
+        &self,
+        rule: u32,
+        destination: u32,
+        about: impl Fn(&Ports) -> bool,
+    ) -> TailnetRuleView {
+        let written = self.rule(rule);
+        let to = self.destination(rule, destination);
+        let (section, place) = match written.section {
+            Section::Acls => ("acls", true),
+            Section::Grants => ("grants", true),
+            Section::Default => ("default", false),
+        };
+        TailnetRuleView {
+            section: section.to_owned(),
+            index: written.index,
+            place: place.then(|| self.policy.span(written.start, written.end).view()),
+            destination: to.alias.value.to_string(),
+            ports: to
+                .ports
+                .iter()
+                .filter(|ports| about(ports))
+                .map(ToString::to_string)
+                .collect(),
+            postures: written.postures.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Returns the devices that a login, group, tag, autogroup, device or address means.
+    pub(super) fn principals(&self, who: &str) -> Result<Devices> {
+        let mut devices = Devices::none(self.directory.count() as usize);
+        let who = who.trim();
+        if let Some(device) = self.directory.named(who) {
+            devices.insert(device);
+            return Ok(devices);
+        }
+        let unknown = || {
+            Error::new(ErrorKind::NotFound, format!("find `{who}` in the tailnet"))
+                .with_hint("name a person by login, a group, a tag, a device or its address")
+        };
+        let alias = Alias::parse(who).map_err(|_| unknown())?;
+        match &alias {
+            Alias::Any => (0..self.directory.count()).for_each(|device| devices.insert(device)),
+            Alias::Address(range) => self
+                .directory
+                .inside(*range)
+                .for_each(|device| devices.insert(device)),
+            Alias::User(login) if self.directory.person(login).is_none() => return Err(unknown()),
+            _ if alias.names_devices() && self.inner().definitions.missing(&alias).is_none() => {
+                devices.add(&self.directory.devices(&alias, &self.inner().definitions));
+            }
+            _ => return Err(unknown()),
+        }
+        match (alias, devices.is_empty()) {
+            (Alias::Address(_), true) => Err(unknown()),
+            _ => Ok(devices),
+        }
+    }
+
+    pub(super) fn names(&self, devices: &Devices) -> Vec<Arc<str>> {
+        devices
+            .iter()
+            .map(|device| Arc::clone(self.directory.name(device)))
+            .collect()
+    }
+
+    pub(super) fn reachable_from(&self, who: &str) -> Result<ReachableView> {
+        let devices = self.principals(who)?;
+        let is_source = |rule: u32| {
+            devices
+                .iter()
+                .any(|device| self.sources(rule).devices.has(device))
+        };
+        let rules: Vec<bool> = (0..self.rules().len() as u32).map(is_source).collect();
+        let mut reachable = Vec::new();
+        for device in 0..self.directory.count() {
+            self.reachable_on(device, &devices, &rules, &mut reachable);
+        }
+        Ok(ReachableView {
+            from: who.to_owned(),
+            devices: self.names(&devices),
+            reachable,
+        })
+    }
+
+    /// Adds what these devices can reach on another, its own addresses and what is behind it apart.
+    fn reachable_on(&self, device: u32, from: &Devices, rules: &[bool], into: &mut Vec<ReachableDeviceView>) {
+        let own: Vec<Range> = self.own(device).collect();
+        let mut found: Vec<(Vec<Range>, Vec<Ports>)> = Vec::new();
+        let mut add = |ranges: Vec<Range>, ports: &[Ports]| match found
+            .iter_mut()
+            .find(|(known, _)| *known == ranges)
+        {
+            Some((_, all)) => all.extend_from_slice(ports),
+            None if !ranges.is_empty() => found.push((ranges, ports.to_vec())),
+            None => {}
+        };
+        let alone = from.iter().all(|one| one == device);
+        for Attachment {
+            rule,
+            destination,
+            kept,
+        } in self
+            .attachments(device)
+            .iter()
+            .filter(|one| rules[one.rule as usize])
+        {
+            let ports = &self.destination(*rule, *destination).ports;
+            match kept {
+                Kept::Own => add(own.clone(), ports),
+                Kept::Ranges(ranges) => {
+                    let on_it = own
+                        .iter()
+                        .filter(|own| ranges.iter().any(|range| range.overlaps(**own)));
+                    add(on_it.copied().collect(), ports);
+                    let behind = |range: &&Range| !own.iter().any(|own| range.is_single() && own == *range);
+                    let carries = |range: &&Range| {
+                        self.directory.is_exit(device)
+                            || self
+                                .directory
+                                .subnets(device)
+                                .iter()
+                                .any(|route| route.overlaps(**range))
+                    };
+                    add(
+                        ranges.iter().filter(behind).filter(carries).copied().collect(),
+                        ports,
+                    );
+                }
+            }
+        }
+        for (rule, destination) in self.everywhere.iter().filter(|(rule, _)| rules[*rule as usize]) {
+            let ports = &self.destination(*rule, *destination).ports;
+            add(own.clone(), ports);
+            add(self.directory.subnets(device).to_vec(), ports);
+            if self.directory.is_exit(device) {
+                add(self.directory.internet().iter().collect(), ports);
+            }
+        }
+        if let Some(person) = self.directory.owner(device) {
+            for (rule, destination) in self.selves.iter().filter(|(rule, _)| rules[*rule as usize]) {
+                if self
+                    .own_sources(person, *rule)
+                    .iter()
+                    .any(|source| from.has(*source))
+                {
+                    add(own.clone(), &self.destination(*rule, *destination).ports);
+                }
+            }
+        }
+        if alone && from.has(device) {
+            return;
+        }
+        for (ranges, mut ports) in found {
+            ports.sort_unstable_by_key(|ports| (ports.protocol, ports.first, ports.last));
+            let mut texts: Vec<String> = ports.iter().map(ToString::to_string).collect();
+            texts.dedup();
+            into.push(ReachableDeviceView {
+                device: Arc::clone(self.directory.name(device)),
+                destinations: ranges.iter().map(ToString::to_string).collect(),
+                ports: texts,
+                problem: self.problem(device),
+            });
+        }
+    }
+}
+
+/// Returns whether ports are what a target is asked on; a ping is let through by all.
+pub(super) fn accepts(ports: &Ports, target: &Target) -> bool {
+    target.is_ping() || ports.admit(target.protocol(), target.port().unwrap_or(0))
+}
+
+/// Who is let in, collected rule by rule.
+struct Answer<'a> {
+    compiled: &'a Compiled,
+    matches: Vec<Match>,
+    rules: Vec<TailnetRuleView>,
+}
+
+type Parts = (
+    Vec<TailnetRuleView>,
+    Vec<PersonReachView>,
+    Vec<DeviceReachView>,
+    Vec<RangeReachView>,
+);
+
+impl<'a> Answer<'a> {
+    fn new(compiled: &'a Compiled) -> Self {
+        Answer {
+            compiled,
+            matches: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+
+    /// Adds a rule; another entry of its `dst` that lets the same people in says nothing new.
+    fn add(&mut self, one: &Match, view: TailnetRuleView) {
+        let known = self
+            .matches
+            .iter_mut()
+            .find(|known| known.rule == one.rule && known.person == one.person);
+        match known {
+            Some(known) => {
+                known.v4 |= one.v4;
+                known.v6 |= one.v6;
+            }
+            None => {
+                self.matches.push(*one);
+                self.rules.push(view);
+            }
+        }
+    }
+
+    fn finish(self) -> Parts {
+        let compiled = self.compiled;
+        let directory = &compiled.directory;
+        let count = directory.count() as usize;
+        let (mut certain, mut perhaps) = (Devices::none(count), Devices::none(count));
+        let mut by_person: Vec<Vec<ByView>> = vec![Vec::new(); directory.people.len()];
+        let mut by_device: std::collections::BTreeMap<u32, Vec<ByView>> = Default::default();
+        let mut ranges: Vec<RangeReachView> = Vec::new();
+        for (number, one) in self.matches.iter().enumerate() {
+            let sources = compiled.sources(one.rule);
+            let everybody = one.person.is_none() && one.v4 && one.v6;
+            if everybody {
+                certain.add(&sources.devices);
+                perhaps.add(&sources.perhaps);
+            } else {
+                for device in sources.devices.iter().chain(sources.perhaps.iter()) {
+                    match compiled.lets(one, device) {
+                        Some(true) => certain.insert(device),
+                        Some(false) => perhaps.insert(device),
+                        None => {}
+                    }
+                }
+            }
+            let simple = everybody && compiled.rule(one.rule).postures.is_empty();
+            let lets =
+                |device: u32| simple && sources.devices.has(device) || compiled.lets(one, device).is_some();
+            for source in &compiled.rule(one.rule).sources {
+                let (through, people) = compiled.meant(&source.value);
+                let by = || ByView {
+                    rule: number as u32,
+                    through: Arc::clone(&through),
+                };
+                let owns = |person: &u32| {
+                    directory.people[*person as usize]
+                        .devices
+                        .iter()
+                        .any(|device| lets(*device))
+                };
+                match &source.value {
+                    alias if alias.names_people() || *alias == Alias::Shared => {
+                        for person in people.iter().filter(|person| owns(person)) {
+                            by_person[*person as usize].push(by());
+                        }
+                    }
+                    alias if alias.names_devices() => {
+                        let devices = compiled.devices(alias);
+                        devices.iter().filter(|device| lets(*device)).for_each(|device| {
+                            by_device.entry(device).or_default().push(by());
+                        });
+                    }
+                    alias => {
+                        let written = match alias {
+                            Alias::Any => directory.any().iter().collect(),
+                            Alias::DangerAll => vec![Range::V4(0, u32::MAX), Range::V6(0, u128::MAX)],
+                            _ => compiled.written(alias),
+                        };
+                        for device in written.iter().flat_map(|range| directory.inside(*range)) {
+                            if !lets(device) {
+                                continue;
+                            }
+                            let list = match directory.owner(device) {
+                                Some(person) => &mut by_person[person as usize],
+                                None => by_device.entry(device).or_default(),
+                            };
+                            if list.last() != Some(&by()) {
+                                list.push(by());
+                            }
+                        }
+                        let beyond = match alias {
+                            Alias::Any => directory
+                                .routers()
+                                .iter()
+                                .flat_map(|router| directory.subnets(*router))
+                                .copied()
+                                .collect(),
+                            Alias::DangerAll => Vec::new(),
+                            _ => written,
+                        };
+                        let texts = beyond
+                            .iter()
+                            .filter(|range| !(range.is_single() && directory.at(range.first()).is_some()))
+                            .map(ToString::to_string)
+                            .chain((*alias == Alias::DangerAll).then(|| "*".to_owned()));
+                        for range in texts {
+                            match ranges.iter_mut().find(|known| known.range == range) {
+                                Some(known) => known.by.push(by()),
+                                None => ranges.push(RangeReachView {
+                                    range,
+                                    by: vec![by()],
+                                }),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let mut people = Vec::new();
+        for (person, by) in by_person.into_iter().enumerate().filter(|(_, by)| !by.is_empty()) {
+            let person = &directory.people[person];
+            let mut devices = Vec::with_capacity(person.devices.len());
+            let mut conditions = Vec::new();
+            for &device in &person.devices {
+                if compiled.may_start(device, certain.has(device), perhaps.has(device), &mut conditions) {
+                    devices.push(Arc::clone(directory.name(device)));
+                }
+            }
+            people.push(PersonReachView {
+                login: Arc::clone(&person.login),
+                devices,
+                by,
+                conditions,
+            });
+        }
+        let mut tagged = Vec::new();
+        for (device, by) in by_device {
+            let mut conditions = Vec::new();
+            compiled.may_start(device, certain.has(device), perhaps.has(device), &mut conditions);
+            tagged.push(DeviceReachView {
+                device: Arc::clone(directory.name(device)),
+                tags: directory.device(device).tags().to_vec(),
+                by,
+                conditions,
+            });
+        }
+        (self.rules, people, tagged, ranges)
+    }
+}
+
+impl Compiled {
+    /// Returns whether a device that is let in can start a connection, and adds on what that depends.
+    fn may_start(&self, device: u32, certain: bool, perhaps: bool, conditions: &mut Vec<String>) -> bool {
+        if !certain && !perhaps {
+            return false;
+        }
+        let name = self.directory.name(device);
+        if !certain {
+            conditions.push(format!(
+                "`{name}` only if its posture is as the rule asks, which is not known"
+            ));
+        }
+        if let Some(problem) = self.expired(device) {
+            conditions.push(format!("`{name}` not now: {problem}"));
+        }
+        if self.directory.device(device).is_external() {
+            conditions.push(format!(
+                "`{name}` belongs to another tailnet, and may not start connections if it is quarantined"
+            ));
+        }
+        true
+    }
+}

@@ -1,0 +1,180 @@
+//! Answers about a tailnet as people read them.
+
+use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
+
+use crate::view::{
+    AccessChangeView, ByView, ExplanationView, PlaceView, PolicyDiffView, ReachableView, TailnetRuleView,
+    WhoCanReachView,
+};
+
+impl Display for WhoCanReachView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} ({})", self.target, self.addresses.join(", "))?;
+        for carrier in &self.carriers {
+            let how = match carrier.kind.as_str() {
+                "itself" => "is it",
+                "subnet_router" if carrier.primary == Some(false) => {
+                    "has a route to it that another router carries now"
+                }
+                "subnet_router" => "has a route to it",
+                _ => "is an exit node for it",
+            };
+            write!(f, "`{}` {how}", carrier.device)?;
+            match &carrier.problem {
+                Some(problem) => writeln!(f, ", but lets nobody in: {problem}")?,
+                None => writeln!(f)?,
+            }
+        }
+        if self.carriers.is_empty() {
+            writeln!(f, "no device has it, or a route to it")?;
+        }
+        if self.people.is_empty() && self.tagged.is_empty() && self.ranges.is_empty() {
+            writeln!(f, "nobody can reach it")?;
+        }
+        for person in &self.people {
+            writeln!(f, "\n{} from {}", person.login, list(&person.devices))?;
+            reasons(f, &person.by, &self.rules)?;
+            conditions(f, &person.conditions)?;
+        }
+        for device in &self.tagged {
+            writeln!(f, "\n`{}` ({})", device.device, device.tags.join(", "))?;
+            reasons(f, &device.by, &self.rules)?;
+            conditions(f, &device.conditions)?;
+        }
+        for range in &self.ranges {
+            writeln!(f, "\n{}, of no device", range.range)?;
+            reasons(f, &range.by, &self.rules)?;
+        }
+        if !self.funnel.is_empty() {
+            writeln!(
+                f,
+                "\nthe public too, where Funnel is open on {}",
+                list(&self.funnel)
+            )?;
+        }
+        if !self.conditions.is_empty() {
+            writeln!(f)?;
+        }
+        conditions(f, &self.conditions)
+    }
+}
+
+impl Display for ReachableView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} is {}", self.from, list(&self.devices))?;
+        if self.reachable.is_empty() {
+            writeln!(f, "and can reach nothing")?;
+        }
+        for one in &self.reachable {
+            write!(
+                f,
+                "  {} ({}) on {}",
+                one.device,
+                one.destinations.join(", "),
+                one.ports.join(", ")
+            )?;
+            match &one.problem {
+                Some(problem) => writeln!(f, ", but not now: {problem}")?,
+                None => writeln!(f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Display for ExplanationView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let can = if self.allowed { "can" } else { "cannot" };
+        writeln!(
+            f,
+            "{} ({}) {can} reach {}",
+            self.from,
+            list(&self.devices),
+            self.to
+        )?;
+        reasons(f, &self.by, &self.rules)?;
+        for miss in &self.misses {
+            write!(f, "  {}", miss.message)?;
+            if let Some(rule) = &miss.rule {
+                write!(f, " ({})", place(rule))?;
+            }
+            writeln!(f, "\n    to change that: {}", miss.fix)?;
+        }
+        conditions(f, &self.conditions)
+    }
+}
+
+impl Display for PolicyDiffView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.gained.is_empty() && self.lost.is_empty() {
+            return writeln!(f, "nobody gains or loses anything");
+        }
+        for (changes, sign) in [(&self.gained, '+'), (&self.lost, '-')] {
+            for change in changes {
+                writeln!(f, "{sign} {change}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// On one line: whom it is about, and what.
+impl Display for AccessChangeView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let names = [&self.groups, &self.people, &self.tags, &self.devices];
+        let mut who: Vec<&str> = names.into_iter().flatten().map(|name| &**name).collect();
+        who.extend(self.ranges.iter().map(String::as_str));
+        write!(f, "{}: {}", who.join(", "), list(&self.to))?;
+        if !self.destinations.is_empty() {
+            write!(f, " with {} behind", self.destinations.join(", "))?;
+        }
+        write!(f, " on {}", self.ports.join(", "))
+    }
+}
+
+fn list(names: &[Arc<str>]) -> String {
+    match names {
+        [] => "no device".to_owned(),
+        names => names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+fn reasons(f: &mut Formatter<'_>, by: &[ByView], rules: &[TailnetRuleView]) -> fmt::Result {
+    for one in by {
+        let Some(rule) = rules.get(one.rule as usize) else {
+            continue;
+        };
+        write!(
+            f,
+            "  as {} by {}, to {} on {}",
+            one.through,
+            place(rule),
+            rule.destination,
+            rule.ports.join(", ")
+        )?;
+        match rule.postures.as_slice() {
+            [] => writeln!(f)?,
+            postures => writeln!(f, ", in posture {}", postures.join(" or "))?,
+        }
+    }
+    Ok(())
+}
+
+fn place(rule: &TailnetRuleView) -> String {
+    match &rule.place {
+        Some(PlaceView { file, line, column }) => format!("{file}:{line}:{column}"),
+        None => "the default, which lets all in".to_owned(),
+    }
+}
+
+fn conditions(f: &mut Formatter<'_>, conditions: &[String]) -> fmt::Result {
+    for condition in conditions {
+        writeln!(f, "  if: {condition}")?;
+    }
+    Ok(())
+}
