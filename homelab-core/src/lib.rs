@@ -24,6 +24,7 @@ pub mod query;
 pub mod secret;
 pub mod service;
 pub mod span;
+mod stored;
 pub mod stratum;
 pub mod subscription;
 pub mod system;
@@ -54,7 +55,62 @@ pub fn capabilities() -> &'static [&'static str] {
     &[
         #[cfg(feature = "docker")]
         "docker",
+        #[cfg(feature = "local")]
+        "local",
         #[cfg(feature = "tools")]
         "tools",
     ]
+}
+
+/// Every optional part that a build may have.
+const PARTS: [&str; 3] = ["docker", "local", "tools"];
+
+/// Returns nothing when this build has an optional part, and otherwise the error that its operations answer.
+///
+/// ```
+/// use homelab_core::{ErrorKind, capabilities, require_capability};
+///
+/// for part in ["docker", "local", "tools"] {
+///     let missing = require_capability(part).err().map(|error| error.kind());
+///     let expected = (!capabilities().contains(&part)).then_some(ErrorKind::Unsupported);
+///     assert_eq!(missing, expected);
+/// }
+/// ```
+///
+/// # Errors
+/// `Unsupported` for a part that was left out, `Invalid` for one that no build has.
+pub fn require_capability(name: &str) -> Result<()> {
+    if capabilities().contains(&name) {
+        Ok(())
+    } else if PARTS.contains(&name) {
+        let error = Error::new(
+            ErrorKind::Unsupported,
+            format!("use `{name}`: this build is without it"),
+        );
+        Err(error.with_hint(format!("use a build that has the feature `{name}`")))
+    } else {
+        let error = Error::new(ErrorKind::Invalid, format!("find the part `{name}` of any build"));
+        Err(error.with_hint(format!(
+            "there are {}",
+            PARTS.map(|part| format!("`{part}`")).join(", ")
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PARTS, capabilities};
+
+    #[test]
+    fn the_parts_are_the_features() {
+        let manifest: toml::Table = include_str!("../Cargo.toml").parse().expect("a manifest");
+        let features = manifest["features"].as_table().expect("features");
+        let parts: Vec<&str> = features
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !matches!(*name, "default" | "full"))
+            .collect();
+        assert_eq!(parts, PARTS);
+        assert!(capabilities().iter().all(|part| PARTS.contains(part)));
+    }
 }

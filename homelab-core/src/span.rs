@@ -79,10 +79,12 @@ impl Source {
 
     fn lines(&self) -> &[u32] {
         self.0.lines.get_or_init(|| {
-            let breaks = self.text().bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
-            std::iter::once(0)
-                .chain(breaks.map(|(at, _)| (at + 1).min(u32::MAX as usize) as u32))
-                .collect()
+            let text = self.text().as_bytes();
+            // Most lines are about as long as these.
+            let mut lines = Vec::with_capacity(text.len() / 24 + 1);
+            lines.push(0);
+            lines.extend(memchr::memchr_iter(b'\n', text).map(|at| (at + 1).min(u32::MAX as usize) as u32));
+            lines
         })
     }
 }

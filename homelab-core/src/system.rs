@@ -25,6 +25,7 @@ mod pattern;
 mod record;
 mod secret_name;
 
+pub(crate) use catalog::image_of;
 pub use catalog::{Basis, Catalog, Recognition};
 pub use pattern::{ImagePattern, InvalidPattern};
 pub use record::{

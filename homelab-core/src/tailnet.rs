@@ -32,6 +32,10 @@ mod directory;
 mod explain;
 mod filter;
 mod hujson;
+mod load;
+#[cfg(all(unix, feature = "local"))]
+pub mod local;
+pub mod node;
 pub mod policy;
 mod ports;
 mod query;
@@ -51,6 +55,7 @@ use serde::{Serialize, Serializer};
 
 use self::compile::Compiled;
 pub use self::device::{Attribute, Device, Role, Roster, User};
+pub use self::node::{Node, Preferences, ServeConfig, ServeTarget, Served, Status, WhoIs};
 pub use self::policy::{Note, Policy};
 pub use self::target::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -125,7 +130,7 @@ impl Tailnet {
             .into_iter()
             .map(|failure| PolicyTestView {
                 section: failure.section.to_owned(),
-                index: failure.index,
+                index: failure.index as u64,
                 reason: failure.reason,
                 place: place(failure.at),
             })

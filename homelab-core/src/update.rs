@@ -20,7 +20,9 @@ mod tests;
 mod watchtower;
 
 use crate::finding::{Finding, Principle, Rule, Severity};
-use crate::lab::{Lab, Tier};
+#[cfg(test)]
+use crate::lab::Lab;
+use crate::lab::Tier;
 use crate::service::image::TagKind;
 use crate::service::rules::Declared;
 
@@ -42,17 +44,20 @@ static MOVING_TAG: Rule = Rule {
     opt_in: false,
 };
 
+/// Returns what is worth saying about how services are updated, in the order of projects and files.
+pub(crate) fn judge(services: &[Declared<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for service in services {
+        moving_tag(service, &mut findings);
+    }
+    watchtower::judge(services, &mut findings);
+    findings
+}
+
+#[cfg(test)]
 impl Lab {
-    /// Returns what is worth saying about how services are updated, in the order of projects and files.
-    pub(crate) fn update_findings(&self) -> Vec<Finding> {
-        let catalog = self.catalog();
-        let services = Declared::all(self, catalog);
-        let mut findings = Vec::new();
-        for service in &services {
-            moving_tag(service, &mut findings);
-        }
-        watchtower::judge(&services, &mut findings);
-        findings
+    fn update_findings(&self) -> Vec<Finding> {
+        judge(&Declared::all(self))
     }
 }
 

@@ -10,6 +10,7 @@ mod plan;
 mod project;
 mod report;
 mod runtime;
+mod tailnet;
 mod view;
 mod world;
 
@@ -22,6 +23,7 @@ pub use operation::{Operation, Outcome};
 pub use plan::Plan;
 pub use project::{Project, ResolveSettings};
 pub use report::{Report, TextSettings};
+pub use tailnet::{Tailnet, judge_policy};
 pub use world::World;
 
 uniffi::setup_scaffolding!();
@@ -35,6 +37,12 @@ pub fn capabilities() -> Vec<String> {
         .iter()
         .map(ToString::to_string)
         .collect()
+}
+
+/// Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+#[uniffi::export]
+pub fn require_capability(name: &str) -> Result<(), HomelabError> {
+    Ok(homelab_core::require_capability(name)?)
 }
 
 /// Returns the version of the library.

@@ -5,9 +5,10 @@
 
 use homelab_core::lab::HostKind;
 use homelab_core::view::{
-    CountsView, EventView, EvidenceView, FileView, FindingView, OutcomeView, PathView, PlaceView, PlanView,
-    PostureView, ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView,
-    StepView, SuppressedView, SystemView,
+    CountsView, DeclarationView, EventView, EvidenceView, FileView, FindingView, MountView, OutcomeView,
+    PathView, PlaceView, PlanView, PolicyCheckView, PolicyNoteView, PolicyTestView, PortView, PostureView,
+    ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView, StepView,
+    SuppressedView, SystemView,
 };
 use homelab_core::{Answer, Severity};
 
@@ -231,6 +232,78 @@ pub struct ProjectView {
     pub services: Vec<String>,
 }
 
+/// A port that a container publishes.
+#[uniffi::remote(Record)]
+pub struct PortView {
+    /// The address on the host; nothing means all interfaces.
+    pub address: Option<String>,
+    /// The port on the host, or the first of several; nothing means that the engine chooses one.
+    pub published: Option<u16>,
+    /// The last port on the host, where there are several.
+    pub published_to: Option<u16>,
+    /// The port in the container.
+    pub target: u16,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
+}
+
+/// Storage in a container.
+#[uniffi::remote(Record)]
+pub struct MountView {
+    /// `bind`, `volume`, `tmpfs` or `other`.
+    pub kind: String,
+    /// The host's path, or the volume's key in the file; nothing for an anonymous volume.
+    pub source: Option<String>,
+    /// The path in the container.
+    pub target: String,
+    /// Whether the container cannot write to it.
+    pub read_only: bool,
+}
+
+/// A service as its Compose file declares it, resolved. Values of variables and labels, and words of commands, may be
+/// secret: they are in the project's own JSON only.
+#[uniffi::remote(Record)]
+pub struct DeclarationView {
+    /// Its name within the project.
+    pub name: String,
+    /// Where it is declared.
+    pub place: PlaceView,
+    /// The image.
+    pub image: Option<String>,
+    /// Whether the image is built from a context.
+    pub build: bool,
+    /// The container's fixed name.
+    pub container_name: Option<String>,
+    /// The ports that it publishes.
+    pub ports: Vec<PortView>,
+    /// What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+    pub network_mode: Option<String>,
+    /// The keys of the networks that it is attached to.
+    pub networks: Vec<String>,
+    /// The names of its variables.
+    pub environment: Vec<String>,
+    /// The names of its labels.
+    pub labels: Vec<String>,
+    /// Volumes, bind mounts, memory.
+    pub mounts: Vec<MountView>,
+    /// Whether it runs with all privileges.
+    pub privileged: bool,
+    /// Whether its root file system cannot be written.
+    pub read_only: bool,
+    /// The user that it runs as, where one is written.
+    pub user: Option<String>,
+    /// `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+    pub restart: Option<String>,
+    /// Whether it has a health check that is not disabled.
+    pub healthcheck: bool,
+    /// The services that it waits for.
+    pub depends_on: Vec<String>,
+    /// Its profiles; it runs only when one of them is active, or always where there are none.
+    pub profiles: Vec<String>,
+    /// How many containers there are to be.
+    pub replicas: u64,
+}
+
 /// An application that was recognised in the lab.
 #[uniffi::remote(Record)]
 pub struct SystemView {
@@ -378,4 +451,43 @@ pub enum Answer {
     Files(Vec<FileView>),
     /// To `init_plan`.
     InitPlan(PlanView),
+}
+
+/// Whether the service accepts a policy.
+#[uniffi::remote(Record)]
+pub struct PolicyCheckView {
+    /// Whether it does.
+    pub accepted: bool,
+    /// Why not, in the service's words where they are known.
+    pub message: Option<String>,
+    /// The value at fault.
+    pub place: Option<PlaceView>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The file's own tests that fail.
+    pub failures: Vec<PolicyTestView>,
+    /// What is accepted, and still not as it should be.
+    pub notes: Vec<PolicyNoteView>,
+}
+
+/// A test of a policy that fails.
+#[uniffi::remote(Record)]
+pub struct PolicyTestView {
+    /// `tests` or `sshTests`.
+    pub section: String,
+    /// Which entry, from 0.
+    pub index: u64,
+    /// Why it fails.
+    pub reason: String,
+    /// Where it is written.
+    pub place: PlaceView,
+}
+
+/// Something that is worth saying about a policy.
+#[uniffi::remote(Record)]
+pub struct PolicyNoteView {
+    /// What it is.
+    pub message: String,
+    /// Where it is.
+    pub place: PlaceView,
 }

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "system",
             "service",
             "tailnet::device",
+            "tailnet::node",
             "lab",
             "observed",
             "stratum",
@@ -40,10 +41,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "tailnet", "update", "init"],
+        &["access", "service::rules", "tailnet", "update", "init", "stored"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process"]),
+    ("drivers", &["process", "tailnet::local"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
 ];

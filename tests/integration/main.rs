@@ -13,6 +13,8 @@ mod layers;
 mod needs;
 mod parity;
 mod repository;
+mod scenario;
+mod tailnet;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -39,12 +41,14 @@ fn main() -> ExitCode {
         needs::tests(),
         layers::tests(),
         repository::tests(),
+        scenario::tests(),
         parity::tests(),
         budget::tests(),
         corpus::tests(),
         generated::tests(),
         golden::tests(),
         hostile::tests(),
+        tailnet::tests(),
     ]
     .into_iter()
     .flatten()

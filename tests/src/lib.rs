@@ -11,3 +11,4 @@ pub mod golden;
 pub mod needs;
 pub mod parity;
 pub mod summary;
+pub mod tailnet;

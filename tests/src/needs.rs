@@ -28,6 +28,8 @@ pub enum Need {
     Go,
     /// The folder of golden files of other projects: `HOMELAB_GOLDEN`.
     Golden,
+    /// To be allowed network and process namespaces of one's own, and the programs `unshare`, `nsenter` and `ip`.
+    Namespaces,
     /// Python 3.
     Python,
     /// To be the superuser.
@@ -36,7 +38,7 @@ pub enum Need {
 
 impl Need {
     /// Every need that there is.
-    pub const ALL: [Need; 9] = [
+    pub const ALL: [Need; 10] = [
         Need::Chromium,
         Need::Compose,
         Need::Corpus,
@@ -44,6 +46,7 @@ impl Need {
         Need::Git,
         Need::Go,
         Need::Golden,
+        Need::Namespaces,
         Need::Python,
         Need::Root,
     ];
@@ -58,6 +61,7 @@ impl Need {
             Need::Git => "git",
             Need::Go => "go",
             Need::Golden => "golden",
+            Need::Namespaces => "namespaces",
             Need::Python => "python",
             Need::Root => "root",
         }
@@ -79,6 +83,21 @@ impl Need {
             }
             Need::Go => runs("go", &["version"]),
             Need::Golden => folder("HOMELAB_GOLDEN", "").map(|_| ()),
+            Need::Namespaces => {
+                runs("nsenter", &["--version"])?;
+                runs(
+                    "unshare",
+                    &[
+                        "--net",
+                        "--pid",
+                        "--fork",
+                        "--kill-child",
+                        "--mount-proc",
+                        "ip",
+                        "link",
+                    ],
+                )
+            }
             Need::Python => runs("python3", &["--version"]),
             Need::Root => match said("id", &["-u"])?.as_str() {
                 "0" => Ok(()),

@@ -47,6 +47,6 @@ fn run(mut arguments: Arguments) -> Result<u8> {
             );
         }
     };
-    say(&text);
+    say(&text)?;
     Ok(report.exit_code(fail_on))
 }

@@ -25,16 +25,16 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let world = wait(World::connect(&lab));
     let plan = lab.plan_init(&wait(world.observe(&lab)));
     if plan.is_empty() {
-        say("lab.toml and instance.toml are there already; nothing to do\n");
+        say("lab.toml and instance.toml are there already; nothing to do\n")?;
         return Ok(());
     }
-    say(&format!("{plan:#}"));
+    say(&format!("{plan:#}"))?;
     if write {
         let outcome = wait(async { plan.apply(&world).await })?;
-        say(&format!("{outcome}\n"));
+        say(&format!("{outcome}\n"))?;
         outcome.complete()?;
     } else {
-        say("nothing is written yet: `--write` does\n");
+        say("nothing is written yet: `--write` does\n")?;
     }
     Ok(())
 }

@@ -48,6 +48,6 @@ fn run(mut arguments: Arguments) -> Result<(), Error> {
     for finding in project.diagnostics() {
         eprintln!("{finding}");
     }
-    say(&format!("{:#}\n", project.to_json(redact)));
+    say(&format!("{:#}\n", project.to_json(redact)))?;
     Ok(())
 }

@@ -151,8 +151,11 @@ fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
         if port.never_public {
             facts.admin.push(AdminPort {
                 port: port.number,
-                open: port.auth == Authentication::None
-                    && (port.role == PortRole::Admin || (by_people && controls)),
+                open: match port.role {
+                    PortRole::Admin => port.auth == Authentication::None,
+                    PortRole::Database => port.auth == Authentication::None || lets_everybody_in(node),
+                    _ => port.auth == Authentication::None && by_people && controls,
+                },
                 never_public: true,
                 evidence: node
                     .system
@@ -161,6 +164,41 @@ fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
         }
     }
     facts
+}
+
+/// Whether a database's image asks nobody for a password as it is started here. Where a file could say otherwise, it is
+/// not known.
+fn lets_everybody_in(node: &Node<'_>) -> bool {
+    let says = |name: &str, value: &str| {
+        node.environment(name)
+            .is_some_and(|(given, _)| given.eq_ignore_ascii_case(value))
+    };
+    let allows = |name: &str| ["1", "yes", "true"].iter().any(|value| says(name, value));
+    let told = |mark: &str| node.words().any(|(word, _)| word.contains(mark));
+    let mut mounts = node.service.mounts.iter();
+    let has_file = told(".conf") || mounts.any(|mount| mount.value.target.ends_with(".conf"));
+    match node.image.as_str() {
+        "redis" | "redis/redis-stack" | "redis/redis-stack-server" | "valkey/valkey" | "eqalpha/keydb" => {
+            let names = ["REDIS_ARGS", "VALKEY_EXTRA_FLAGS"];
+            !(has_file
+                || told("requirepass")
+                || told("aclfile")
+                || names.iter().any(|name| node.sets(name).is_some()))
+        }
+        "mongo" => {
+            let names = ["MONGO_INITDB_ROOT_USERNAME", "MONGO_INITDB_ROOT_USERNAME_FILE"];
+            !(has_file
+                || told("--auth")
+                || told("--keyFile")
+                || names.iter().any(|name| node.sets(name).is_some()))
+        }
+        _ => {
+            says("POSTGRES_HOST_AUTH_METHOD", "trust")
+                || allows("ALLOW_EMPTY_PASSWORD")
+                || allows("MYSQL_ALLOW_EMPTY_PASSWORD")
+                || allows("MARIADB_ALLOW_EMPTY_ROOT_PASSWORD")
+        }
+    }
 }
 
 /// Whether it stands for several programs, each with ports of its own: which of them a service has is not known.

@@ -6,6 +6,8 @@ use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::lab::in_words;
 use crate::name::{ProjectName, ServiceId, ServiceName};
 
+type Groups<K, V> = IndexMap<K, V, foldhash::fast::RandomState>;
+
 /// How many services a fact may be true of before it is one of the lab, and how often it may be true of one.
 const FEW: usize = 3;
 
@@ -17,7 +19,7 @@ const NAMED: usize = 5;
 /// A service that several machines run is declared once, and counted once. Findings about the lab itself stay as they
 /// are: each is about another place.
 pub(super) fn gather(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut groups: IndexMap<(&'static str, Severity), Vec<Finding>> = IndexMap::new();
+    let mut groups: Groups<(&'static str, Severity), Vec<Finding>> = Groups::default();
     for finding in without_repetitions(findings) {
         groups
             .entry((finding.rule().id, finding.severity()))
@@ -49,7 +51,7 @@ fn without_repetitions(findings: Vec<Finding>) -> impl Iterator<Item = Finding> 
         Option<(ProjectName, Option<ServiceName>)>,
         String,
     );
-    let mut seen: IndexMap<Key, Finding> = IndexMap::new();
+    let mut seen: Groups<Key, Finding> = Groups::default();
     for finding in findings {
         let place = finding
             .place()
@@ -84,7 +86,7 @@ fn things(findings: &[Finding]) -> Vec<String> {
 
 /// Returns the findings with one for each thing of which a fact is true many times: thirty variables without a value.
 fn one_for_each(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut things: IndexMap<Subject, Vec<Finding>> = IndexMap::new();
+    let mut things: Groups<Subject, Vec<Finding>> = Groups::default();
     for finding in findings {
         things.entry(finding.subject().clone()).or_default().push(finding);
     }

@@ -21,7 +21,7 @@ fn object(map: &mut Map, object: &'static Object, problems: &mut Vec<Problem>) {
         }
     }
     for key in bad {
-        map.shift_remove(&key);
+        map.remove(&key);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Brings every short form into its long one, and removes what a later file defines again.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::check::Problem;
 use super::merge::{dependencies, names};
@@ -40,8 +41,7 @@ fn service(service: &mut Map, problems: &mut Vec<Problem>) {
         for dependency in node.as_map_mut().into_iter().flat_map(|map| map.values_mut()) {
             let span = dependency.span.clone();
             if let Some(map) = dependency.as_map_mut() {
-                map.entry("required".into())
-                    .or_insert_with(|| Node::new(Value::Bool(true), span));
+                map.get_or_insert_with("required", || Node::new(Value::Bool(true), span));
             }
         }
     }
@@ -121,8 +121,7 @@ fn env_file(node: &mut Node) {
         }
         let span = item.span.clone();
         if let Some(map) = item.as_map_mut() {
-            map.entry("required".into())
-                .or_insert_with(|| Node::new(Value::Bool(true), span));
+            map.get_or_insert_with("required", || Node::new(Value::Bool(true), span));
         }
     }
 }
@@ -283,7 +282,7 @@ fn external(resource: &mut Map, problems: &mut Vec<Problem>) {
         return;
     };
     let Some(inner) = node.as_map_mut() else { return };
-    let name = inner.shift_remove("name");
+    let name = inner.remove("name");
     node.value = Value::Bool(true);
     let Some(name) = name else { return };
     match resource.get("name") {
@@ -309,117 +308,132 @@ pub(super) fn unique(root: &mut Map) {
     for section in ["networks", "volumes"] {
         if let Some(resources) = root.get_mut(section).and_then(Node::as_map_mut) {
             for resource in resources.values_mut().filter_map(Node::as_map_mut) {
-                by(resource, "labels", key_of);
+                if let Some(labels) = resource.get_mut("labels") {
+                    by(labels, key_of);
+                }
             }
         }
     }
 }
 
 fn unique_service(service: &mut Map) {
-    for attribute in [
-        "annotations",
-        "cap_add",
-        "cap_drop",
-        "dns",
-        "dns_opt",
-        "dns_search",
-        "environment",
-        "labels",
-        "links",
-        "profiles",
-        "sysctls",
-        "tmpfs",
-    ] {
-        by(service, attribute, key_of);
-    }
-    by(service, "expose", |item| item.scalar_text());
-    by(service, "volumes", |item| match item.as_text() {
-        Some(text) => short::volume(text).ok().map(|volume| volume.target),
-        None => item.as_map()?.get("target")?.scalar_text(),
-    });
-    by(service, "devices", |item| match item.as_text() {
-        Some(text) => Some(text.split(':').nth(1).unwrap_or(text).to_owned()),
-        None => item.as_map()?.get("target")?.scalar_text(),
-    });
-    by(service, "env_file", |item| match item.as_text() {
-        Some(text) => Some(text.to_owned()),
-        None => item.as_map()?.get("path")?.scalar_text(),
-    });
-    by(service, "secrets", |item| mount_target(item, "/run/secrets"));
-    by(service, "configs", |item| mount_target(item, ""));
-    by(service, "ports", port_key);
-    if let Some(build) = service.get_mut("build").and_then(Node::as_map_mut) {
-        for attribute in ["args", "additional_contexts", "labels", "tags"] {
-            by(build, attribute, key_of);
-        }
-    }
-    if let Some(deploy) = service.get_mut("deploy").and_then(Node::as_map_mut) {
-        by(deploy, "labels", key_of);
-    }
-    if let Some(networks) = service.get_mut("networks").and_then(Node::as_map_mut) {
-        for network in networks.values_mut().filter_map(Node::as_map_mut) {
-            by(network, "aliases", key_of);
-            by(network, "link_local_ips", key_of);
+    for (attribute, node) in service.iter_mut() {
+        match attribute.as_ref() {
+            "annotations" | "cap_add" | "cap_drop" | "dns" | "dns_opt" | "dns_search" | "environment"
+            | "labels" | "links" | "profiles" | "sysctls" | "tmpfs" => by(node, key_of),
+            "expose" => by(node, Node::scalar),
+            "volumes" => by(node, |item| match item.as_text() {
+                Some(text) => short::volume(text)
+                    .ok()
+                    .map(|volume| short::clean(&volume.target).into()),
+                None => item.as_map()?.get("target")?.scalar(),
+            }),
+            "devices" => by(node, |item| match item.as_text() {
+                Some(text) => Some(text.split(':').nth(1).unwrap_or(text).into()),
+                None => item.as_map()?.get("target")?.scalar(),
+            }),
+            "env_file" => by(node, |item| match item.as_text() {
+                Some(text) => Some(text.into()),
+                None => item.as_map()?.get("path")?.scalar(),
+            }),
+            "secrets" => by(node, |item| mount_target(item, "/run/secrets")),
+            "configs" => by(node, |item| mount_target(item, "")),
+            "ports" => by(node, port_key),
+            "build" => inside(node, |key| {
+                matches!(key, "args" | "additional_contexts" | "labels" | "tags")
+            }),
+            "deploy" => inside(node, |key| key == "labels"),
+            "networks" => {
+                for network in node.as_map_mut().into_iter().flat_map(Map::values_mut) {
+                    inside(network, |key| matches!(key, "aliases" | "link_local_ips"));
+                }
+            }
+            _ => {}
         }
     }
 }
 
-fn key_of(item: &Node) -> Option<String> {
+/// Removes what is defined again in these lists of a mapping.
+fn inside(node: &mut Node, is_list: impl Fn(&str) -> bool) {
+    for (key, list) in node.as_map_mut().into_iter().flat_map(Map::iter_mut) {
+        if is_list(key) {
+            by(list, key_of);
+        }
+    }
+}
+
+fn key_of(item: &Node) -> Option<Cow<'_, str>> {
     let text = item.as_text()?;
-    Some(text.split('=').next().unwrap_or(text).to_owned())
+    Some(text.split('=').next().unwrap_or(text).into())
 }
 
-fn mount_target(item: &Node, folder: &str) -> Option<String> {
+fn mount_target<'a>(item: &'a Node, folder: &str) -> Option<Cow<'a, str>> {
     match item.as_text() {
-        Some(text) => Some(format!("{folder}/{text}")),
+        Some(text) => Some(format!("{folder}/{text}").into()),
         None => {
             let map = item.as_map()?;
             match map.get("target") {
-                Some(target) => target.scalar_text(),
-                None => Some(format!("{folder}/{}", map.get("source")?.scalar_text()?)),
+                Some(target) => target.scalar(),
+                None => Some(format!("{folder}/{}", map.get("source")?.scalar()?).into()),
             }
         }
     }
 }
 
-fn port_key(item: &Node) -> Option<String> {
-    match item.as_map() {
-        Some(map) => {
-            let text = |key: &str, default: &str| {
-                map.get(key)
-                    .and_then(Node::scalar_text)
-                    .unwrap_or_else(|| default.to_owned())
-            };
-            Some(format!(
-                "{}:{}:{}/{}",
-                text("host_ip", "0.0.0.0"),
-                text("published", ""),
-                map.get("target")?.scalar_text()?,
-                text("protocol", "tcp")
-            ))
-        }
-        None => item.scalar_text(),
-    }
+fn port_key(item: &Node) -> Option<Cow<'_, str>> {
+    let Some(map) = item.as_map() else {
+        return item.scalar();
+    };
+    let text =
+        |key: &str, default: &'static str| map.get(key).and_then(Node::scalar).unwrap_or(default.into());
+    let parts = [
+        text("host_ip", "0.0.0.0"),
+        ":".into(),
+        text("published", ""),
+        ":".into(),
+        map.get("target")?.scalar()?,
+        "/".into(),
+        text("protocol", "tcp"),
+    ];
+    Some(parts.concat().into())
 }
 
-fn by(map: &mut Map, attribute: &str, key: impl Fn(&Node) -> Option<String>) {
-    let Some(items) = map.get_mut(attribute).and_then(Node::as_list_mut) else {
-        return;
-    };
-    if items.len() < 2 {
+fn by(node: &mut Node, key: impl Fn(&Node) -> Option<Cow<'_, str>>) {
+    let Some(items) = node.as_list_mut() else { return };
+    if items.len() < 2 || !repeats(items.iter().filter_map(&key)) {
         return;
     }
     let mut seen: HashMap<String, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     for item in items.drain(..) {
-        match key(&item).map(|key| (seen.get(&key).copied(), key)) {
+        match key(&item).map(|key| (seen.get(&*key).copied(), key)) {
             Some((Some(at), _)) => kept[at] = item,
             Some((None, key)) => {
-                seen.insert(key, kept.len());
+                seen.insert(key.into_owned(), kept.len());
                 kept.push(item);
             }
             None => kept.push(item),
         }
     }
     *items = kept;
+}
+
+/// Whether a key is there twice. It hardly ever is, and a few are compared faster than hashed.
+fn repeats<'a>(keys: impl Iterator<Item = Cow<'a, str>>) -> bool {
+    const FEW: usize = 16;
+    let mut few: Vec<Cow<'a, str>> = Vec::with_capacity(FEW);
+    let mut many: HashSet<Cow<'a, str>, foldhash::fast::RandomState> = HashSet::default();
+    for key in keys {
+        let is_new = if few.len() < FEW {
+            let is_new = !few.contains(&key);
+            few.push(key);
+            is_new
+        } else {
+            !few.contains(&key) && many.insert(key)
+        };
+        if !is_new {
+            return true;
+        }
+    }
+    false
 }

@@ -87,7 +87,7 @@ impl Checker<'_> {
             }
         }
         for key in bad {
-            map.shift_remove(&key);
+            map.remove(&key);
         }
     }
 
@@ -370,7 +370,7 @@ impl Checker<'_> {
             .map(|(key, _)| key.clone())
             .collect();
         for key in bad {
-            if let Some(value) = map.shift_remove(&key) {
+            if let Some(value) = map.remove(&key) {
                 self.wrong(&format!("{name}.{key}"), &value, wanted);
             }
         }

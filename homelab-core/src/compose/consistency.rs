@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use super::check::Problem;
 use super::node::{Map, Node};
 use super::rules;
+use crate::span::Span;
+
+type Table<'a, V> = HashMap<&'a str, V, foldhash::fast::RandomState>;
 
 /// Checks the services that run; `all` also has those whose profiles are not active.
 pub(super) fn consistency(root: &Map, active: &dyn Fn(&str) -> bool, problems: &mut Vec<Problem>) {
@@ -20,7 +23,7 @@ pub(super) fn consistency(root: &Map, active: &dyn Fn(&str) -> bool, problems: &
         secrets: section("secrets"),
         active,
     };
-    let mut containers: HashMap<&str, &str> = HashMap::new();
+    let mut containers: Table<'_, &str> = Table::default();
     for (name, node) in services {
         if !active(name) {
             continue;
@@ -225,11 +228,10 @@ impl Sections<'_> {
         }
     }
 
-    fn mounts(&self, name: &str, service: &Map, problems: &mut Vec<Problem>) {
-        let mut targets: HashMap<String, String> = HashMap::new();
-        let mut twice = |target: &str, at: &Node, problems: &mut Vec<Problem>| {
-            let place = at.span.to_string();
-            if let Some(first) = targets.insert(target.to_owned(), place) {
+    fn mounts<'s>(&self, name: &str, service: &'s Map, problems: &mut Vec<Problem>) {
+        let mut targets: Table<'s, &Span> = Table::default();
+        let mut twice = |target: &'s str, at: &'s Node, problems: &mut Vec<Problem>| {
+            if let Some(first) = targets.insert(target, &at.span) {
                 let message = format!(
                     "`{}` is mounted twice in `{name}`, first at {first}",
                     at.written()
@@ -325,7 +327,7 @@ fn cycles(services: &Map, active: &dyn Fn(&str) -> bool, problems: &mut Vec<Prob
         Open,
         Done,
     }
-    let mut marks: HashMap<&str, Mark> = HashMap::new();
+    let mut marks: Table<'_, Mark> = Table::default();
     for (start, _) in services.iter().filter(|(name, _)| active(name)) {
         if marks.contains_key(start.as_ref()) {
             continue;
@@ -344,11 +346,11 @@ fn cycles(services: &Map, active: &dyn Fn(&str) -> bool, problems: &mut Vec<Prob
                 continue;
             };
             stack.push((name, next + 1));
-            match marks.get(dependency.as_ref()) {
+            match marks.get(dependency) {
                 Some(Mark::Open) => {
                     let from = stack
                         .iter()
-                        .position(|(name, _)| *name == dependency.as_ref())
+                        .position(|(name, _)| *name == dependency)
                         .unwrap_or(0);
                     let circle: Vec<&str> = stack[from..].iter().map(|(name, _)| *name).collect();
                     let message = format!(

@@ -1,5 +1,8 @@
 //! From files to one merged tree: reading, variables, extends, include, merging, checking.
 
+mod extend;
+mod include;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -7,12 +10,12 @@ use std::sync::Arc;
 use super::canonical::{canonical, unique};
 use super::check::{Problem, check};
 use super::dotenv::{self, Entries};
-use super::files::{Files, Unread, join, shown};
+use super::files::{Files, Unread, shown};
 use super::interpolate::{Fault, substitute};
-use super::merge::{merge, merge_service, reset, reset_service};
+use super::merge::{merge, reset};
 use super::model::VariableState;
 use super::node::{Map, Node, Value};
-use super::normalize::{Places, defaults, paths, service_paths, validate};
+use super::normalize::{Places, defaults, paths, validate};
 use super::path::Path;
 use super::rules;
 use super::yaml;
@@ -74,7 +77,7 @@ pub(super) struct Loader {
     pub(super) sources: Vec<Source>,
     pub(super) problems: Vec<Problem>,
     pub(super) uses: Vec<Use>,
-    parsed: HashMap<PathBuf, Documents>,
+    parsed: HashMap<PathBuf, Documents, foldhash::fast::RandomState>,
     loads: usize,
 }
 
@@ -97,7 +100,7 @@ impl Loader {
             sources: Vec::new(),
             problems: Vec::new(),
             uses: Vec::new(),
-            parsed: HashMap::new(),
+            parsed: HashMap::default(),
             loads: 0,
         }
     }
@@ -253,10 +256,7 @@ impl Loader {
         // The tree is needed again only where a service extends one of the same file by name.
         if let Some((_, resets)) = documents.first()
             && resets.is_empty()
-            && !self
-                .sources
-                .iter()
-                .any(|source| source.text().contains("extends"))
+            && !self.says("extends")
         {
             self.parsed.remove(place.file);
         }
@@ -272,7 +272,7 @@ impl Loader {
                 self.report(Problem::new(&rules::INVALID_VALUE, &place_span, message))?;
                 continue;
             };
-            self.interpolate_map(map, place.variables)?;
+            self.interpolate_all(map, place.variables)?;
             self.extends(map, place, &resets)?;
             reset(root, &resets);
             self.include(map, place)?;
@@ -280,10 +280,27 @@ impl Loader {
             merge(root, std::mem::take(map), &mut problems);
             unique(root);
             check(root, &mut problems);
-            root.shift_remove("version");
+            root.remove("version");
             canonical(root, &mut problems);
             unique(root);
             self.report_all(problems)?;
+        }
+        Ok(())
+    }
+
+    /// Whether one of the files has this text anywhere.
+    fn says(&self, text: &str) -> bool {
+        let finder = memchr::memmem::Finder::new(text);
+        self.sources
+            .iter()
+            .any(|source| finder.find(source.text().as_bytes()).is_some())
+    }
+
+    /// Puts the values of variables into a whole document.
+    fn interpolate_all(&mut self, root: &mut Map, variables: &Variables) -> Flow<()> {
+        // Half of all files name no variable. A dollar may also be written as an escape.
+        if self.says("$") || self.says("\\") {
+            self.interpolate_map(root, variables)?;
         }
         Ok(())
     }
@@ -337,253 +354,6 @@ impl Loader {
         }
     }
 
-    fn extends(&mut self, root: &mut Map, place: Place<'_>, resets: &[Path]) -> Flow<()> {
-        let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) else {
-            return Ok(());
-        };
-        let names: Vec<Box<str>> = services
-            .iter()
-            .filter(|(_, node)| node.as_map().is_some_and(|map| map.contains_key("extends")))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in names {
-            let mut trail = Vec::new();
-            self.extend(&name, services, place, resets, &mut trail)?;
-        }
-        Ok(())
-    }
-
-    /// Lays a service over the one that it extends.
-    fn extend(
-        &mut self,
-        name: &str,
-        services: &mut Map,
-        place: Place<'_>,
-        resets: &[Path],
-        trail: &mut Vec<(PathBuf, Box<str>)>,
-    ) -> Flow<()> {
-        let Some(service) = services.get_mut(name).and_then(Node::as_map_mut) else {
-            return Ok(());
-        };
-        let Some(extends) = service.get("extends").cloned() else {
-            return Ok(());
-        };
-        let at = extends.place().clone();
-        let (target, file) = match &extends.value {
-            Value::Text(target) => (target.clone(), None),
-            Value::Map(map) => {
-                let Some(target) = map.get("service").and_then(Node::as_text) else {
-                    // The check of the whole file says what is wrong with it; a strict one ends there.
-                    service.shift_remove("extends");
-                    return self.report(Problem::new(
-                        &rules::MISSING_KEY,
-                        &at,
-                        "`extends` needs the key `service`",
-                    ));
-                };
-                (target.into(), map.get("file").cloned())
-            }
-            _ => return Ok(()),
-        };
-        service.shift_remove("extends");
-        trail.push((place.file.to_owned(), Box::from(name)));
-        let next = match file.as_ref().and_then(Node::as_text) {
-            Some(file) => join(place.directory, file),
-            None => place.file.to_owned(),
-        };
-        if trail.contains(&(next, target.clone())) || trail.len() > MAX_CHAIN {
-            trail.pop();
-            let message = format!("`{name}` extends itself in a circle");
-            return self.report(Problem::new(&rules::CYCLE, &at, message));
-        }
-        let base = match file {
-            None => {
-                self.extend(&target, services, place, resets, trail)?;
-                services.get(&target).cloned()
-            }
-            Some(file) => self.extended(&target, &file, place, trail)?,
-        };
-        trail.pop();
-        let Some(base) = base else {
-            let message = format!("`{name}` extends the service `{target}`, which is not there");
-            return self.report(Problem::new(&rules::UNDEFINED, &at, message));
-        };
-        let Value::Map(mut merged) = base.value else {
-            return Ok(());
-        };
-        reset_service(&mut merged, name, resets);
-        let Some(node) = services.get_mut(name) else {
-            return Ok(());
-        };
-        let Value::Map(over) = std::mem::replace(&mut node.value, Value::Null) else {
-            return Ok(());
-        };
-        let mut problems = Vec::new();
-        merge_service(&mut merged, over, &mut problems);
-        node.value = Value::Map(merged);
-        self.report_all(problems)
-    }
-
-    /// A service of another file, with everything that it extends, its paths relative to that file.
-    fn extended(
-        &mut self,
-        target: &str,
-        file: &Node,
-        place: Place<'_>,
-        trail: &mut Vec<(PathBuf, Box<str>)>,
-    ) -> Flow<Option<Node>> {
-        let Some(text) = file.as_text() else {
-            return Ok(None);
-        };
-        if is_remote(text) {
-            let message = format!("the extended file `{text}` is remote, and is never fetched");
-            self.report(Problem::new(&rules::REMOTE, &file.span, message))?;
-            return Ok(Some(Node::new(Value::Map(Map::default()), file.span.clone())));
-        }
-        let path = join(place.directory, text);
-        let before = self.problems.len();
-        let documents = self.parse(&path, "extended file", Some(&file.span))?;
-        if documents.is_empty() && self.problems.len() > before {
-            // It was said already why.
-            return Ok(Some(Node::new(Value::Map(Map::default()), file.span.clone())));
-        }
-        let mut root = Map::default();
-        let mut last_resets = Vec::new();
-        for (document, resets) in documents.iter() {
-            let mut document = document.clone();
-            let Value::Map(map) = &mut document.value else {
-                continue;
-            };
-            self.interpolate_map(map, place.variables)?;
-            let mut problems = Vec::new();
-            reset(&mut root, resets);
-            merge(&mut root, std::mem::take(map), &mut problems);
-            unique(&mut root);
-            // What is wrong with it is said once it is part of the service that extends it.
-            canonical(&mut root, &mut problems);
-            last_resets.clone_from(resets);
-            self.report_all(problems)?;
-        }
-        let directory = path.parent().unwrap_or(FilePath::new("/")).to_owned();
-        let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) else {
-            return Ok(None);
-        };
-        let home = self.home.clone();
-        let text = directory.to_string_lossy();
-        for service in services.values_mut().filter_map(Node::as_map_mut) {
-            service_paths(
-                service,
-                &Places {
-                    directory: &text,
-                    home: home.as_deref(),
-                },
-            );
-        }
-        let inner = Place {
-            file: &path,
-            directory: &directory,
-            ..place
-        };
-        self.extend(target, services, inner, &last_resets, trail)?;
-        Ok(services.shift_remove(target))
-    }
-
-    fn include(&mut self, root: &mut Map, place: Place<'_>) -> Flow<()> {
-        let Some(include) = root.shift_remove("include") else {
-            return Ok(());
-        };
-        let Value::List(items) = include.value else {
-            if include.is_null() {
-                return Ok(());
-            }
-            let message = "`include` must be a list";
-            return self.report(Problem::new(&rules::INVALID_VALUE, &include.span, message));
-        };
-        for item in items {
-            self.include_one(root, &item, place)?;
-        }
-        Ok(())
-    }
-
-    fn include_one(&mut self, root: &mut Map, item: &Node, place: Place<'_>) -> Flow<()> {
-        let texts = |node: Option<&Node>| -> Vec<(String, Span)> {
-            match node.map(|node| (&node.value, &node.span)) {
-                Some((Value::Text(text), span)) => vec![(text.to_string(), span.clone())],
-                Some((Value::List(items), _)) => items
-                    .iter()
-                    .filter_map(|item| Some((item.as_text()?.to_owned(), item.span.clone())))
-                    .collect(),
-                _ => Vec::new(),
-            }
-        };
-        let (listed, env_files, project_directory) = match &item.value {
-            Value::Text(_) => (texts(Some(item)), Vec::new(), None),
-            Value::Map(map) => {
-                for (key, node) in map {
-                    if !matches!(key.as_ref(), "path" | "env_file" | "project_directory") {
-                        let message = format!("`{key}` is not a key of `include`");
-                        self.report(Problem::new(&rules::UNKNOWN_KEY, node.place(), message))?;
-                    }
-                }
-                let directory = map
-                    .get("project_directory")
-                    .and_then(Node::as_text)
-                    .map(str::to_owned);
-                (texts(map.get("path")), texts(map.get("env_file")), directory)
-            }
-            _ => {
-                let message = format!("an `include` must be a text or a mapping, and is {}", item.kind());
-                return self.report(Problem::new(&rules::INVALID_VALUE, &item.span, message));
-            }
-        };
-        if listed.is_empty() {
-            return Ok(());
-        }
-        let mut files = Vec::new();
-        for (text, span) in &listed {
-            if is_remote(text) {
-                let message = format!("the included file `{text}` is remote, and is never fetched");
-                return self.report(Problem::new(&rules::REMOTE, span, message));
-            }
-            files.push(join(place.directory, text));
-        }
-        let at = &listed[0].1;
-        let mut chain = place.chain.to_vec();
-        chain.push(place.file.to_owned());
-        if chain.contains(&files[0]) || chain.len() > MAX_CHAIN {
-            let message = format!("`{}` is included in a circle", listed[0].0);
-            return self.report(Problem::new(&rules::CYCLE, at, message));
-        }
-        // Variables are looked for in the folder as it is named, paths are relative to one that is there.
-        let named = match project_directory {
-            Some(directory) => join(place.directory, &directory),
-            None => files[0].parent().unwrap_or(FilePath::new("/")).to_owned(),
-        };
-        let directory = match named.parent() {
-            Some(parent) if !self.files.is_folder(&named) => parent.to_owned(),
-            _ => named.clone(),
-        };
-        let mut entries = Entries::new();
-        if env_files.is_empty() {
-            let path = join(&named, ".env");
-            if self.files.is_file(&path) {
-                entries = self.variables_of(&path, place.variables, Entries::new(), at)?;
-            }
-        } else {
-            for (text, span) in &env_files {
-                let path = join(place.directory, text);
-                entries = self.variables_of(&path, place.variables, entries, span)?;
-            }
-        }
-        let variables = place
-            .variables
-            .with(entries.into_iter().map(|(name, entry)| (name, entry.value)));
-        let imported = self.model(&files, &directory, &variables, &chain, Some(at))?;
-        let mut problems = Vec::new();
-        import(root, imported, item, &mut problems);
-        self.report_all(problems)
-    }
-
     /// Reads a file of variables; those of `before` may be named in it.
     pub(super) fn variables_of(
         &mut self,
@@ -607,43 +377,6 @@ impl Loader {
         let mut all = before;
         all.extend(entries);
         Ok(all)
-    }
-}
-
-/// Puts what was included beside what the file itself declares.
-fn import(root: &mut Map, imported: Map, item: &Node, problems: &mut Vec<Problem>) {
-    for (section, node) in imported {
-        if !matches!(
-            section.as_ref(),
-            "services" | "volumes" | "networks" | "secrets" | "configs" | "models"
-        ) {
-            continue;
-        }
-        let Value::Map(resources) = node.value else {
-            continue;
-        };
-        let own = root.entry(section.clone()).or_insert_with(|| Node {
-            value: Value::Map(Map::default()),
-            span: node.span,
-            key: node.key,
-            text: None,
-        });
-        if own.is_null() {
-            own.value = Value::Map(Map::default());
-        }
-        let Some(own) = own.as_map_mut() else { continue };
-        for (name, resource) in resources {
-            match own.get(&name) {
-                None => {
-                    own.insert(name, resource);
-                }
-                Some(before) if before.same(&resource) => {}
-                Some(_) => {
-                    let message = format!("`{section}.{name}` is declared here and in what is included");
-                    problems.push(Problem::new(&rules::CONFLICT, &item.span, message));
-                }
-            }
-        }
     }
 }
 

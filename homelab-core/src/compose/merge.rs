@@ -40,7 +40,7 @@ pub(super) fn reset_service(service: &mut Map, name: &str, paths: &[Path]) {
 fn remove(map: &mut Map, steps: &[Step]) {
     match steps {
         [Step::Key(key)] => {
-            map.shift_remove(key);
+            map.remove(key);
         }
         [Step::Key(key), rest @ ..] => {
             if let Some(Value::Map(inner)) = map.get_mut(key).map(|node| &mut node.value) {

@@ -1,49 +1,11 @@
 //! The tree that Compose files are resolved in: YAML values with the place of each.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
+pub(super) use super::map::Map;
 use super::model::Interpolation;
 use crate::span::Span;
-
-type Entries = IndexMap<Box<str>, Node, foldhash::fast::RandomState>;
-
-/// A mapping in the order of the file. It stands behind a pointer, since trees are moved far more often than asked.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Map(Box<Entries>);
-
-impl std::ops::Deref for Map {
-    type Target = Entries;
-
-    fn deref(&self) -> &Entries {
-        &self.0
-    }
-}
-
-impl std::ops::DerefMut for Map {
-    fn deref_mut(&mut self) -> &mut Entries {
-        &mut self.0
-    }
-}
-
-impl IntoIterator for Map {
-    type Item = (Box<str>, Node);
-    type IntoIter = indexmap::map::IntoIter<Box<str>, Node>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Map {
-    type Item = (&'a Box<str>, &'a Node);
-    type IntoIter = indexmap::map::Iter<'a, Box<str>, Node>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}
 
 /// A value and where it was written.
 #[derive(Clone, Debug)]
@@ -162,13 +124,17 @@ impl Node {
 
     /// A scalar as Compose writes it where it wants a text: numbers in their shortest form.
     pub(super) fn scalar_text(&self) -> Option<String> {
+        self.scalar().map(Cow::into_owned)
+    }
+
+    /// The same, borrowed where the tree has the text.
+    pub(super) fn scalar(&self) -> Option<Cow<'_, str>> {
         Some(match &self.value {
-            Value::Text(text) => text.to_string(),
-            Value::Bool(value) => value.to_string(),
-            Value::Int(value) => value.to_string(),
-            Value::Uint(value) => value.to_string(),
-            Value::Float(value) => float_text(*value),
-            Value::Time(text) => text.to_string(),
+            Value::Text(text) | Value::Time(text) => Cow::Borrowed(text),
+            Value::Bool(value) => value.to_string().into(),
+            Value::Int(value) => value.to_string().into(),
+            Value::Uint(value) => value.to_string().into(),
+            Value::Float(value) => float_text(*value).into(),
             Value::Null | Value::List(_) | Value::Map(_) => return None,
         })
     }

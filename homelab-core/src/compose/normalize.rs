@@ -15,9 +15,7 @@ pub(super) fn defaults(root: &mut Map) {
         if let Some(build) = service.get_mut("build") {
             let span = build.place().clone();
             if let Some(build) = build.as_map_mut() {
-                build
-                    .entry("context".into())
-                    .or_insert_with(|| Node::text(".", span));
+                build.get_or_insert_with("context", || Node::text(".", span));
             }
         }
         if let Some(items) = service.get_mut("secrets").and_then(Node::as_list_mut) {
@@ -38,10 +36,8 @@ pub(super) fn defaults(root: &mut Map) {
             for item in items {
                 let span = item.span.clone();
                 let Some(map) = item.as_map_mut() else { continue };
-                map.entry("protocol".into())
-                    .or_insert_with(|| Node::text("tcp", span.clone()));
-                map.entry("mode".into())
-                    .or_insert_with(|| Node::text("ingress", span));
+                map.get_or_insert_with("protocol", || Node::text("tcp", span.clone()));
+                map.get_or_insert_with("mode", || Node::text("ingress", span));
             }
         }
         if let Some(items) = service.get_mut("gpus").and_then(Node::as_list_mut) {
@@ -379,15 +375,13 @@ fn networks(root: &mut Map) {
         }
     }
     let Some(span) = uses_default else { return };
-    let networks = root
-        .entry("networks".into())
-        .or_insert_with(|| Node::new(Value::Map(Map::default()), span.clone()));
+    let networks =
+        root.get_or_insert_with("networks", || Node::new(Value::Map(Map::default()), span.clone()));
     if networks.is_null() {
         networks.value = Value::Map(Map::default());
     }
     if let Some(map) = networks.as_map_mut() {
-        map.entry("default".into())
-            .or_insert_with(|| Node::new(Value::Null, span));
+        map.get_or_insert_with("default", || Node::new(Value::Null, span));
     }
 }
 
@@ -448,12 +442,12 @@ fn service(service: &mut Map, span: &Span, lookup: &dyn Fn(&str) -> Option<Strin
     if implied.is_empty() {
         return;
     }
-    let node = service
-        .entry("depends_on".into())
-        .or_insert_with(|| Node::new(Value::Map(Map::default()), span.clone()));
+    let node = service.get_or_insert_with("depends_on", || {
+        Node::new(Value::Map(Map::default()), span.clone())
+    });
     let Some(map) = node.as_map_mut() else { return };
     for (name, span, restart) in implied {
-        map.entry(name.into()).or_insert_with(|| {
+        map.get_or_insert_with(&name, || {
             let mut inner = Map::default();
             inner.insert("condition".into(), Node::text("service_started", span.clone()));
             inner.insert("required".into(), Node::new(Value::Bool(true), span.clone()));

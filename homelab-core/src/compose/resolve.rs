@@ -394,7 +394,7 @@ fn replicas(root: &mut Map) {
             continue;
         };
         if let Some(deploy) = service.get_mut("deploy").and_then(Node::as_map_mut) {
-            deploy.entry("replicas".into()).or_insert(scale);
+            deploy.get_or_insert_with("replicas", || scale);
         }
     }
 }
@@ -538,9 +538,7 @@ fn lay_below(service: &mut Map, attribute: &str, entries: Entries) {
         return;
     };
     let span = first.span.clone();
-    let node = service
-        .entry(attribute.into())
-        .or_insert_with(|| Node::new(Value::Map(Map::default()), span));
+    let node = service.get_or_insert_with(attribute, || Node::new(Value::Map(Map::default()), span));
     let Some(own) = node.as_map_mut() else { return };
     let mut map = Map::default();
     for (name, entry) in entries {

@@ -256,7 +256,7 @@ fn what_compose_refuses_is_refused() {
         ("name: '!!!'\nservices: {web: {image: x}}", "project name"),
         ("services: {web: {image: x, expose: [1.5]}}", "expose"),
         (
-            "services: {web: {image: x, volumes: ['/a:/y', '/b:/y/']}}",
+            "services: {web: {image: x, volumes: [{type: bind, source: /a, target: /y/}, '/b:/y']}}",
             "twice",
         ),
         (
@@ -495,4 +495,13 @@ fn names_are_brought_into_form_as_compose_does() {
         let text = format!("name: {name}\nservices: {{a: {{image: x}}}}");
         assert_eq!(strict(&[("app/compose.yaml", &text)])["name"], expected, "{name}");
     }
+}
+
+#[test]
+fn one_place_in_a_container_is_one_mount_however_it_is_written() {
+    let text = "services: {a: {image: x, volumes: ['/a:/x', '/b:/x/']}}";
+    let volumes = strict(&[("app/compose.yaml", text)])["services"]["a"]["volumes"].clone();
+    assert_eq!(volumes.as_array().map(Vec::len), Some(1), "{volumes}");
+    assert_eq!(volumes[0]["source"], "/b");
+    assert_eq!(volumes[0]["target"], "/x");
 }

@@ -4,6 +4,13 @@
 //! merge keys (`<<`, also tagged `!!merge`), and Compose's own tags `!reset` and `!override`.
 //! Hostile input is bounded: bytes, depth, and the number of values after aliases are expanded.
 
+#[cfg(any(test, fuzzing))]
+mod agree;
+mod everyday;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -48,6 +55,24 @@ pub(super) struct Reading {
 
 /// Reads a whole file.
 pub(super) fn read(source: &Source) -> Reading {
+    let Some(root) = everyday::read(source) else {
+        return read_all(source);
+    };
+    let document = Document {
+        root,
+        resets: Vec::new(),
+    };
+    // Two readers must be one language: every text that a test or the fuzzer reads is read by both.
+    #[cfg(any(test, fuzzing))]
+    agree::agree(source, &document);
+    Reading {
+        documents: vec![document],
+        ..Reading::default()
+    }
+}
+
+/// Reads a whole file, whatever of YAML it uses.
+fn read_all(source: &Source) -> Reading {
     let mut reading = Reading::default();
     if source.text().len() > MAX_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_BYTES / 1024 / 1024);
@@ -192,7 +217,7 @@ impl<'s> Reader<'s> {
                 };
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let value = scalar(text, style, tag.as_deref());
+                let value = value_of(text, style, tag.as_deref());
                 (Node::new(value, at), anchor, tag)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -367,7 +392,7 @@ impl<'s> Reader<'s> {
         };
         for part in parts {
             for (name, value) in part {
-                map.entry(name).or_insert(value);
+                map.get_or_insert_with(&name, || value);
             }
         }
     }
@@ -382,253 +407,22 @@ fn custom_tag(tag: &Tag) -> &str {
     }
 }
 
-fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Value {
+fn value_of(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Value {
     match tag.and_then(|tag| tag.core_suffix()) {
         Some("str" | "binary") => return Value::Text(text.into()),
         Some("float") => {
-            if let Some(value) = float(&text) {
+            if let Some(value) = scalar::float(&text) {
                 return Value::Float(value);
             }
         }
-        Some(_) => return plain(text, true),
+        Some(_) => return scalar::tagged(&text, true),
         // Behind a tag of its own a scalar stays the text that it is.
         None if tag.is_some() => return Value::Text(text.into()),
         None => {}
     }
     if style == ScalarStyle::Plain {
-        plain(text, false)
+        scalar::plain(&text)
     } else {
         Value::Text(text.into())
-    }
-}
-
-fn plain(text: Cow<'_, str>, forced: bool) -> Value {
-    match text.as_ref() {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Value::Float(f64::INFINITY),
-        "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
-        _ => {}
-    }
-    let first = text.as_bytes()[0];
-    if forced || first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.') {
-        if first != b'.' {
-            if is_timestamp(&text) {
-                return Value::Time(text.into());
-            }
-            let digits: Cow<'_, str> = if text.contains('_') {
-                text.replace('_', "").into()
-            } else {
-                text.as_ref().into()
-            };
-            if let Some(value) = integer(&digits) {
-                return value;
-            }
-            if let Some(value) = float(&digits) {
-                return Value::Float(value);
-            }
-        } else if let Some(value) = float(&text) {
-            return Value::Float(value);
-        }
-    }
-    Value::Text(text.into())
-}
-
-/// An integer in Go's notation with base 0: `0x`, `0o`, `0b`, and octal after a leading zero.
-fn integer(text: &str) -> Option<Value> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
-    };
-    let (base, digits) = match digits.get(..2) {
-        Some("0x" | "0X") => (16, &digits[2..]),
-        Some("0o" | "0O") => (8, &digits[2..]),
-        Some("0b" | "0B") => (2, &digits[2..]),
-        Some(two) if two.starts_with('0') => (8, &digits[1..]),
-        _ => (10, digits),
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let size = u64::from_str_radix(digits, base).ok()?;
-    if negative {
-        return 0i64.checked_sub_unsigned(size).map(Value::Int);
-    }
-    Some(i64::try_from(size).map_or(Value::Uint(size), Value::Int))
-}
-
-/// A decimal number as YAML writes one: `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
-fn float(text: &str) -> Option<f64> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-        Some(at) => (&unsigned[..at], Some(&unsigned[at + 1..])),
-        None => (unsigned, None),
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let mantissa_right = match mantissa.split_once('.') {
-        Some(("", fraction)) => digits(fraction),
-        Some((whole, fraction)) => digits(whole) && (fraction.is_empty() || digits(fraction)),
-        None => digits(mantissa),
-    };
-    let exponent_right =
-        exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)));
-    if !(mantissa_right && exponent_right) {
-        return None;
-    }
-    text.parse().ok().filter(|value: &f64| value.is_finite())
-}
-
-/// A date, or a date and time: what the Go reader takes for a timestamp.
-fn is_timestamp(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let digits = |from: usize, to: usize| {
-        bytes
-            .get(from..to)
-            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
-    };
-    if bytes.len() < 8 || !digits(0, 4) || bytes[4] != b'-' {
-        return false;
-    }
-    let mut parts = text[5..].splitn(2, '-');
-    let (Some(month), Some(rest)) = (parts.next(), parts.next()) else {
-        return false;
-    };
-    let day_length = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let number = |text: &str| text.parse::<u8>().ok().filter(|_| matches!(text.len(), 1 | 2));
-    let (Some(month), Some(day)) = (number(month), number(&rest[..day_length])) else {
-        return false;
-    };
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return false;
-    }
-    let rest = &rest[day_length..];
-    // A date alone is written with two digits each.
-    if rest.is_empty() {
-        return bytes.len() == 10;
-    }
-    let time = rest.trim_start_matches(['T', 't', ' ', '\t']);
-    time.len() < rest.len()
-        && time.bytes().filter(|&byte| byte == b':').count() >= 2
-        && time.starts_with(|c: char| c.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn root(text: &str) -> Node {
-        let source = Source::new("f", text);
-        let mut reading = read(&source);
-        assert!(reading.broken.is_none(), "{text}");
-        reading.documents.remove(0).root
-    }
-
-    fn value(text: &str) -> String {
-        match root(&format!("a: {text}")).as_map().expect("a mapping")["a"].value {
-            Value::Text(ref text) => format!("{text:?}"),
-            Value::Time(ref text) => format!("time {text}"),
-            ref other => format!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn scalars_are_what_the_go_reader_makes_of_them() {
-        for (text, expected) in [
-            ("0644", "Int(420)"),
-            ("1_000", "Int(1000)"),
-            ("0x1F", "Int(31)"),
-            ("0o17", "Int(15)"),
-            ("0b11", "Int(3)"),
-            ("08", "Float(8.0)"),
-            ("-0", "Int(0)"),
-            ("+5", "Int(5)"),
-            ("12345678901234567890", "Uint(12345678901234567890)"),
-            ("1.10", "Float(1.1)"),
-            ("1e3", "Float(1000.0)"),
-            (".5", "Float(0.5)"),
-            ("1.2.3", "\"1.2.3\""),
-            ("yes", "\"yes\""),
-            ("on", "\"on\""),
-            ("True", "Bool(true)"),
-            ("~", "Null"),
-            ("", "Null"),
-            ("'12'", "\"12\""),
-            ("!!str 12", "\"12\""),
-            ("2024-01-01", "time 2024-01-01"),
-            ("2024-01-01x", "\"2024-01-01x\""),
-            ("2024-13-01", "\"2024-13-01\""),
-            ("10:30", "\"10:30\""),
-            ("--flag", "\"--flag\""),
-            ("0.0.0.0:80", "\"0.0.0.0:80\""),
-        ] {
-            assert_eq!(value(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn explicit_keys_win_over_merged_ones_and_the_first_merge_over_the_next() {
-        let root = root(
-            "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\nd:\n  !!merge <<: *b\n  y: 4\n",
-        );
-        let c = root.as_map().expect("a mapping")["c"]
-            .as_map()
-            .expect("a mapping");
-        assert!(matches!(c["x"].value, Value::Int(3)));
-        assert!(matches!(c["y"].value, Value::Int(1)));
-        assert!(matches!(c["z"].value, Value::Int(2)));
-        let d = root.as_map().expect("a mapping")["d"]
-            .as_map()
-            .expect("a mapping");
-        assert!(matches!(d["y"].value, Value::Int(4)));
-    }
-
-    #[test]
-    fn keys_written_twice_are_a_fault_with_both_places() {
-        let source = Source::new("f", "a: 1\nb: 2\na: 3\n");
-        let reading = read(&source);
-        assert_eq!(reading.faults.len(), 1);
-        assert_eq!(reading.faults[0].span.to_string(), "f:3:1");
-        assert!(
-            reading.faults[0].message.contains("f:1:1"),
-            "{}",
-            reading.faults[0].message
-        );
-    }
-
-    #[test]
-    fn an_alias_bomb_is_refused_early() {
-        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..12 {
-            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
-        }
-        let reading = read(&Source::new("f", text));
-        assert!(reading.broken.expect("a limit").message.contains("values"));
-    }
-
-    #[test]
-    fn depth_and_self_reference_are_refused() {
-        assert!(read(&Source::new("f", "[".repeat(5000))).broken.is_some());
-        assert!(read(&Source::new("f", "a: &a [*a]\n")).broken.is_some());
-    }
-
-    #[test]
-    fn tags_of_compose_are_recorded_with_their_path() {
-        let source = Source::new(
-            "f",
-            "services:\n  a:\n    ports: !reset []\n    image: !override x\n",
-        );
-        let reading = read(&source);
-        let document = &reading.documents[0];
-        let paths: Vec<_> = document.resets.iter().map(ToString::to_string).collect();
-        assert_eq!(paths, ["services.a.ports", "services.a.image"]);
-        let service = document.root.as_map().expect("a mapping")["services"]
-            .as_map()
-            .expect("a mapping")["a"]
-            .clone();
-        assert_eq!(service.as_map().expect("a mapping").len(), 1);
     }
 }

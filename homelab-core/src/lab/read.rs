@@ -34,7 +34,18 @@ impl<'a> Reader<'a> {
             if broken.contains(&span.line()) {
                 continue;
             }
-            broken.push(span.line());
+            let first = span.line();
+            broken.push(first);
+            // What stands below a header that cannot be read is taken for what stood above it: nothing is said of it.
+            let numbered = (1_u32..).zip(source.text().lines());
+            let mut lines = numbered.skip_while(|(number, _)| *number < first);
+            if lines.next().is_some_and(|(_, line)| is_header(line)) {
+                broken.extend(
+                    lines
+                        .take_while(|(_, line)| !is_header(line))
+                        .map(|(number, _)| number),
+                );
+            }
             let message = format!("this is not TOML: {}", one_line(error.message()));
             findings.push(Finding::new(&rules::INVALID_TOML, Subject::Lab, message).at(&span));
         }
@@ -65,6 +76,10 @@ impl<'a> Reader<'a> {
             self.findings.borrow_mut().push(finding);
         }
     }
+}
+
+fn is_header(line: &str) -> bool {
+    line.trim_start().starts_with('[')
 }
 
 fn one_line(text: &str) -> String {

@@ -4,12 +4,15 @@
 //! network's name. So the values are taken out of every text that leaves the lab, in one place, and what the file has
 //! stands there: `${NAME}`.
 
+use std::sync::OnceLock;
+
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::Pattern;
+use super::{Lab, Pattern};
 use crate::compose::Project;
 use crate::finding::{Evidence, Finding};
 use crate::name::SlotName;
+use crate::secret::Secret;
 use crate::system::{names_connection, names_secret};
 
 /// From this length a value is found within a word; a shorter one is so only as a word of its own.
@@ -18,51 +21,60 @@ const LONG: usize = 6;
 /// What takes secret values out of texts.
 #[derive(Default)]
 pub(crate) struct Unsaid {
-    /// Matches any of the values; the group of each has its number.
-    pattern: Option<Regex>,
-    /// The variables, by the number of their group, from 1.
+    /// The values, the longest first: one may hold another.
+    values: Vec<Secret>,
+    /// The variables of the values.
     names: Vec<String>,
+    /// Matches any of the values; the group of each has its number, from 1. To build it takes longer than to judge a
+    /// small lab, so that it waits for a text that may hold a value; nothing where it would be too large.
+    pattern: OnceLock<Option<Regex>>,
 }
 
 impl Unsaid {
     /// Returns what takes out the secret values of these projects.
     pub(super) fn new(pattern: &Pattern, projects: &[Project]) -> Self {
-        let mut values: Vec<(&str, &str)> = Vec::new();
-        for (name, value) in projects.iter().flat_map(Project::values) {
-            let value = value.expose().trim();
-            let slot = SlotName::new(name)
-                .ok()
-                .and_then(|name| pattern.slots().get(&name));
-            let declared = slot.is_some_and(super::Slot::is_secret);
-            let named =
-                slot.is_none_or(super::Slot::is_secret) && (names_secret(name) || names_connection(name));
-            // The name of a variable may only seem to say so, and a word such as `admin` is everywhere.
-            let telling = value.len() >= LONG || value.chars().any(|c| !c.is_ascii_lowercase());
-            let is_secret = declared || named && telling && value.len() > 2;
-            if is_secret && !value.is_empty() && !values.iter().any(|(_, known)| *known == value) {
-                values.push((name, value));
-            }
+        let values = secret_values(pattern, projects);
+        Unsaid {
+            names: values.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            values: values.into_iter().map(|(_, value)| Secret::new(value)).collect(),
+            pattern: OnceLock::new(),
         }
-        // The longest first: one value may hold another.
-        values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        let alternatives: Vec<String> = values.iter().map(|(_, value)| alternative(value)).collect();
-        let whole = || {
+    }
+
+    /// Returns what matches any of the values.
+    fn pattern(&self) -> Option<&Regex> {
+        let build = || {
+            let values = self.values.iter().map(Secret::expose);
+            let alternatives: Vec<String> = values.map(alternative).collect();
             RegexBuilder::new(&alternatives.join("|"))
                 .case_insensitive(true)
                 .size_limit(64 << 20)
                 .build()
                 .ok()
         };
-        Unsaid {
-            // To build one takes longer than to judge a small lab, and most have nothing to hide.
-            pattern: if values.is_empty() { None } else { whole() },
-            names: values.into_iter().map(|(name, _)| name.to_owned()).collect(),
-        }
+        self.pattern.get_or_init(build).as_ref()
+    }
+
+    /// Returns whether a text may hold one of the values: a quick look, which says no only where it is sure.
+    fn may_be_in(&self, text: &str) -> bool {
+        let is_in = |value: &Secret| {
+            let value = value.expose().as_bytes();
+            // Outside of ASCII letters have more than two forms.
+            !value.is_ascii()
+                || text
+                    .as_bytes()
+                    .windows(value.len())
+                    .any(|part| part.eq_ignore_ascii_case(value))
+        };
+        !self.values.is_empty() && (!text.is_ascii() || self.values.iter().any(is_in))
     }
 
     /// Takes the values out of a text.
     pub(crate) fn clear(&self, text: &mut String) {
-        let Some(pattern) = &self.pattern else { return };
+        if !self.may_be_in(text) {
+            return;
+        }
+        let Some(pattern) = self.pattern() else { return };
         let cleared = pattern.replace_all(text, |captures: &Captures<'_>| {
             let group = (1..captures.len()).find(|&group| captures.get(group).is_some());
             let name = group.and_then(|group| self.names.get(group - 1));
@@ -75,7 +87,7 @@ impl Unsaid {
 
     /// Takes the values out of what a finding says.
     pub(crate) fn clear_finding(&self, finding: &mut Finding) {
-        if self.pattern.is_some() {
+        if !self.values.is_empty() {
             finding.change_texts(|text| self.clear(text));
         }
     }
@@ -83,6 +95,35 @@ impl Unsaid {
     /// Takes the values out of what evidence says.
     pub(crate) fn clear_evidence(&self, evidence: &mut Evidence) {
         evidence.change_text(|text| self.clear(text));
+    }
+}
+
+/// Returns the variables of these projects whose values are secret, each value once, the longest first.
+fn secret_values<'a>(pattern: &Pattern, projects: &'a [Project]) -> Vec<(&'a str, &'a str)> {
+    let mut values: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in projects.iter().flat_map(Project::values) {
+        let value = value.expose().trim();
+        let slot = SlotName::new(name)
+            .ok()
+            .and_then(|name| pattern.slots().get(&name));
+        let declared = slot.is_some_and(super::Slot::is_secret);
+        let named = slot.is_none_or(super::Slot::is_secret) && (names_secret(name) || names_connection(name));
+        // The name of a variable may only seem to say so, and a word such as `admin` is everywhere.
+        let telling = value.len() >= LONG || value.chars().any(|c| !c.is_ascii_lowercase());
+        let is_secret = declared || named && telling && value.len() > 2;
+        if is_secret && !value.is_empty() && !values.iter().any(|(_, known)| *known == value) {
+            values.push((name, value));
+        }
+    }
+    // The longest first: one value may hold another.
+    values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+    values
+}
+
+impl Lab {
+    /// Returns the variables whose values no output may hold, each value once, the longest first.
+    pub(crate) fn secret_variables(&self) -> Vec<(&str, &str)> {
+        secret_values(self.pattern(), &self.0.projects)
     }
 }
 

@@ -61,9 +61,9 @@ fn judge(lab: &Lab, worktree: &Worktree) -> Vec<Finding> {
         .collect();
     let committed = list(&rules::COMMITTED_ENVIRONMENT, "the repository has", &private);
     // Settings name where secrets are kept, and hold none: addresses and people at most.
-    let only_settings = private.iter().all(|file| file.kind() == FileKind::Instance);
+    let has_secrets = |file: &&LabFile| file.kind() != FileKind::Instance && has_secret(file);
     findings.extend(committed.map(|finding| {
-        if only_settings {
+        if !private.iter().any(has_secrets) {
             finding
                 .with_severity(Severity::Warning)
                 .with_fix("Run `git rm --cached` for it, and list it in `.gitignore`.")
@@ -91,17 +91,19 @@ fn is_private(file: &LabFile) -> bool {
         return false;
     }
     let name = file.path().rsplit('/').next().unwrap_or_default();
-    let has_secret = || {
-        file.text().unwrap_or_default().lines().any(|line| {
-            let line = line.trim();
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            !line.starts_with('#')
-                && line.split_once('=').is_some_and(|(key, value)| {
-                    names_secret(key.trim()) && !value.trim().trim_matches(['"', '\'']).is_empty()
-                })
-        })
-    };
-    name == ".env" || has_secret()
+    name == ".env" || has_secret(file)
+}
+
+/// Returns whether a file of variables gives one a value whose name says that it is secret.
+fn has_secret(file: &LabFile) -> bool {
+    file.text().unwrap_or_default().lines().any(|line| {
+        let line = line.trim();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        !line.starts_with('#')
+            && line.split_once('=').is_some_and(|(key, value)| {
+                names_secret(key.trim()) && !value.trim().trim_matches(['"', '\'']).is_empty()
+            })
+    })
 }
 
 /// Returns one finding of the lab about some files, at the first of them.
@@ -260,6 +262,21 @@ mod tests {
             said(&files, Some(Worktree::new([tracked]))),
             ["lab.committed-environment: the repository has `a/.env` and `a/app.env`"]
         );
+    }
+
+    #[test]
+    fn a_committed_secret_weighs_more_than_other_values() {
+        let severity = |text: &str| {
+            let lab = Lab::from_texts("home", [("a/compose.yaml", COMPOSE), ("a/.env", text)]);
+            let checkout = good().with_file("a/.env", FileState::Tracked);
+            let seen = Observed::none("2026-01-01T00:00:00Z".parse().expect("a time"));
+            let findings = lab.versioned(&seen.with_worktree(Worktree::new([checkout])));
+            assert_eq!(findings[0].rule().id, "lab.committed-environment");
+            findings[0].severity()
+        };
+        assert_eq!(severity("TZ=Europe/Vienna\nDB_PASSWORD=\n"), Severity::Warning);
+        assert_eq!(severity("DB_PASSWORD=hqd82nfkw\n"), Severity::Error);
+        assert_eq!(severity("export DB_PASSWORD='hqd82nfkw'\n"), Severity::Error);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod folder;
 mod hardening;
 mod privileges;
-mod secrets;
+pub(crate) mod secrets;
 mod socket;
 mod storage;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use crate::lab::{Lab, ServiceRef, Tier};
 use crate::name::{HostName, ServiceId};
 use crate::service::image::ImageReference;
 use crate::span::Span;
-use crate::system::{Catalog, Category, System};
+use crate::system::{Catalog, Category, System, image_of};
 
 /// Every rule of hygiene.
 pub(crate) const ALL: &[&Rule] = &[
@@ -40,33 +40,39 @@ pub(crate) const ALL: &[&Rule] = &[
     &hardening::ROOT_USER,
 ];
 
+/// Returns what is worth saying about how services are set up, in the order of projects and files.
+pub(crate) fn hygiene(services: &[Declared<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for service in services {
+        socket::judge(service, &mut findings);
+        folder::judge(service, &mut findings);
+        privileges::judge(service, &mut findings);
+        storage::judge(service, &mut findings);
+    }
+    for project in services.chunk_by(|a, b| std::ptr::eq(a.project, b.project)) {
+        secrets::judge(project, &mut findings);
+        unrelated::judge(project, &mut findings);
+    }
+    findings
+}
+
+/// Returns what each service could do without: the opt-in rules `hardening.*`.
+pub(crate) fn hardening(services: &[Declared<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for service in services {
+        hardening::judge(service, &mut findings);
+    }
+    findings
+}
+
+#[cfg(test)]
 impl Lab {
-    /// Returns what is worth saying about how services are set up, in the order of projects and files.
-    pub(crate) fn hygiene(&self) -> Vec<Finding> {
-        let catalog = self.catalog();
-        let services = Declared::all(self, catalog);
-        let mut findings = Vec::new();
-        for service in &services {
-            socket::judge(service, &mut findings);
-            folder::judge(service, &mut findings);
-            privileges::judge(service, &mut findings);
-            storage::judge(service, &mut findings);
-        }
-        for project in services.chunk_by(|a, b| std::ptr::eq(a.project, b.project)) {
-            secrets::judge(project, &mut findings);
-            unrelated::judge(project, &mut findings);
-        }
-        findings
+    fn hygiene(&self) -> Vec<Finding> {
+        hygiene(&Declared::all(self))
     }
 
-    /// Returns what each service could do without: the opt-in rules `hardening.*`.
-    pub(crate) fn hardening(&self) -> Vec<Finding> {
-        let catalog = self.catalog();
-        let mut findings = Vec::new();
-        for service in &Declared::all(self, catalog) {
-            hardening::judge(service, &mut findings);
-        }
-        findings
+    fn hardening(&self) -> Vec<Finding> {
+        hardening(&Declared::all(self))
     }
 }
 
@@ -85,7 +91,8 @@ pub(crate) struct Declared<'a> {
 impl<'a> Declared<'a> {
     /// Returns every service of the lab, those of one project together. Its identity has a machine where exactly one
     /// runs it.
-    pub(crate) fn all(lab: &'a Lab, catalog: &'a Catalog) -> Vec<Declared<'a>> {
+    pub(crate) fn all(lab: &'a Lab) -> Vec<Declared<'a>> {
+        let catalog = lab.catalog();
         // A definition is the same one exactly when it is the same object of the lab.
         let mut places: IndexMap<*const Service, Vec<ServiceRef<'a>>> = IndexMap::new();
         for reference in lab.services() {
@@ -113,7 +120,7 @@ impl<'a> Declared<'a> {
             [only] => only.id().clone(),
             _ => ServiceId::new(None, first.id().project().clone(), first.id().service().clone()),
         };
-        let image = service.image.as_ref();
+        let image = image_of(service);
         Some(Declared {
             id,
             project: first.project(),
@@ -123,8 +130,8 @@ impl<'a> Declared<'a> {
                 .iter()
                 .filter_map(|reference| reference.id().host())
                 .collect(),
-            image: image.and_then(|image| ImageReference::without_broken_tag(&image.value).ok()),
-            system: catalog.recognise(service),
+            system: catalog.recognise_with(service, image.as_ref()),
+            image,
         })
     }
 

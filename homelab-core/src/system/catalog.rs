@@ -32,6 +32,12 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("tools.toml", include_str!("tools.toml")),
 ];
 
+/// Returns the image of a service, as far as it can be read.
+pub(crate) fn image_of(service: &compose::Service) -> Option<ImageReference> {
+    let image = service.image.as_ref()?;
+    ImageReference::without_broken_tag(&image.value).ok()
+}
+
 type Map<V> = HashMap<Box<str>, V, foldhash::fast::FixedState>;
 
 /// By what a service was recognised, surest first.
@@ -237,12 +243,25 @@ impl Catalog {
 
     /// Returns which application a service is, and by what it was recognised.
     pub fn explain(&self, service: &compose::Service) -> Option<Recognition<'_>> {
-        let image = service
-            .image
-            .as_ref()
-            .and_then(|image| ImageReference::without_broken_tag(&image.value).ok());
+        self.explain_with(service, image_of(service).as_ref())
+    }
+
+    /// Returns which application a service is whose image was read already.
+    pub(crate) fn recognise_with(
+        &self,
+        service: &compose::Service,
+        image: Option<&ImageReference>,
+    ) -> Option<&System> {
+        self.explain_with(service, image)
+            .map(|recognition| recognition.system)
+    }
+
+    fn explain_with(
+        &self,
+        service: &compose::Service,
+        image: Option<&ImageReference>,
+    ) -> Option<Recognition<'_>> {
         let by_image = image
-            .as_ref()
             .and_then(|image| self.by_image(image))
             .map(|number| self.recognition(number, Basis::Image));
         // What runs in a bare Alpine is better told by its labels or its name and port.
@@ -255,12 +274,12 @@ impl Catalog {
             .or_else(|| {
                 by_image
                     .is_none()
-                    .then(|| image.as_ref().and_then(|image| self.by_name(image)))
+                    .then(|| image.and_then(|image| self.by_name(image)))
                     .flatten()
             })
             .or_else(|| self.by_port(service))
             .or(by_image)
-            .or_else(|| image.as_ref().and_then(|image| self.by_word(image)))
+            .or_else(|| image.and_then(|image| self.by_word(image)))
     }
 
     /// Returns which application an image is, by its name alone.

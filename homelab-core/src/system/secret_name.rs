@@ -115,6 +115,9 @@ const SWITCHES: [&str; 13] = [
 /// assert!(!names_secret("KEYBOARD"));
 /// ```
 pub fn names_secret(variable: &str) -> bool {
+    if !may_name_secret(variable) {
+        return false;
+    }
     let words = words(variable);
     let (Some(first), Some(last)) = (words.first(), words.last()) else {
         return false;
@@ -143,9 +146,51 @@ pub fn names_secret(variable: &str) -> bool {
     words.iter().any(secret_word) || secret_key || webhook
 }
 
+/// Returns whether a name may be that of a secret: whether one of the words for it may be in it. Most names have none,
+/// and need not be taken apart.
+fn may_name_secret(variable: &str) -> bool {
+    let mut rest = variable.as_bytes();
+    // Elsewhere a letter's small form may be one of ours: the Kelvin sign is a `k`.
+    if !rest.is_ascii() {
+        return true;
+    }
+    while let [first, tail @ ..] = rest {
+        let parts: &[&str] = match first.to_ascii_lowercase() {
+            b'b' => &["earer"],
+            b'c' => &["redential"],
+            b'k' => &["ey"],
+            b'p' => &["ass", "w", "epper", "in"],
+            b's' => &["ecret", "alt"],
+            b't' => &["oken"],
+            b'w' => &["ebhook"],
+            _ => &[],
+        };
+        let follows = |part: &&str| {
+            tail.get(..part.len())
+                .is_some_and(|tail| tail.eq_ignore_ascii_case(part.as_bytes()))
+        };
+        if parts.iter().any(follows) {
+            return true;
+        }
+        rest = tail;
+    }
+    false
+}
+
 /// Returns whether a variable of this name holds an address that may carry a password inside:
 /// `postgres://user:password@db/app`.
 pub(crate) fn names_connection(variable: &str) -> bool {
+    // Most names end in no such word, and need not be taken apart.
+    let name = variable
+        .trim_end_matches(|c: char| !c.is_alphanumeric())
+        .as_bytes();
+    let ends_in = |word: &str| {
+        let end = name.len().checked_sub(word.len()).map(|at| &name[at..]);
+        end.is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    if !["dsn", "url", "uri", "string"].into_iter().any(ends_in) {
+        return false;
+    }
     let words = words(variable);
     let [rest @ .., last] = words.as_slice() else {
         return false;
@@ -291,6 +336,16 @@ mod tests {
         for name in ["URL", "BASE_URL", "DATABASE_HOST", "STRING", "", "dsn_length"] {
             assert!(!names_connection(name), "{name}");
         }
+    }
+
+    #[test]
+    fn every_word_of_a_secret_may_name_one() {
+        for word in SECRET_WORDS.into_iter().chain(["keys"]) {
+            assert!(may_name_secret(word), "{word}");
+            assert!(may_name_secret(&format!("MY_{}", word.to_uppercase())), "{word}");
+        }
+        assert!(names_secret("API_\u{212A}EY"), "its small form is a `k`");
+        assert!(!may_name_secret("PUID"));
     }
 
     #[test]

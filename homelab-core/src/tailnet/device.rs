@@ -15,7 +15,7 @@
 //! # Ok::<(), homelab_core::Error>(())
 //! ```
 
-mod read;
+pub(super) mod read;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -137,7 +137,7 @@ pub struct PolicyTestView {
     /// `tests` or `sshTests`.
     pub section: String,
     /// Which entry, from 0.
-    pub index: usize,
+    pub index: u64,
     /// Why it fails.
     pub reason: String,
     /// Where it is written.

@@ -60,8 +60,10 @@ from ._native import (
     Query,
     Report,
     Service,
+    Tailnet,
     Worktree,
     capabilities,
+    require_capability,
 )
 from ._world import (
     Connecting,
@@ -120,6 +122,7 @@ __all__ = [
     "SyncEvents",
     "SyncOperation",
     "SyncWorld",
+    "Tailnet",
     "Tier",
     "TimedOut",
     "ToolFailed",
@@ -133,6 +136,7 @@ __all__ = [
     "capabilities",
     "connect",
     "connect_sync",
+    "require_capability",
 ]
 
 

@@ -300,6 +300,46 @@ fn a_proxied_service_should_not_publish_the_same_port() {
 }
 
 #[test]
+fn a_database_without_a_password_is_for_the_machine_and_the_tailnet() {
+    let rule = "access.admin-surface-reachable";
+    let with = |rest: &str| of(&format!("services: {{ d: {{ {rest} }} }}"));
+    for rest in [
+        "image: 'redis:8', ports: ['6379:6379']",
+        "image: 'valkey/valkey:8', network_mode: host",
+        "image: 'mongo:8', ports: ['27017:27017']",
+        "image: 'memcached:1', ports: ['11211:11211']",
+        "image: 'postgres:17', ports: ['5432:5432'], environment: { POSTGRES_HOST_AUTH_METHOD: trust }",
+        "image: 'mysql:9', ports: ['3306:3306'], environment: { MYSQL_ALLOW_EMPTY_PASSWORD: 'yes' }",
+        "image: 'mariadb:11', ports: ['3306:3306'], environment: { MARIADB_ALLOW_EMPTY_ROOT_PASSWORD: '1' }",
+        "image: 'bitnami/redis:8', ports: ['6379:6379'], environment: { ALLOW_EMPTY_PASSWORD: 'yes' }",
+    ] {
+        let finding = fires(&with(rest), rule);
+        assert!(
+            finding.message().contains("asks for no password"),
+            "{rest}: {finding}"
+        );
+    }
+    for rest in [
+        "image: 'redis:8'",
+        "image: 'redis:8', ports: ['127.0.0.1:6379:6379']",
+        "image: 'redis:8', ports: ['6379:6379'], command: redis-server --requirepass x",
+        "image: 'redis:8', ports: ['6379:6379'], command: redis-server --aclfile /a",
+        "image: 'redis:8', ports: ['6379:6379'], command: redis-server /etc/redis.conf",
+        "image: 'redis:8', ports: ['6379:6379'], volumes: ['/srv/r.conf:/usr/local/etc/redis/redis.conf']",
+        "image: 'redis/redis-stack:7', ports: ['6379:6379'], environment: { REDIS_ARGS: '--requirepass x' }",
+        "image: 'bitnami/redis:8', ports: ['6379:6379']",
+        "image: 'mongo:8', ports: ['27017:27017'], environment: { MONGO_INITDB_ROOT_USERNAME: '${U}' }",
+        "image: 'mongo:8', ports: ['27017:27017'], command: [--auth]",
+        "image: 'mongo:8', ports: ['27017:27017'], command: [--keyFile, /k]",
+        "image: 'postgres:17', ports: ['5432:5432']",
+        "image: 'postgres:17', ports: ['5432:5432'], environment: { POSTGRES_HOST_AUTH_METHOD: scram-sha-256 }",
+        "image: 'mysql:9', ports: ['3306:3306'], environment: { MYSQL_ALLOW_EMPTY_PASSWORD: 'no' }",
+    ] {
+        silent(&with(rest), rule);
+    }
+}
+
+#[test]
 fn an_open_administration_is_for_the_machine_and_the_tailnet() {
     let traefik = |flag: &str, port: &str| {
         of(&format!(
@@ -419,6 +459,26 @@ fn what_else_is_not_known_is_one_question() {
     silent(&home(""), rule);
     fires(&home("[policy]\nreach = 'tailnet'"), rule);
     silent(&home("[policy]\nreach = 'lan'"), rule);
+    let tunnel = "services: { t: { image: nginx, ports: ['80:80'], volumes: ['/srv/n.conf:/etc/nginx/nginx.conf'] }, c: { image: c } }";
+    let alone = "services: { d: { image: d, labels: ['traefik.enable=true'] } }";
+    let pods = "[Kube]\nYaml=gone.yaml\n";
+    let several = lab(&[
+        ("p/compose.yaml", compose),
+        ("q/compose.yaml", tunnel),
+        ("r/compose.yaml", alone),
+        ("s/e.kube", pods),
+    ]);
+    let finding = fires(&several, rule);
+    assert_eq!(
+        finding.message(),
+        "not known of `p/a` and `p/b`: the routes in the database of `p/n`; `q/c`: the routes in the files of `q/t`; \
+         `r/d`: who reaches the Traefik that its settings are for: it is not in the lab; and 1 more below"
+    );
+    let below = finding
+        .evidence()
+        .iter()
+        .any(|evidence| evidence.text().starts_with("not known of `s/e`: which ports"));
+    assert!(below, "{finding:?}");
 }
 
 #[test]

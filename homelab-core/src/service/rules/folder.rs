@@ -75,7 +75,7 @@ fn folder(mount: &Mount, reads: bool) -> Option<&str> {
         .as_deref()
         .filter(|_| mount.kind == MountKind::Bind)?;
     let path = match source.trim_end_matches('/') {
-        "" if source.starts_with('/') => "/",
+        "" => source.get(..1)?,
         path => path,
     };
     // The engine's socket is in these two, and has a rule of its own.

@@ -320,6 +320,10 @@ fn unrelated_applications_have_files_of_their_own() {
     };
     let rule = "service.unrelated-applications";
     assert_eq!(rules(format!("{PHOTOS}{PASSWORDS}")), [rule]);
+    let notes = "  wiki:\n    image: lscr.io/linuxserver/bookstack:25.11.20251111\n";
+    assert_eq!(rules(format!("{PHOTOS}{PASSWORDS}{notes}")), [rule], "three");
+    let own = format!("{PHOTOS}    volumes: ['one:/a']\n{PASSWORDS}    volumes: ['two:/b']\n");
+    assert!(rules(own).contains(&rule), "each has a volume of its own");
     assert!(rules(PHOTOS.to_owned()).is_empty());
     let silent = [
         (

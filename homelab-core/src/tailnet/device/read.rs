@@ -29,7 +29,7 @@ impl Roster {
     /// # Errors
     /// When it is none of these, or a value means nothing; the error names line and value.
     pub fn parse(source: &Source) -> Result<Roster> {
-        let answer: Answer = serde_json::from_str(source.text()).map_err(|error| refused(source, &error))?;
+        let answer: Answer = parse_json(source, "a list of devices")?;
         answer.roster().ok_or_else(|| {
             Error::new(ErrorKind::Invalid, "find devices or users in it")
                 .with_place(Span::file(source))
@@ -41,20 +41,21 @@ impl Roster {
     }
 }
 
-/// Returns the place and the reason of a refusal.
-fn refused(source: &Source, error: &serde_json::Error) -> Error {
-    let start = u32::try_from(error.line())
-        .ok()
-        .and_then(|line| source.line_start(line))
-        .unwrap_or_default();
-    // The reader stands behind what it refuses.
-    let at = start + error.column().saturating_sub(1);
-    let text = error.to_string();
-    let reason = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(reason, _)| reason);
-    Error::new(ErrorKind::Invalid, format!("read a list of devices: {reason}"))
-        .with_place(Span::new(source, at, at))
+/// Reads a JSON text; a refusal says what it should be, and the place and the reason.
+pub(crate) fn parse_json<'a, T: Deserialize<'a>>(source: &'a Source, what: &str) -> Result<T> {
+    serde_json::from_str(source.text()).map_err(|error| {
+        let start = u32::try_from(error.line())
+            .ok()
+            .and_then(|line| source.line_start(line))
+            .unwrap_or_default();
+        // The reader stands behind what it refuses.
+        let at = start + error.column().saturating_sub(1);
+        let text = error.to_string();
+        let reason = text
+            .rsplit_once(" at line ")
+            .map_or(text.as_str(), |(reason, _)| reason);
+        Error::new(ErrorKind::Invalid, format!("read {what}: {reason}")).with_place(Span::new(source, at, at))
+    })
 }
 
 /// Every answer that is understood: their names do not collide.
@@ -316,6 +317,57 @@ impl StatusPeer {
     }
 }
 
+/// A device as a daemon says who is behind an address: `tailscale.com/tailcfg` names the fields.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct WhoIsNode {
+    #[serde(rename = "StableID")]
+    id: Option<Id>,
+    name: Option<String>,
+    addresses: Option<Vec<Route>>,
+    #[serde(rename = "AllowedIPs")]
+    allowed: Option<Vec<Route>>,
+    tags: Option<Vec<String>>,
+    primary_routes: Option<Vec<Route>>,
+    online: Option<bool>,
+    sharer: Option<Id>,
+    key_expiry: Option<Moment>,
+    hostinfo: Option<HostInfo>,
+}
+
+#[derive(Default, Deserialize)]
+struct HostInfo {
+    #[serde(rename = "Hostname")]
+    name: Option<String>,
+    #[serde(rename = "OS")]
+    os: Option<String>,
+}
+
+impl WhoIsNode {
+    pub(crate) fn device(self) -> Device {
+        let addresses: Vec<IpNet> = plain(self.addresses);
+        let mut routes: Vec<IpNet> = plain(self.allowed);
+        routes.retain(|route| !addresses.contains(route));
+        let host = self.hostinfo.unwrap_or_default();
+        let name = said(host.name).or_else(|| first_label(self.name.as_deref()));
+        let mut device = Device::new(name.unwrap_or_default())
+            .with_addresses(addresses.iter().map(IpNet::addr))
+            .with_tags(self.tags.unwrap_or_default())
+            .with_advertised(routes.iter().copied())
+            .with_approved(routes)
+            .with_primary(plain::<_, IpNet>(self.primary_routes))
+            .with_external(self.sharer.is_some_and(|id| id.0 != "0"));
+        device.id = self.id.map(|id| id.0);
+        device.online = self.online;
+        device.os = said(host.os);
+        device.key_expiry = self.key_expiry.and_then(|at| at.0);
+        match said(self.name) {
+            Some(name) => device.with_dns_name(name),
+            None => device,
+        }
+    }
+}
+
 fn exit_routes() -> [IpNet; 2] {
     [
         IpNet::new_assert(IpAddr::from([0, 0, 0, 0]), 0),
@@ -328,11 +380,11 @@ fn first_label(name: Option<&str>) -> Option<String> {
 }
 
 /// Returns a text, where it says something.
-fn said(text: Option<String>) -> Option<String> {
+pub(crate) fn said(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-fn plain<T, U>(list: Option<Vec<T>>) -> Vec<U>
+pub(crate) fn plain<T, U>(list: Option<Vec<T>>) -> Vec<U>
 where
     T: Into<U>,
 {
@@ -394,7 +446,7 @@ impl From<Address> for IpAddr {
 }
 
 /// A route, whose refusal names the value. Bits behind the prefix do not count.
-struct Route(IpNet);
+pub(crate) struct Route(IpNet);
 
 impl<'de> Deserialize<'de> for Route {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

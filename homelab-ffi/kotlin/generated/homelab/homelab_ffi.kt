@@ -684,7 +684,11 @@ internal object IntegrityCheckingUniffiLib {
     internal fun ensureInitialized() = Unit
     external fun uniffi_homelab_ffi_checksum_func_capabilities(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_func_require_capability(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_func_version(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_func_judge_policy(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_cancel(
     ): Int
@@ -726,6 +730,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_to_private_json(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_machine(
@@ -763,6 +769,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_plan_to_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_plan_view(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_project_declarations(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_project_diagnostics(
     ): Int
@@ -806,6 +814,14 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_report_worst(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_check(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_peers(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_to_json(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_with_https(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_observe(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_root(
@@ -813,6 +829,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_world_with_state(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_canceltoken_new(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_lab_from_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_from_texts(
     ): Int
@@ -823,6 +841,10 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_constructor_project_from_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_project_resolve(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_tailnet_load(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_world_connect(
     ): Int
@@ -868,6 +890,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_free_lab(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_lab_from_json(`text`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_from_texts(`name`: RustBuffer.ByValue,`texts`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_load(`path`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
@@ -903,6 +927,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_lab_service(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -972,6 +998,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_project_resolve(`settings`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_project_declarations(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_project_diagnostics(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_project_directory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1020,6 +1048,22 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_report_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_tailnet(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_tailnet(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_constructor_tailnet_load(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_tailnet_check(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_peers(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_to_json(`ptr`: Long,`question`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_with_https(`ptr`: Long,`on`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_world(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_world(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1036,7 +1080,11 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_capabilities(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_func_require_capability(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_homelab_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_func_judge_policy(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_homelab_ffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1160,7 +1208,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_func_capabilities() and 0xFFFF) != 11884) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_func_require_capability() and 0xFFFF) != 35954) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_func_version() and 0xFFFF) != 65278) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy() and 0xFFFF) != 39698) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_canceltoken_cancel() and 0xFFFF) != 55391) {
@@ -1223,6 +1277,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_services() and 0xFFFF) != 31898) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_to_private_json() and 0xFFFF) != 56367) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1278,6 +1335,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_plan_view() and 0xFFFF) != 14493) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_project_declarations() and 0xFFFF) != 6075) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_project_diagnostics() and 0xFFFF) != 29354) {
@@ -1343,6 +1403,18 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_report_worst() and 0xFFFF) != 17632) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_check() and 0xFFFF) != 7407) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_peers() and 0xFFFF) != 1385) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_to_json() and 0xFFFF) != 44732) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_with_https() and 0xFFFF) != 34759) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_observe() and 0xFFFF) != 10057) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1353,6 +1425,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_canceltoken_new() and 0xFFFF) != 30362) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_json() and 0xFFFF) != 60865) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_texts() and 0xFFFF) != 2156) {
@@ -1368,6 +1443,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_project_resolve() and 0xFFFF) != 38659) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() and 0xFFFF) != 54750) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_tailnet_load() and 0xFFFF) != 54453) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_world_connect() and 0xFFFF) != 26894) {
@@ -1594,6 +1675,33 @@ public object FfiConverterUByte: FfiConverter<UByte, Byte> {
 
     override fun write(value: UByte, buf: ByteBuffer) {
         buf.put(value.toByte())
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterUShort: FfiConverter<UShort, Short> {
+    override fun lift(value: Short): UShort {
+        return value.toUShort()
+    }
+
+    fun lift(value: Int): UShort {
+        return value.toUShort()
+    }
+
+    override fun read(buf: ByteBuffer): UShort {
+        return lift(buf.getShort())
+    }
+
+    override fun lower(value: UShort): Short {
+        return value.toShort()
+    }
+
+    override fun allocationSize(value: UShort) = 2UL
+
+    override fun write(value: UShort, buf: ByteBuffer) {
+        buf.putShort(value.toShort())
     }
 }
 
@@ -2510,6 +2618,13 @@ public interface LabInterface {
      */
     fun `services`(): List<kotlin.String>
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+    fun `toPrivateJson`(): kotlin.String
+
     companion object
 }
 
@@ -2898,12 +3013,52 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */override fun `toPrivateJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_to_private_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
 
 
 
 
 
     companion object {
+
+    /**
+     * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+     * findings. Fails with `Invalid` for another text, with `Unsupported` for one of a later version.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `fromJson`(`text`: kotlin.String, `cancel`: CancelToken? = null) : Lab {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_from_json(
+        FfiConverterString.lower(`text`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeLab.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
 
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
@@ -4528,6 +4683,11 @@ public object FfiConverterTypePlan: FfiConverter<Plan, Long> {
 public interface ProjectInterface {
 
     /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */
+    fun `declarations`(): List<DeclarationView>
+
+    /**
      * Returns what is wrong in it: nothing when it is valid.
      */
     fun `diagnostics`(): List<FindingView>
@@ -4664,6 +4824,22 @@ open class Project: Disposable, AutoCloseable, ProjectInterface
             UniffiLib.uniffi_homelab_ffi_fn_clone_project(handle, status)
         }
     }
+
+
+    /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */override fun `declarations`(): List<DeclarationView> {
+            return FfiConverterSequenceTypeDeclarationView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_project_declarations(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
 
 
     /**
@@ -5511,6 +5687,383 @@ public object FfiConverterTypeReport: FfiConverter<Report, Long> {
 
 
 /**
+ * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
+ * allows is denied.
+ */
+public interface TailnetInterface {
+
+    /**
+     * Says whether the service would accept the policy: whether its own tests pass.
+     */
+    fun `check`(): PolicyCheckView
+
+    /**
+     * Returns which devices each device sees, by its host name. To be seen is not to be reached.
+     */
+    fun `peers`(): Map<kotlin.String, List<kotlin.String>>
+
+    /**
+     * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
+     * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
+     */
+    fun `toJson`(`question`: kotlin.String): kotlin.String
+
+    /**
+     * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
+     */
+    fun `withHttps`(`on`: kotlin.Boolean): Tailnet
+
+    companion object
+}
+
+/**
+ * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
+ * allows is denied.
+ */
+open class Tailnet: Disposable, AutoCloseable, TailnetInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_tailnet(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_tailnet(handle, status)
+        }
+    }
+
+
+    /**
+     * Says whether the service would accept the policy: whether its own tests pass.
+     */override fun `check`(): PolicyCheckView {
+            return FfiConverterTypePolicyCheckView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_check(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns which devices each device sees, by its host name. To be seen is not to be reached.
+     */override fun `peers`(): Map<kotlin.String, List<kotlin.String>> {
+            return FfiConverterMapStringSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_peers(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
+     * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
+     */
+    @Throws(HomelabException::class)override fun `toJson`(`question`: kotlin.String): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_to_json(
+        it,
+
+        FfiConverterString.lower(`question`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
+     */override fun `withHttps`(`on`: kotlin.Boolean): Tailnet {
+            return FfiConverterTypeTailnet.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_with_https(
+        it,
+
+        FfiConverterBoolean.lower(`on`),_status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Puts the policy of a text in force over the devices, and people, of others.
+     */
+    @Throws(HomelabException::class) fun `fromTexts`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null): Tailnet {
+            return FfiConverterTypeTailnet.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(
+
+
+        FfiConverterString.lower(`policy`),
+        FfiConverterString.lower(`devices`),
+        FfiConverterOptionalString.lower(`users`),_status)
+}
+    )
+    }
+
+
+
+    /**
+     * Puts the policy of a file in force over the devices, and people, of others: the answers of Tailscale's or
+     * Headscale's API, or what `tailscale status --json` prints. Without a list of people nobody has a role.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `load`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null, `cancel`: CancelToken? = null) : Tailnet {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_tailnet_load(
+        FfiConverterString.lower(`policy`),
+        FfiConverterString.lower(`devices`),
+        FfiConverterOptionalString.lower(`users`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeTailnet.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTailnet: FfiConverter<Tailnet, Long> {
+    override fun lower(value: Tailnet): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Tailnet {
+        return Tailnet(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Tailnet {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Tailnet) = 8UL
+
+    override fun write(value: Tailnet, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * The world of one lab: what plans are applied to, and observations are made of.
  */
 public interface WorldInterface {
@@ -5806,6 +6359,190 @@ public object FfiConverterTypeCountsView: FfiConverterRustBuffer<CountsView> {
             FfiConverterULong.write(value.`error`, buf)
             FfiConverterULong.write(value.`warning`, buf)
             FfiConverterULong.write(value.`note`, buf)
+    }
+}
+
+
+
+/**
+ * A service as its Compose file declares it, resolved. Values of variables and labels, and words of commands, may be
+ * secret: they are in the project's own JSON only.
+ */
+data class DeclarationView (
+    /**
+     * Its name within the project.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Where it is declared.
+     */
+    val `place`: PlaceView
+    ,
+    /**
+     * The image.
+     */
+    val `image`: kotlin.String?
+    ,
+    /**
+     * Whether the image is built from a context.
+     */
+    val `build`: kotlin.Boolean
+    ,
+    /**
+     * The container's fixed name.
+     */
+    val `containerName`: kotlin.String?
+    ,
+    /**
+     * The ports that it publishes.
+     */
+    val `ports`: List<PortView>
+    ,
+    /**
+     * What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+     */
+    val `networkMode`: kotlin.String?
+    ,
+    /**
+     * The keys of the networks that it is attached to.
+     */
+    val `networks`: List<kotlin.String>
+    ,
+    /**
+     * The names of its variables.
+     */
+    val `environment`: List<kotlin.String>
+    ,
+    /**
+     * The names of its labels.
+     */
+    val `labels`: List<kotlin.String>
+    ,
+    /**
+     * Volumes, bind mounts, memory.
+     */
+    val `mounts`: List<MountView>
+    ,
+    /**
+     * Whether it runs with all privileges.
+     */
+    val `privileged`: kotlin.Boolean
+    ,
+    /**
+     * Whether its root file system cannot be written.
+     */
+    val `readOnly`: kotlin.Boolean
+    ,
+    /**
+     * The user that it runs as, where one is written.
+     */
+    val `user`: kotlin.String?
+    ,
+    /**
+     * `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+     */
+    val `restart`: kotlin.String?
+    ,
+    /**
+     * Whether it has a health check that is not disabled.
+     */
+    val `healthcheck`: kotlin.Boolean
+    ,
+    /**
+     * The services that it waits for.
+     */
+    val `dependsOn`: List<kotlin.String>
+    ,
+    /**
+     * Its profiles; it runs only when one of them is active, or always where there are none.
+     */
+    val `profiles`: List<kotlin.String>
+    ,
+    /**
+     * How many containers there are to be.
+     */
+    val `replicas`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDeclarationView: FfiConverterRustBuffer<DeclarationView> {
+    override fun read(buf: ByteBuffer): DeclarationView {
+        return DeclarationView(
+            FfiConverterString.read(buf),
+            FfiConverterTypePlaceView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypePortView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeMountView.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DeclarationView) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypePlaceView.allocationSize(value.`place`) +
+            FfiConverterOptionalString.allocationSize(value.`image`) +
+            FfiConverterBoolean.allocationSize(value.`build`) +
+            FfiConverterOptionalString.allocationSize(value.`containerName`) +
+            FfiConverterSequenceTypePortView.allocationSize(value.`ports`) +
+            FfiConverterOptionalString.allocationSize(value.`networkMode`) +
+            FfiConverterSequenceString.allocationSize(value.`networks`) +
+            FfiConverterSequenceString.allocationSize(value.`environment`) +
+            FfiConverterSequenceString.allocationSize(value.`labels`) +
+            FfiConverterSequenceTypeMountView.allocationSize(value.`mounts`) +
+            FfiConverterBoolean.allocationSize(value.`privileged`) +
+            FfiConverterBoolean.allocationSize(value.`readOnly`) +
+            FfiConverterOptionalString.allocationSize(value.`user`) +
+            FfiConverterOptionalString.allocationSize(value.`restart`) +
+            FfiConverterBoolean.allocationSize(value.`healthcheck`) +
+            FfiConverterSequenceString.allocationSize(value.`dependsOn`) +
+            FfiConverterSequenceString.allocationSize(value.`profiles`) +
+            FfiConverterULong.allocationSize(value.`replicas`)
+    )
+
+    override fun write(value: DeclarationView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypePlaceView.write(value.`place`, buf)
+            FfiConverterOptionalString.write(value.`image`, buf)
+            FfiConverterBoolean.write(value.`build`, buf)
+            FfiConverterOptionalString.write(value.`containerName`, buf)
+            FfiConverterSequenceTypePortView.write(value.`ports`, buf)
+            FfiConverterOptionalString.write(value.`networkMode`, buf)
+            FfiConverterSequenceString.write(value.`networks`, buf)
+            FfiConverterSequenceString.write(value.`environment`, buf)
+            FfiConverterSequenceString.write(value.`labels`, buf)
+            FfiConverterSequenceTypeMountView.write(value.`mounts`, buf)
+            FfiConverterBoolean.write(value.`privileged`, buf)
+            FfiConverterBoolean.write(value.`readOnly`, buf)
+            FfiConverterOptionalString.write(value.`user`, buf)
+            FfiConverterOptionalString.write(value.`restart`, buf)
+            FfiConverterBoolean.write(value.`healthcheck`, buf)
+            FfiConverterSequenceString.write(value.`dependsOn`, buf)
+            FfiConverterSequenceString.write(value.`profiles`, buf)
+            FfiConverterULong.write(value.`replicas`, buf)
     }
 }
 
@@ -6184,6 +6921,69 @@ public object FfiConverterTypeMachine: FfiConverterRustBuffer<Machine> {
 
 
 /**
+ * Storage in a container.
+ */
+data class MountView (
+    /**
+     * `bind`, `volume`, `tmpfs` or `other`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The host's path, or the volume's key in the file; nothing for an anonymous volume.
+     */
+    val `source`: kotlin.String?
+    ,
+    /**
+     * The path in the container.
+     */
+    val `target`: kotlin.String
+    ,
+    /**
+     * Whether the container cannot write to it.
+     */
+    val `readOnly`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMountView: FfiConverterRustBuffer<MountView> {
+    override fun read(buf: ByteBuffer): MountView {
+        return MountView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MountView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterOptionalString.allocationSize(value.`source`) +
+            FfiConverterString.allocationSize(value.`target`) +
+            FfiConverterBoolean.allocationSize(value.`readOnly`)
+    )
+
+    override fun write(value: MountView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterOptionalString.write(value.`source`, buf)
+            FfiConverterString.write(value.`target`, buf)
+            FfiConverterBoolean.write(value.`readOnly`, buf)
+    }
+}
+
+
+
+/**
  * What became of a plan that was applied.
  */
 data class OutcomeView (
@@ -6414,6 +7214,266 @@ public object FfiConverterTypePlanView: FfiConverterRustBuffer<PlanView> {
             FfiConverterString.write(value.`id`, buf)
             FfiConverterString.write(value.`title`, buf)
             FfiConverterSequenceTypeStepView.write(value.`steps`, buf)
+    }
+}
+
+
+
+/**
+ * Whether the service accepts a policy.
+ */
+data class PolicyCheckView (
+    /**
+     * Whether it does.
+     */
+    val `accepted`: kotlin.Boolean
+    ,
+    /**
+     * Why not, in the service's words where they are known.
+     */
+    val `message`: kotlin.String?
+    ,
+    /**
+     * The value at fault.
+     */
+    val `place`: PlaceView?
+    ,
+    /**
+     * What to do.
+     */
+    val `hint`: kotlin.String?
+    ,
+    /**
+     * The file's own tests that fail.
+     */
+    val `failures`: List<PolicyTestView>
+    ,
+    /**
+     * What is accepted, and still not as it should be.
+     */
+    val `notes`: List<PolicyNoteView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePolicyCheckView: FfiConverterRustBuffer<PolicyCheckView> {
+    override fun read(buf: ByteBuffer): PolicyCheckView {
+        return PolicyCheckView(
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypePlaceView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypePolicyTestView.read(buf),
+            FfiConverterSequenceTypePolicyNoteView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PolicyCheckView) = (
+            FfiConverterBoolean.allocationSize(value.`accepted`) +
+            FfiConverterOptionalString.allocationSize(value.`message`) +
+            FfiConverterOptionalTypePlaceView.allocationSize(value.`place`) +
+            FfiConverterOptionalString.allocationSize(value.`hint`) +
+            FfiConverterSequenceTypePolicyTestView.allocationSize(value.`failures`) +
+            FfiConverterSequenceTypePolicyNoteView.allocationSize(value.`notes`)
+    )
+
+    override fun write(value: PolicyCheckView, buf: ByteBuffer) {
+            FfiConverterBoolean.write(value.`accepted`, buf)
+            FfiConverterOptionalString.write(value.`message`, buf)
+            FfiConverterOptionalTypePlaceView.write(value.`place`, buf)
+            FfiConverterOptionalString.write(value.`hint`, buf)
+            FfiConverterSequenceTypePolicyTestView.write(value.`failures`, buf)
+            FfiConverterSequenceTypePolicyNoteView.write(value.`notes`, buf)
+    }
+}
+
+
+
+/**
+ * Something that is worth saying about a policy.
+ */
+data class PolicyNoteView (
+    /**
+     * What it is.
+     */
+    val `message`: kotlin.String
+    ,
+    /**
+     * Where it is.
+     */
+    val `place`: PlaceView
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePolicyNoteView: FfiConverterRustBuffer<PolicyNoteView> {
+    override fun read(buf: ByteBuffer): PolicyNoteView {
+        return PolicyNoteView(
+            FfiConverterString.read(buf),
+            FfiConverterTypePlaceView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PolicyNoteView) = (
+            FfiConverterString.allocationSize(value.`message`) +
+            FfiConverterTypePlaceView.allocationSize(value.`place`)
+    )
+
+    override fun write(value: PolicyNoteView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`message`, buf)
+            FfiConverterTypePlaceView.write(value.`place`, buf)
+    }
+}
+
+
+
+/**
+ * A test of a policy that fails.
+ */
+data class PolicyTestView (
+    /**
+     * `tests` or `sshTests`.
+     */
+    val `section`: kotlin.String
+    ,
+    /**
+     * Which entry, from 0.
+     */
+    val `index`: kotlin.ULong
+    ,
+    /**
+     * Why it fails.
+     */
+    val `reason`: kotlin.String
+    ,
+    /**
+     * Where it is written.
+     */
+    val `place`: PlaceView
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePolicyTestView: FfiConverterRustBuffer<PolicyTestView> {
+    override fun read(buf: ByteBuffer): PolicyTestView {
+        return PolicyTestView(
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypePlaceView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PolicyTestView) = (
+            FfiConverterString.allocationSize(value.`section`) +
+            FfiConverterULong.allocationSize(value.`index`) +
+            FfiConverterString.allocationSize(value.`reason`) +
+            FfiConverterTypePlaceView.allocationSize(value.`place`)
+    )
+
+    override fun write(value: PolicyTestView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`section`, buf)
+            FfiConverterULong.write(value.`index`, buf)
+            FfiConverterString.write(value.`reason`, buf)
+            FfiConverterTypePlaceView.write(value.`place`, buf)
+    }
+}
+
+
+
+/**
+ * A port that a container publishes.
+ */
+data class PortView (
+    /**
+     * The address on the host; nothing means all interfaces.
+     */
+    val `address`: kotlin.String?
+    ,
+    /**
+     * The port on the host, or the first of several; nothing means that the engine chooses one.
+     */
+    val `published`: kotlin.UShort?
+    ,
+    /**
+     * The last port on the host, where there are several.
+     */
+    val `publishedTo`: kotlin.UShort?
+    ,
+    /**
+     * The port in the container.
+     */
+    val `target`: kotlin.UShort
+    ,
+    /**
+     * `tcp`, `udp` or `sctp`.
+     */
+    val `protocol`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePortView: FfiConverterRustBuffer<PortView> {
+    override fun read(buf: ByteBuffer): PortView {
+        return PortView(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalUShort.read(buf),
+            FfiConverterOptionalUShort.read(buf),
+            FfiConverterUShort.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PortView) = (
+            FfiConverterOptionalString.allocationSize(value.`address`) +
+            FfiConverterOptionalUShort.allocationSize(value.`published`) +
+            FfiConverterOptionalUShort.allocationSize(value.`publishedTo`) +
+            FfiConverterUShort.allocationSize(value.`target`) +
+            FfiConverterString.allocationSize(value.`protocol`)
+    )
+
+    override fun write(value: PortView, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`address`, buf)
+            FfiConverterOptionalUShort.write(value.`published`, buf)
+            FfiConverterOptionalUShort.write(value.`publishedTo`, buf)
+            FfiConverterUShort.write(value.`target`, buf)
+            FfiConverterString.write(value.`protocol`, buf)
     }
 }
 
@@ -8999,6 +10059,38 @@ public object FfiConverterTypeSeverity: FfiConverterRustBuffer<Severity> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalUShort: FfiConverterRustBuffer<kotlin.UShort?> {
+    override fun read(buf: ByteBuffer): kotlin.UShort? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterUShort.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.UShort?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterUShort.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.UShort?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterUShort.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
     override fun read(buf: ByteBuffer): kotlin.UInt? {
         if (buf.get().toInt() == 0) {
@@ -9439,6 +10531,34 @@ public object FfiConverterSequenceTypeProject: FfiConverterRustBuffer<List<Proje
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer<List<DeclarationView>> {
+    override fun read(buf: ByteBuffer): List<DeclarationView> {
+        val len = buf.getInt()
+        return List<DeclarationView>(len) {
+            FfiConverterTypeDeclarationView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DeclarationView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDeclarationView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DeclarationView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDeclarationView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer<List<EvidenceView>> {
     override fun read(buf: ByteBuffer): List<EvidenceView> {
         val len = buf.getInt()
@@ -9523,6 +10643,34 @@ public object FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer<List<F
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeMountView: FfiConverterRustBuffer<List<MountView>> {
+    override fun read(buf: ByteBuffer): List<MountView> {
+        val len = buf.getInt()
+        return List<MountView>(len) {
+            FfiConverterTypeMountView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MountView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMountView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MountView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMountView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<PathView>> {
     override fun read(buf: ByteBuffer): List<PathView> {
         val len = buf.getInt()
@@ -9541,6 +10689,90 @@ public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<Path
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypePathView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePolicyNoteView: FfiConverterRustBuffer<List<PolicyNoteView>> {
+    override fun read(buf: ByteBuffer): List<PolicyNoteView> {
+        val len = buf.getInt()
+        return List<PolicyNoteView>(len) {
+            FfiConverterTypePolicyNoteView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PolicyNoteView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePolicyNoteView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PolicyNoteView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePolicyNoteView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePolicyTestView: FfiConverterRustBuffer<List<PolicyTestView>> {
+    override fun read(buf: ByteBuffer): List<PolicyTestView> {
+        val len = buf.getInt()
+        return List<PolicyTestView>(len) {
+            FfiConverterTypePolicyTestView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PolicyTestView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePolicyTestView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PolicyTestView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePolicyTestView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePortView: FfiConverterRustBuffer<List<PortView>> {
+    override fun read(buf: ByteBuffer): List<PortView> {
+        val len = buf.getInt()
+        return List<PortView>(len) {
+            FfiConverterTypePortView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PortView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePortView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PortView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePortView.write(it, buf)
         }
     }
 }
@@ -9870,6 +11102,20 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
 
 
         /**
+         * Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+         */
+    @Throws(HomelabException::class) fun `requireCapability`(`name`: kotlin.String)
+        =
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_func_require_capability(
+
+
+        FfiConverterString.lower(`name`),_status)
+}
+
+
+
+        /**
          * Returns the version of the library.
          */ fun `version`(): kotlin.String {
             return FfiConverterString.lift(
@@ -9877,6 +11123,24 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
     UniffiLib.uniffi_homelab_ffi_fn_func_version(
 
         _status)
+}
+    )
+    }
+
+
+        /**
+         * Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
+         * is none: what is wrong with the policy is in the answer.
+         */
+    @Throws(HomelabException::class) fun `judgePolicy`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null): PolicyCheckView {
+            return FfiConverterTypePolicyCheckView.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_func_judge_policy(
+
+
+        FfiConverterString.lower(`policy`),
+        FfiConverterString.lower(`devices`),
+        FfiConverterOptionalString.lower(`users`),_status)
 }
     )
     }

@@ -481,6 +481,22 @@ fileprivate struct FfiConverterUInt8: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt16: FfiConverterPrimitive {
+    typealias FfiType = UInt16
+    typealias SwiftType = UInt16
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt16 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     typealias FfiType = UInt32
     typealias SwiftType = UInt32
@@ -991,6 +1007,13 @@ public protocol LabProtocol: AnyObject, Sendable {
      */
     func services()  -> [String]
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+    func toPrivateJson()  -> String
+
 }
 /**
  * A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
@@ -1047,6 +1070,25 @@ open class Lab: LabProtocol, @unchecked Sendable {
         try! rustCall { uniffi_homelab_ffi_fn_free_lab(handle, $0) }
     }
 
+
+    /**
+     * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+     * findings. Fails with `Invalid` for another text, with `Unsupported` for one of a later version.
+     */
+public static func fromJson(text: String, cancel: CancelToken? = nil)async throws  -> Lab  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_lab_from_json(FfiConverterString.lower(text),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLab_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
 
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
@@ -1284,6 +1326,20 @@ open func services() -> [String]  {
     return try!  FfiConverterSequenceString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_services(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+open func toPrivateJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_to_private_json(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -2179,6 +2235,11 @@ public func FfiConverterTypePlan_lower(_ value: Plan) -> UInt64 {
 public protocol ProjectProtocol: AnyObject, Sendable {
 
     /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */
+    func declarations()  -> [DeclarationView]
+
+    /**
      * Returns what is wrong in it: nothing when it is valid.
      */
     func diagnostics()  -> [FindingView]
@@ -2296,6 +2357,18 @@ public static func resolve(settings: ResolveSettings, cancel: CancelToken? = nil
 }
 
 
+
+    /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */
+open func declarations() -> [DeclarationView]  {
+    return try!  FfiConverterSequenceTypeDeclarationView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_project_declarations(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
 
     /**
      * Returns what is wrong in it: nothing when it is valid.
@@ -2804,6 +2877,225 @@ public func FfiConverterTypeReport_lower(_ value: Report) -> UInt64 {
 
 
 /**
+ * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
+ * allows is denied.
+ */
+public protocol TailnetProtocol: AnyObject, Sendable {
+
+    /**
+     * Says whether the service would accept the policy: whether its own tests pass.
+     */
+    func check()  -> PolicyCheckView
+
+    /**
+     * Returns which devices each device sees, by its host name. To be seen is not to be reached.
+     */
+    func peers()  -> [String: [String]]
+
+    /**
+     * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
+     * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
+     */
+    func toJson(question: String) throws  -> String
+
+    /**
+     * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
+     */
+    func withHttps(on: Bool)  -> Tailnet
+
+}
+/**
+ * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
+ * allows is denied.
+ */
+open class Tailnet: TailnetProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_tailnet(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_tailnet(handle, $0) }
+    }
+
+
+    /**
+     * Puts the policy of a text in force over the devices, and people, of others.
+     */
+public static func fromTexts(policy: String, devices: String, users: String? = nil)throws  -> Tailnet  {
+    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(
+        FfiConverterString.lower(policy),
+        FfiConverterString.lower(devices),
+        FfiConverterOptionString.lower(users),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Puts the policy of a file in force over the devices, and people, of others: the answers of Tailscale's or
+     * Headscale's API, or what `tailscale status --json` prints. Without a list of people nobody has a role.
+     */
+public static func load(policy: String, devices: String, users: String? = nil, cancel: CancelToken? = nil)async throws  -> Tailnet  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_tailnet_load(FfiConverterString.lower(policy),FfiConverterString.lower(devices),FfiConverterOptionString.lower(users),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeTailnet_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+    /**
+     * Says whether the service would accept the policy: whether its own tests pass.
+     */
+open func check() -> PolicyCheckView  {
+    return try!  FfiConverterTypePolicyCheckView_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_check(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns which devices each device sees, by its host name. To be seen is not to be reached.
+     */
+open func peers() -> [String: [String]]  {
+    return try!  FfiConverterDictionaryStringSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_peers(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
+     * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
+     */
+open func toJson(question: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_to_json(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(question),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
+     */
+open func withHttps(on: Bool) -> Tailnet  {
+    return try!  FfiConverterTypeTailnet_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_with_https(
+            self.uniffiCloneHandle(),
+        FfiConverterBool.lower(on),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTailnet: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Tailnet
+
+    public static func lift(_ handle: UInt64) throws -> Tailnet {
+        return Tailnet(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Tailnet) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Tailnet {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Tailnet, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTailnet_lift(_ handle: UInt64) throws -> Tailnet {
+    return try FfiConverterTypeTailnet.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTailnet_lower(_ value: Tailnet) -> UInt64 {
+    return FfiConverterTypeTailnet.lower(value)
+}
+
+
+
+
+
+
+/**
  * The world of one lab: what plans are applied to, and observations are made of.
  */
 public protocol WorldProtocol: AnyObject, Sendable {
@@ -3067,6 +3359,246 @@ public func FfiConverterTypeCountsView_lift(_ buf: RustBuffer) throws -> CountsV
 #endif
 public func FfiConverterTypeCountsView_lower(_ value: CountsView) -> RustBuffer {
     return FfiConverterTypeCountsView.lower(value)
+}
+
+
+/**
+ * A service as its Compose file declares it, resolved. Values of variables and labels, and words of commands, may be
+ * secret: they are in the project's own JSON only.
+ */
+public struct DeclarationView: Equatable, Hashable {
+    /**
+     * Its name within the project.
+     */
+    public let name: String
+    /**
+     * Where it is declared.
+     */
+    public let place: PlaceView
+    /**
+     * The image.
+     */
+    public let image: String?
+    /**
+     * Whether the image is built from a context.
+     */
+    public let build: Bool
+    /**
+     * The container's fixed name.
+     */
+    public let containerName: String?
+    /**
+     * The ports that it publishes.
+     */
+    public let ports: [PortView]
+    /**
+     * What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+     */
+    public let networkMode: String?
+    /**
+     * The keys of the networks that it is attached to.
+     */
+    public let networks: [String]
+    /**
+     * The names of its variables.
+     */
+    public let environment: [String]
+    /**
+     * The names of its labels.
+     */
+    public let labels: [String]
+    /**
+     * Volumes, bind mounts, memory.
+     */
+    public let mounts: [MountView]
+    /**
+     * Whether it runs with all privileges.
+     */
+    public let privileged: Bool
+    /**
+     * Whether its root file system cannot be written.
+     */
+    public let readOnly: Bool
+    /**
+     * The user that it runs as, where one is written.
+     */
+    public let user: String?
+    /**
+     * `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+     */
+    public let restart: String?
+    /**
+     * Whether it has a health check that is not disabled.
+     */
+    public let healthcheck: Bool
+    /**
+     * The services that it waits for.
+     */
+    public let dependsOn: [String]
+    /**
+     * Its profiles; it runs only when one of them is active, or always where there are none.
+     */
+    public let profiles: [String]
+    /**
+     * How many containers there are to be.
+     */
+    public let replicas: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name within the project.
+         */name: String,
+        /**
+         * Where it is declared.
+         */place: PlaceView,
+        /**
+         * The image.
+         */image: String?,
+        /**
+         * Whether the image is built from a context.
+         */build: Bool,
+        /**
+         * The container's fixed name.
+         */containerName: String?,
+        /**
+         * The ports that it publishes.
+         */ports: [PortView],
+        /**
+         * What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+         */networkMode: String?,
+        /**
+         * The keys of the networks that it is attached to.
+         */networks: [String],
+        /**
+         * The names of its variables.
+         */environment: [String],
+        /**
+         * The names of its labels.
+         */labels: [String],
+        /**
+         * Volumes, bind mounts, memory.
+         */mounts: [MountView],
+        /**
+         * Whether it runs with all privileges.
+         */privileged: Bool,
+        /**
+         * Whether its root file system cannot be written.
+         */readOnly: Bool,
+        /**
+         * The user that it runs as, where one is written.
+         */user: String?,
+        /**
+         * `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+         */restart: String?,
+        /**
+         * Whether it has a health check that is not disabled.
+         */healthcheck: Bool,
+        /**
+         * The services that it waits for.
+         */dependsOn: [String],
+        /**
+         * Its profiles; it runs only when one of them is active, or always where there are none.
+         */profiles: [String],
+        /**
+         * How many containers there are to be.
+         */replicas: UInt64) {
+        self.name = name
+        self.place = place
+        self.image = image
+        self.build = build
+        self.containerName = containerName
+        self.ports = ports
+        self.networkMode = networkMode
+        self.networks = networks
+        self.environment = environment
+        self.labels = labels
+        self.mounts = mounts
+        self.privileged = privileged
+        self.readOnly = readOnly
+        self.user = user
+        self.restart = restart
+        self.healthcheck = healthcheck
+        self.dependsOn = dependsOn
+        self.profiles = profiles
+        self.replicas = replicas
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DeclarationView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDeclarationView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DeclarationView {
+        return
+            try DeclarationView(
+                name: FfiConverterString.read(from: &buf),
+                place: FfiConverterTypePlaceView.read(from: &buf),
+                image: FfiConverterOptionString.read(from: &buf),
+                build: FfiConverterBool.read(from: &buf),
+                containerName: FfiConverterOptionString.read(from: &buf),
+                ports: FfiConverterSequenceTypePortView.read(from: &buf),
+                networkMode: FfiConverterOptionString.read(from: &buf),
+                networks: FfiConverterSequenceString.read(from: &buf),
+                environment: FfiConverterSequenceString.read(from: &buf),
+                labels: FfiConverterSequenceString.read(from: &buf),
+                mounts: FfiConverterSequenceTypeMountView.read(from: &buf),
+                privileged: FfiConverterBool.read(from: &buf),
+                readOnly: FfiConverterBool.read(from: &buf),
+                user: FfiConverterOptionString.read(from: &buf),
+                restart: FfiConverterOptionString.read(from: &buf),
+                healthcheck: FfiConverterBool.read(from: &buf),
+                dependsOn: FfiConverterSequenceString.read(from: &buf),
+                profiles: FfiConverterSequenceString.read(from: &buf),
+                replicas: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DeclarationView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypePlaceView.write(value.place, into: &buf)
+        FfiConverterOptionString.write(value.image, into: &buf)
+        FfiConverterBool.write(value.build, into: &buf)
+        FfiConverterOptionString.write(value.containerName, into: &buf)
+        FfiConverterSequenceTypePortView.write(value.ports, into: &buf)
+        FfiConverterOptionString.write(value.networkMode, into: &buf)
+        FfiConverterSequenceString.write(value.networks, into: &buf)
+        FfiConverterSequenceString.write(value.environment, into: &buf)
+        FfiConverterSequenceString.write(value.labels, into: &buf)
+        FfiConverterSequenceTypeMountView.write(value.mounts, into: &buf)
+        FfiConverterBool.write(value.privileged, into: &buf)
+        FfiConverterBool.write(value.readOnly, into: &buf)
+        FfiConverterOptionString.write(value.user, into: &buf)
+        FfiConverterOptionString.write(value.restart, into: &buf)
+        FfiConverterBool.write(value.healthcheck, into: &buf)
+        FfiConverterSequenceString.write(value.dependsOn, into: &buf)
+        FfiConverterSequenceString.write(value.profiles, into: &buf)
+        FfiConverterUInt64.write(value.replicas, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeclarationView_lift(_ buf: RustBuffer) throws -> DeclarationView {
+    return try FfiConverterTypeDeclarationView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeclarationView_lower(_ value: DeclarationView) -> RustBuffer {
+    return FfiConverterTypeDeclarationView.lower(value)
 }
 
 
@@ -3588,6 +4120,95 @@ public func FfiConverterTypeMachine_lower(_ value: Machine) -> RustBuffer {
 
 
 /**
+ * Storage in a container.
+ */
+public struct MountView: Equatable, Hashable {
+    /**
+     * `bind`, `volume`, `tmpfs` or `other`.
+     */
+    public let kind: String
+    /**
+     * The host's path, or the volume's key in the file; nothing for an anonymous volume.
+     */
+    public let source: String?
+    /**
+     * The path in the container.
+     */
+    public let target: String
+    /**
+     * Whether the container cannot write to it.
+     */
+    public let readOnly: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `bind`, `volume`, `tmpfs` or `other`.
+         */kind: String,
+        /**
+         * The host's path, or the volume's key in the file; nothing for an anonymous volume.
+         */source: String?,
+        /**
+         * The path in the container.
+         */target: String,
+        /**
+         * Whether the container cannot write to it.
+         */readOnly: Bool) {
+        self.kind = kind
+        self.source = source
+        self.target = target
+        self.readOnly = readOnly
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MountView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMountView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MountView {
+        return
+            try MountView(
+                kind: FfiConverterString.read(from: &buf),
+                source: FfiConverterOptionString.read(from: &buf),
+                target: FfiConverterString.read(from: &buf),
+                readOnly: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MountView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterOptionString.write(value.source, into: &buf)
+        FfiConverterString.write(value.target, into: &buf)
+        FfiConverterBool.write(value.readOnly, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMountView_lift(_ buf: RustBuffer) throws -> MountView {
+    return try FfiConverterTypeMountView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMountView_lower(_ value: MountView) -> RustBuffer {
+    return FfiConverterTypeMountView.lower(value)
+}
+
+
+/**
  * What became of a plan that was applied.
  */
 public struct OutcomeView: Equatable, Hashable {
@@ -3920,6 +4541,372 @@ public func FfiConverterTypePlanView_lift(_ buf: RustBuffer) throws -> PlanView 
 #endif
 public func FfiConverterTypePlanView_lower(_ value: PlanView) -> RustBuffer {
     return FfiConverterTypePlanView.lower(value)
+}
+
+
+/**
+ * Whether the service accepts a policy.
+ */
+public struct PolicyCheckView: Equatable, Hashable {
+    /**
+     * Whether it does.
+     */
+    public let accepted: Bool
+    /**
+     * Why not, in the service's words where they are known.
+     */
+    public let message: String?
+    /**
+     * The value at fault.
+     */
+    public let place: PlaceView?
+    /**
+     * What to do.
+     */
+    public let hint: String?
+    /**
+     * The file's own tests that fail.
+     */
+    public let failures: [PolicyTestView]
+    /**
+     * What is accepted, and still not as it should be.
+     */
+    public let notes: [PolicyNoteView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Whether it does.
+         */accepted: Bool,
+        /**
+         * Why not, in the service's words where they are known.
+         */message: String?,
+        /**
+         * The value at fault.
+         */place: PlaceView?,
+        /**
+         * What to do.
+         */hint: String?,
+        /**
+         * The file's own tests that fail.
+         */failures: [PolicyTestView],
+        /**
+         * What is accepted, and still not as it should be.
+         */notes: [PolicyNoteView]) {
+        self.accepted = accepted
+        self.message = message
+        self.place = place
+        self.hint = hint
+        self.failures = failures
+        self.notes = notes
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PolicyCheckView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePolicyCheckView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PolicyCheckView {
+        return
+            try PolicyCheckView(
+                accepted: FfiConverterBool.read(from: &buf),
+                message: FfiConverterOptionString.read(from: &buf),
+                place: FfiConverterOptionTypePlaceView.read(from: &buf),
+                hint: FfiConverterOptionString.read(from: &buf),
+                failures: FfiConverterSequenceTypePolicyTestView.read(from: &buf),
+                notes: FfiConverterSequenceTypePolicyNoteView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PolicyCheckView, into buf: inout [UInt8]) {
+        FfiConverterBool.write(value.accepted, into: &buf)
+        FfiConverterOptionString.write(value.message, into: &buf)
+        FfiConverterOptionTypePlaceView.write(value.place, into: &buf)
+        FfiConverterOptionString.write(value.hint, into: &buf)
+        FfiConverterSequenceTypePolicyTestView.write(value.failures, into: &buf)
+        FfiConverterSequenceTypePolicyNoteView.write(value.notes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyCheckView_lift(_ buf: RustBuffer) throws -> PolicyCheckView {
+    return try FfiConverterTypePolicyCheckView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyCheckView_lower(_ value: PolicyCheckView) -> RustBuffer {
+    return FfiConverterTypePolicyCheckView.lower(value)
+}
+
+
+/**
+ * Something that is worth saying about a policy.
+ */
+public struct PolicyNoteView: Equatable, Hashable {
+    /**
+     * What it is.
+     */
+    public let message: String
+    /**
+     * Where it is.
+     */
+    public let place: PlaceView
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What it is.
+         */message: String,
+        /**
+         * Where it is.
+         */place: PlaceView) {
+        self.message = message
+        self.place = place
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PolicyNoteView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePolicyNoteView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PolicyNoteView {
+        return
+            try PolicyNoteView(
+                message: FfiConverterString.read(from: &buf),
+                place: FfiConverterTypePlaceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PolicyNoteView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.message, into: &buf)
+        FfiConverterTypePlaceView.write(value.place, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyNoteView_lift(_ buf: RustBuffer) throws -> PolicyNoteView {
+    return try FfiConverterTypePolicyNoteView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyNoteView_lower(_ value: PolicyNoteView) -> RustBuffer {
+    return FfiConverterTypePolicyNoteView.lower(value)
+}
+
+
+/**
+ * A test of a policy that fails.
+ */
+public struct PolicyTestView: Equatable, Hashable {
+    /**
+     * `tests` or `sshTests`.
+     */
+    public let section: String
+    /**
+     * Which entry, from 0.
+     */
+    public let index: UInt64
+    /**
+     * Why it fails.
+     */
+    public let reason: String
+    /**
+     * Where it is written.
+     */
+    public let place: PlaceView
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `tests` or `sshTests`.
+         */section: String,
+        /**
+         * Which entry, from 0.
+         */index: UInt64,
+        /**
+         * Why it fails.
+         */reason: String,
+        /**
+         * Where it is written.
+         */place: PlaceView) {
+        self.section = section
+        self.index = index
+        self.reason = reason
+        self.place = place
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PolicyTestView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePolicyTestView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PolicyTestView {
+        return
+            try PolicyTestView(
+                section: FfiConverterString.read(from: &buf),
+                index: FfiConverterUInt64.read(from: &buf),
+                reason: FfiConverterString.read(from: &buf),
+                place: FfiConverterTypePlaceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PolicyTestView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.section, into: &buf)
+        FfiConverterUInt64.write(value.index, into: &buf)
+        FfiConverterString.write(value.reason, into: &buf)
+        FfiConverterTypePlaceView.write(value.place, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyTestView_lift(_ buf: RustBuffer) throws -> PolicyTestView {
+    return try FfiConverterTypePolicyTestView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyTestView_lower(_ value: PolicyTestView) -> RustBuffer {
+    return FfiConverterTypePolicyTestView.lower(value)
+}
+
+
+/**
+ * A port that a container publishes.
+ */
+public struct PortView: Equatable, Hashable {
+    /**
+     * The address on the host; nothing means all interfaces.
+     */
+    public let address: String?
+    /**
+     * The port on the host, or the first of several; nothing means that the engine chooses one.
+     */
+    public let published: UInt16?
+    /**
+     * The last port on the host, where there are several.
+     */
+    public let publishedTo: UInt16?
+    /**
+     * The port in the container.
+     */
+    public let target: UInt16
+    /**
+     * `tcp`, `udp` or `sctp`.
+     */
+    public let `protocol`: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The address on the host; nothing means all interfaces.
+         */address: String?,
+        /**
+         * The port on the host, or the first of several; nothing means that the engine chooses one.
+         */published: UInt16?,
+        /**
+         * The last port on the host, where there are several.
+         */publishedTo: UInt16?,
+        /**
+         * The port in the container.
+         */target: UInt16,
+        /**
+         * `tcp`, `udp` or `sctp`.
+         */`protocol`: String) {
+        self.address = address
+        self.published = published
+        self.publishedTo = publishedTo
+        self.target = target
+        self.`protocol` = `protocol`
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PortView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePortView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PortView {
+        return
+            try PortView(
+                address: FfiConverterOptionString.read(from: &buf),
+                published: FfiConverterOptionUInt16.read(from: &buf),
+                publishedTo: FfiConverterOptionUInt16.read(from: &buf),
+                target: FfiConverterUInt16.read(from: &buf),
+                protocol: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PortView, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.address, into: &buf)
+        FfiConverterOptionUInt16.write(value.published, into: &buf)
+        FfiConverterOptionUInt16.write(value.publishedTo, into: &buf)
+        FfiConverterUInt16.write(value.target, into: &buf)
+        FfiConverterString.write(value.`protocol`, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortView_lift(_ buf: RustBuffer) throws -> PortView {
+    return try FfiConverterTypePortView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortView_lower(_ value: PortView) -> RustBuffer {
+    return FfiConverterTypePortView.lower(value)
 }
 
 
@@ -6474,6 +7461,30 @@ public func FfiConverterTypeSeverity_lower(_ value: Severity) -> RustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionUInt16: FfiConverterRustBuffer {
+    typealias SwiftType = UInt16?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterUInt16.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterUInt16.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionUInt32: FfiConverterRustBuffer {
     typealias SwiftType = UInt32?
 
@@ -6812,6 +7823,31 @@ fileprivate struct FfiConverterSequenceTypeProject: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer {
+    typealias SwiftType = [DeclarationView]
+
+    public static func write(_ value: [DeclarationView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDeclarationView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DeclarationView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DeclarationView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDeclarationView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer {
     typealias SwiftType = [EvidenceView]
 
@@ -6887,6 +7923,31 @@ fileprivate struct FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeMountView: FfiConverterRustBuffer {
+    typealias SwiftType = [MountView]
+
+    public static func write(_ value: [MountView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMountView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MountView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MountView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMountView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
     typealias SwiftType = [PathView]
 
@@ -6904,6 +7965,81 @@ fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePathView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePolicyNoteView: FfiConverterRustBuffer {
+    typealias SwiftType = [PolicyNoteView]
+
+    public static func write(_ value: [PolicyNoteView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePolicyNoteView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PolicyNoteView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PolicyNoteView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePolicyNoteView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePolicyTestView: FfiConverterRustBuffer {
+    typealias SwiftType = [PolicyTestView]
+
+    public static func write(_ value: [PolicyTestView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePolicyTestView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PolicyTestView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PolicyTestView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePolicyTestView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePortView: FfiConverterRustBuffer {
+    typealias SwiftType = [PortView]
+
+    public static func write(_ value: [PortView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePortView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PortView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PortView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePortView.read(from: &buf))
         }
         return seq
     }
@@ -7221,12 +8357,36 @@ public func capabilities() -> [String]  {
 })
 }
 /**
+ * Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+ */
+public func requireCapability(name: String)throws   {try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_require_capability(
+        FfiConverterString.lower(name),uniffiCallStatus
+    )
+}
+}
+/**
  * Returns the version of the library.
  */
 public func version() -> String  {
     return try!  FfiConverterString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_func_version(uniffiCallStatus
+    )
+})
+}
+/**
+ * Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
+ * is none: what is wrong with the policy is in the answer.
+ */
+public func judgePolicy(policy: String, devices: String, users: String? = nil)throws  -> PolicyCheckView  {
+    return try  FfiConverterTypePolicyCheckView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_judge_policy(
+        FfiConverterString.lower(policy),
+        FfiConverterString.lower(devices),
+        FfiConverterOptionString.lower(users),uniffiCallStatus
     )
 })
 }
@@ -7249,7 +8409,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_func_capabilities() != 11884) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_func_require_capability() != 35954) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_judge_policy() != 39698) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_canceltoken_cancel() != 55391) {
@@ -7312,6 +8478,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_services() != 31898) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -7367,6 +8536,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_plan_view() != 14493) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_project_declarations() != 6075) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_project_diagnostics() != 29354) {
@@ -7432,6 +8604,18 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_report_worst() != 17632) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_check() != 7407) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_peers() != 1385) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_to_json() != 44732) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_with_https() != 34759) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_world_observe() != 10057) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -7442,6 +8626,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_canceltoken_new() != 30362) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_lab_from_json() != 60865) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_from_texts() != 2156) {
@@ -7457,6 +8644,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_project_resolve() != 38659) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() != 54750) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_tailnet_load() != 54453) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_world_connect() != 26894) {

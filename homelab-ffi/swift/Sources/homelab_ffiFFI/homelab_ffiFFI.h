@@ -299,6 +299,11 @@ uint64_t uniffi_homelab_ffi_fn_clone_lab(uint64_t handle, RustCallStatus *_Nonnu
 void uniffi_homelab_ffi_fn_free_lab(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_JSON
+uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_json(RustBuffer text, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_TEXTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_TEXTS
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_texts(RustBuffer name, RustBuffer texts, RustCallStatus *_Nonnull out_status
@@ -387,6 +392,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_service(uint64_t ptr, RustBuffer nam
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICES
 RustBuffer uniffi_homelab_ffi_fn_method_lab_services(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_lab_to_private_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OBSERVED
@@ -559,6 +569,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_project_from_text(RustBuffer name, Ru
 uint64_t uniffi_homelab_ffi_fn_constructor_project_resolve(RustBuffer settings, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DECLARATIONS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DECLARATIONS
+RustBuffer uniffi_homelab_ffi_fn_method_project_declarations(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DIAGNOSTICS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DIAGNOSTICS
 RustBuffer uniffi_homelab_ffi_fn_method_project_diagnostics(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -679,6 +694,46 @@ RustBuffer uniffi_homelab_ffi_fn_method_report_worst(uint64_t ptr, RustCallStatu
 RustBuffer uniffi_homelab_ffi_fn_method_report_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TAILNET
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TAILNET
+uint64_t uniffi_homelab_ffi_fn_clone_tailnet(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_TAILNET
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_TAILNET
+void uniffi_homelab_ffi_fn_free_tailnet(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TAILNET_FROM_TEXTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TAILNET_FROM_TEXTS
+uint64_t uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(RustBuffer policy, RustBuffer devices, RustBuffer users, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TAILNET_LOAD
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TAILNET_LOAD
+uint64_t uniffi_homelab_ffi_fn_constructor_tailnet_load(RustBuffer policy, RustBuffer devices, RustBuffer users, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_CHECK
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_CHECK
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_check(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_PEERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_PEERS
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_peers(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_TO_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_to_json(uint64_t ptr, RustBuffer question, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WITH_HTTPS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WITH_HTTPS
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_with_https(uint64_t ptr, int8_t on, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_WORLD
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_WORLD
 uint64_t uniffi_homelab_ffi_fn_clone_world(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -720,10 +775,20 @@ RustBuffer uniffi_homelab_ffi_fn_func_capabilities(RustCallStatus *_Nonnull out_
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
+void uniffi_homelab_ffi_fn_func_require_capability(RustBuffer name, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
 RustBuffer uniffi_homelab_ffi_fn_func_version(RustCallStatus *_Nonnull out_status
 
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
+RustBuffer uniffi_homelab_ffi_fn_func_judge_policy(RustBuffer policy, RustBuffer devices, RustBuffer users, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_FFI_HOMELAB_FFI_RUSTBUFFER_ALLOC
@@ -992,9 +1057,21 @@ uint16_t uniffi_homelab_ffi_checksum_func_capabilities(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
+uint16_t uniffi_homelab_ffi_checksum_func_require_capability(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 uint16_t uniffi_homelab_ffi_checksum_func_version(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_JUDGE_POLICY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_JUDGE_POLICY
+uint16_t uniffi_homelab_ffi_checksum_func_judge_policy(void
 
 );
 #endif
@@ -1118,6 +1195,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TO_PRIVATE_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_lab_to_private_json(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 uint16_t uniffi_homelab_ffi_checksum_method_observed_at(void
@@ -1229,6 +1312,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_plan_to_text(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PLAN_VIEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PLAN_VIEW
 uint16_t uniffi_homelab_ffi_checksum_method_plan_view(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_DECLARATIONS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_DECLARATIONS
+uint16_t uniffi_homelab_ffi_checksum_method_project_declarations(void
 
 );
 #endif
@@ -1358,6 +1447,30 @@ uint16_t uniffi_homelab_ffi_checksum_method_report_worst(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_CHECK
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_CHECK
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_check(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_PEERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_PEERS
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_peers(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_TO_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_to_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_WITH_HTTPS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_WITH_HTTPS
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_with_https(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_OBSERVE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_OBSERVE
 uint16_t uniffi_homelab_ffi_checksum_method_world_observe(void
@@ -1379,6 +1492,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_with_state(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 uint16_t uniffi_homelab_ffi_checksum_constructor_canceltoken_new(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_FROM_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_FROM_JSON
+uint16_t uniffi_homelab_ffi_checksum_constructor_lab_from_json(void
 
 );
 #endif
@@ -1409,6 +1528,18 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_project_from_text(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PROJECT_RESOLVE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PROJECT_RESOLVE
 uint16_t uniffi_homelab_ffi_checksum_constructor_project_resolve(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TAILNET_FROM_TEXTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TAILNET_FROM_TEXTS
+uint16_t uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TAILNET_LOAD
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TAILNET_LOAD
+uint16_t uniffi_homelab_ffi_checksum_constructor_tailnet_load(void
 
 );
 #endif

@@ -169,3 +169,18 @@ final class LifetimeTests: XCTestCase {
         XCTAssertEqual(report.services().count, 1)
     }
 }
+
+final class TailnetTests: XCTestCase {
+    func testAPolicyIsInForceOverDevices() throws {
+        let policy = #"{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:443"]}],}"#
+        let devices = """
+            {"devices": [{"hostname": "nas", "addresses": ["100.64.0.2"], "user": "alice@example.com"},
+            {"hostname": "phone", "addresses": ["100.64.0.1"], "user": "alice@example.com"}]}
+            """
+        let tailnet = try Tailnet.fromTexts(policy: policy, devices: devices)
+        XCTAssertEqual(tailnet.peers(), ["nas": ["phone"], "phone": ["nas"]])
+        XCTAssertTrue(try tailnet.toJson(question: "filter").contains("100.64.0.1"))
+        XCTAssertTrue(try judgePolicy(policy: policy, devices: devices).accepted)
+        XCTAssertFalse(try judgePolicy(policy: "{ nonsense", devices: devices).accepted)
+    }
+}

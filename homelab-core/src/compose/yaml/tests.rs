@@ -1,0 +1,189 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn root(text: &str) -> Node {
+    let source = Source::new("f", text);
+    let mut reading = read(&source);
+    assert!(reading.broken.is_none(), "{text}");
+    reading.documents.remove(0).root
+}
+
+fn value(text: &str) -> String {
+    match root(&format!("a: {text}")).as_map().expect("a mapping")["a"].value {
+        Value::Text(ref text) => format!("{text:?}"),
+        Value::Time(ref text) => format!("time {text}"),
+        ref other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn scalars_are_what_the_go_reader_makes_of_them() {
+    for (text, expected) in [
+        ("0644", "Int(420)"),
+        ("1_000", "Int(1000)"),
+        ("0x1F", "Int(31)"),
+        ("0o17", "Int(15)"),
+        ("0b11", "Int(3)"),
+        ("08", "Float(8.0)"),
+        ("-0", "Int(0)"),
+        ("+5", "Int(5)"),
+        ("12345678901234567890", "Uint(12345678901234567890)"),
+        ("1.10", "Float(1.1)"),
+        ("1e3", "Float(1000.0)"),
+        (".5", "Float(0.5)"),
+        ("1.2.3", "\"1.2.3\""),
+        ("yes", "\"yes\""),
+        ("on", "\"on\""),
+        ("True", "Bool(true)"),
+        ("~", "Null"),
+        ("", "Null"),
+        ("'12'", "\"12\""),
+        ("!!str 12", "\"12\""),
+        ("2024-01-01", "time 2024-01-01"),
+        ("2024-01-01x", "\"2024-01-01x\""),
+        ("2024-13-01", "\"2024-13-01\""),
+        ("10:30", "\"10:30\""),
+        ("--flag", "\"--flag\""),
+        ("0.0.0.0:80", "\"0.0.0.0:80\""),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn explicit_keys_win_over_merged_ones_and_the_first_merge_over_the_next() {
+    let root = root(
+        "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\nd:\n  !!merge <<: *b\n  y: 4\n",
+    );
+    let c = root.as_map().expect("a mapping")["c"]
+        .as_map()
+        .expect("a mapping");
+    assert!(matches!(c["x"].value, Value::Int(3)));
+    assert!(matches!(c["y"].value, Value::Int(1)));
+    assert!(matches!(c["z"].value, Value::Int(2)));
+    let d = root.as_map().expect("a mapping")["d"]
+        .as_map()
+        .expect("a mapping");
+    assert!(matches!(d["y"].value, Value::Int(4)));
+}
+
+#[test]
+fn keys_written_twice_are_a_fault_with_both_places() {
+    let source = Source::new("f", "a: 1\nb: 2\na: 3\n");
+    let reading = read(&source);
+    assert_eq!(reading.faults.len(), 1);
+    assert_eq!(reading.faults[0].span.to_string(), "f:3:1");
+    assert!(
+        reading.faults[0].message.contains("f:1:1"),
+        "{}",
+        reading.faults[0].message
+    );
+}
+
+/// Lines of random depth, made of what YAML gives a meaning.
+fn lines() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => Just("key: "),
+        6 => Just("- "),
+        4 => prop::sample::select(vec!["a", "b:", "é", "0644", "null", "<<", "x y", "http://h:1", "-1", ":80"]),
+        3 => prop::sample::select(vec!["'b'", "\"c\\n\"", "'it''s'", "\"\\\\\"", "'k': ", "\"open", "''"]),
+        3 => prop::sample::select(vec!["[a, 'b']", "[", "]", ",", "{k: v}", "{", "}", "{}", "[[a], {b: 1}]"]),
+        2 => prop::sample::select(vec!["|", ">-", "|+", ">", "|2", "# c", " #", "#"]),
+        1 => prop::sample::select(vec!["&a ", "*a", "?", "!t ", "\t", "---", "...", "%", "@", "\u{a0}", "\u{85}"]),
+        1 => prop::sample::select(vec![":", "-", " ", "  ", "\\", "\r"]),
+    ];
+    let line = (0_usize..5, prop::collection::vec(piece, 0..4));
+    prop::collection::vec(line, 0..9).prop_map(|lines| {
+        let line = |(depth, pieces): (usize, Vec<&str>)| "  ".repeat(depth) + &pieces.concat() + "\n";
+        lines.into_iter().map(line).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    /// Reading compares the two readers, and panics where they are of two minds.
+    #[test]
+    fn both_readers_make_the_same_of_a_text(text in lines()) {
+        read(&Source::new("f", text));
+    }
+}
+
+#[test]
+fn what_most_files_are_made_of_needs_one_reader() {
+    let text = "---\n# A comment.\nservices: # and one more\n  \"web\":\n    image: 'nginx:1.29'\n    command: [a, \"b\\n\", {c: 1}]\n    \
+                environment:\n    - A=b\n    - C: >-\n        d\n        e\n\n         f\n      g: |+\n        h\n\n    ports:\n      -\n      - - 80:80\n    \
+                tty:\n  db: {}\n\n";
+    let source = Source::new("f", text);
+    assert!(everyday::read(&source).is_some());
+    read(&source);
+}
+
+#[test]
+fn the_full_reader_has_the_rest() {
+    for text in [
+        "a: &b 1",
+        "a: !!str 1",
+        "<<: {a: 1}",
+        "a: 1\na: 2",
+        "a: 1\n---\nb: 2",
+        "a: b\n  c",
+        "a: \"b\n  c\"",
+        "a: b: c",
+        "a:\tb",
+        "a: 'b' c",
+        "1: a",
+        "? a\n: b",
+        "[a]",
+        "- a",
+        "a: [b",
+        "a:\r\n",
+        "a: |2\n   b",
+        "a: \u{85}",
+        "a: b\n...\n",
+        "%YAML 1.2\n---\na: b",
+        "",
+    ] {
+        let source = Source::new("f", text);
+        assert!(everyday::read(&source).is_none(), "{text}");
+        read(&source);
+    }
+    let deep: String = (0..60)
+        .map(|depth| format!("{}a:\n", " ".repeat(depth)))
+        .collect();
+    assert!(everyday::read(&Source::new("f", deep)).is_none());
+}
+
+#[test]
+fn an_alias_bomb_is_refused_early() {
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let reading = read(&Source::new("f", text));
+    assert!(reading.broken.expect("a limit").message.contains("values"));
+}
+
+#[test]
+fn depth_and_self_reference_are_refused() {
+    assert!(read(&Source::new("f", "[".repeat(5000))).broken.is_some());
+    assert!(read(&Source::new("f", "a: &a [*a]\n")).broken.is_some());
+}
+
+#[test]
+fn tags_of_compose_are_recorded_with_their_path() {
+    let source = Source::new(
+        "f",
+        "services:\n  a:\n    ports: !reset []\n    image: !override x\n",
+    );
+    let reading = read(&source);
+    let document = &reading.documents[0];
+    let paths: Vec<_> = document.resets.iter().map(ToString::to_string).collect();
+    assert_eq!(paths, ["services.a.ports", "services.a.image"]);
+    let service = document.root.as_map().expect("a mapping")["services"]
+        .as_map()
+        .expect("a mapping")["a"]
+        .clone();
+    assert_eq!(service.as_map().expect("a mapping").len(), 1);
+}
