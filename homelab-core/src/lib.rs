@@ -67,14 +67,14 @@ pub fn capabilities() -> &'static [&'static str] {
 }
 
 /// Every optional part that a build may have.
-const PARTS: [&str; 3] = ["docker", "local", "tools"];
+const PARTS: [&str; 5] = ["docker", "local", "tailnet-api", "tailnet-api-rustls", "tools"];
 
 /// Returns nothing when this build has an optional part, and otherwise the error that its operations answer.
 ///
 /// ```
 /// use homelab_core::{ErrorKind, capabilities, require_capability};
 ///
-/// for part in ["docker", "local", "tools"] {
+/// for part in ["docker", "local", "tailnet-api", "tools"] {
 ///     let missing = require_capability(part).err().map(|error| error.kind());
 ///     let expected = (!capabilities().contains(&part)).then_some(ErrorKind::Unsupported);
 ///     assert_eq!(missing, expected);

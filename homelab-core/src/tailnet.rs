@@ -28,6 +28,7 @@ mod alias;
 pub mod api;
 mod caps;
 mod compile;
+mod declared;
 pub mod device;
 mod diff;
 mod directory;

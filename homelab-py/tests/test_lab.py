@@ -228,7 +228,7 @@ def test_what_the_core_counts_and_lists() -> None:
     assert homelab.capabilities() == sorted(homelab.capabilities())
     for part in homelab.capabilities():
         homelab.require_capability(part)
-    with pytest.raises(homelab.Invalid, match="`docker`, `local`, `tools`"):
+    with pytest.raises(homelab.Invalid, match="`docker`, `local`, `tailnet-api`, `tailnet-api-rustls`, `tools`"):
         homelab.require_capability("teleport")
 
 

@@ -73,8 +73,14 @@ fn daemons() -> Result<(), String> {
         .build()
         .map_err(|error| error.to_string())?;
     for node in &nodes {
-        let said = runtime.block_on(says(node, &nodes));
-        said.map_err(|error| format!("{}: {error}", node.name))?;
+        // News of the others may still be on their way.
+        let began = Instant::now();
+        while let Err(error) = runtime.block_on(says(node, &nodes)) {
+            if began.elapsed() > Duration::from_secs(15) {
+                return Err(format!("{}: {error}", node.name));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
     runtime.block_on(watched(&mut tailnet, &nodes))
 }

@@ -138,7 +138,7 @@ fn one(tailnet: &mut RealTailnet, nodes: &[RealNode], policy: &str, count: &mut 
         pairs.extend(seen.map(|other| (one.name.as_str(), other.name.as_str())));
     }
     tailnet.meet(&pairs)?;
-    connections(tailnet, nodes, &filters, &peers, count)
+    connections(tailnet, nodes, &ours, (&filters, &peers), count)
 }
 
 /// Waits until the daemon has what it was told, and compares what it says of it.
@@ -223,8 +223,11 @@ enum Verdict {
 fn connections(
     tailnet: &mut RealTailnet,
     nodes: &[RealNode],
-    filters: &BTreeMap<String, Vec<FilterRuleView>>,
-    peers: &BTreeMap<String, Vec<Arc<str>>>,
+    ours: &Tailnet,
+    (filters, peers): (
+        &BTreeMap<String, Vec<FilterRuleView>>,
+        &BTreeMap<String, Vec<Arc<str>>>,
+    ),
     count: &mut Count,
 ) -> Result<(), String> {
     let attic = &nodes[4];
@@ -258,6 +261,7 @@ fn connections(
                     to: SocketAddr::new(address, port).to_string(),
                     wait: if verdict == Verdict::Open { ALLOWED } else { DENIED },
                 };
+                explained(ours, from, &dial, verdict)?;
                 tried.push((dial, verdict, &to.name));
             }
         }
@@ -285,6 +289,27 @@ fn connections(
         return Err(wrong.join("\n"));
     }
     refusals(tailnet, &tried, &before)
+}
+
+/// Holds what `explain` says of a connection against what its filter and who is in sight come to.
+fn explained(ours: &Tailnet, from: &RealNode, dial: &Dial, verdict: Verdict) -> Result<(), String> {
+    let shown = |error: homelab_core::Error| format!("{error:?}");
+    let target = format!("{}/tcp", dial.to).parse().map_err(shown)?;
+    let says = ours.explain(&from.name, &target).map_err(shown)?;
+    let behind = dial.to.starts_with(LAN);
+    let agrees = match verdict {
+        Verdict::Open => says.allowed,
+        Verdict::Refused => !says.allowed,
+        // Allowed is then what a device may that is set to use the routes of others, and this one is said not to be.
+        Verdict::Unseen => !says.allowed || behind && !from.accepts_routes && !says.conditions.is_empty(),
+    };
+    match agrees {
+        true => Ok(()),
+        false => Err(format!(
+            "from {} to {}: `explain` says otherwise: {says:?}",
+            from.name, dial.to
+        )),
+    }
 }
 
 /// Holds the packets that the nodes have refused against the connections that we say are refused: one each, at least.
