@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
             &[],
             interpolation,
         ),
+        test("hostile::damaged_policies_never_panic", &[], policies),
         test("hostile::bombs_are_refused_at_once", &[], bombs),
     ]
 }
@@ -44,6 +45,21 @@ fn damaged() -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+fn policies() -> Result<(), String> {
+    let long = env::var_os("HOMELAB_LONG").is_some();
+    let rounds = if long { USUAL * 100 } else { USUAL };
+    let mut accepted = 0;
+    for seed in 0..rounds {
+        let data = fuzzing::damaged_policy(seed);
+        accepted += u64::from(try_one(&format!("seed {seed}"), &data, fuzzing::policy)?);
+    }
+    println!("hostile: {rounds} damaged policies read, {accepted} of them still valid");
+    match accepted * 20 < rounds {
+        true => Err("less than one in twenty is still valid: the evaluator is not reached".to_owned()),
+        false => Ok(()),
+    }
 }
 
 fn interpolation() -> Result<(), String> {

@@ -1,12 +1,15 @@
 //! What is fuzzed, for cargo-fuzz and for the fixed seeds of the usual run: one body each, which panics at a defect and
 //! returns whether strict resolution accepts the input.
 
+mod policy;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use homelab_core::compose::{Project, ResolveOptions};
 
+pub use self::policy::{damaged_policy, policy};
 use crate::generate::{File, Generated};
 
 const FOLDER: &str = "/lab/fuzz";

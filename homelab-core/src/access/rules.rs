@@ -224,7 +224,9 @@ fn policy(measured: &Measured<'_>, findings: &mut Vec<Finding>) {
                 MitigationState::Unverified => (&MITIGATION_UNVERIFIED, "is not to be seen on"),
                 MitigationState::Contradicted => (&MITIGATION_CONTRADICTED, "does not stand on"),
             };
-            let way = path.map_or_else(String::new, |path| format!("{}: {}", path.kind(), path.label()));
+            let way = path.map_or_else(String::new, |path| {
+                format!("{}: {}", kind_words(path.kind()), path.label())
+            });
             let message = format!("`{}` {what} one way in, {way}", claimed.value());
             let finding = about(rule, exposure, message).at(claimed.span());
             findings.push(with_paths(finding, path.into_iter()));

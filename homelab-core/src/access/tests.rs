@@ -5,6 +5,7 @@ mod findings;
 mod pods;
 mod proxies;
 mod tunnels;
+mod words;
 
 use jiff::Timestamp;
 

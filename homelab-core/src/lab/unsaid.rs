@@ -144,3 +144,115 @@ fn alternative(value: &str) -> String {
     let (before, after) = (edge(value.chars().next()), edge(value.chars().next_back()));
     format!("{before}({escaped}){after}")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::{Finding, Principle, Rule, Severity, Subject};
+    use crate::lab::Lab;
+
+    /// The lab of one variable, and what lab.toml says of it.
+    fn lab(name: &str, value: &str, toml: &str) -> Lab {
+        let compose = format!("services: {{ a: {{ image: i, labels: {{ l: '${{{name}}}' }} }} }}");
+        let environment = format!("{name}={value}\n");
+        Lab::from_texts(
+            "home",
+            [
+                ("a/compose.yaml", compose.as_str()),
+                ("a/.env", environment.as_str()),
+                ("lab.toml", toml),
+            ],
+        )
+    }
+
+    #[test]
+    fn values_of_secrets_are_taken_out_of_texts() {
+        for (name, value, toml, text, expected) in [
+            (
+                "DB_PASSWORD",
+                "hqd82nfkw",
+                "",
+                "x hqd82nfkw y",
+                "x ${DB_PASSWORD} y",
+            ),
+            (
+                "DB_PASSWORD",
+                "hqd82nfkw",
+                "",
+                "in_hqd82nfkwords",
+                "in_${DB_PASSWORD}ords",
+            ),
+            (
+                "DB_PASSWORD",
+                "administrator",
+                "",
+                "administrator",
+                "${DB_PASSWORD}",
+            ),
+            ("DB_PASSWORD", "Ab1", "", "is Ab1", "is ${DB_PASSWORD}"),
+            // A word that is everywhere, a value that is too short, a name that says nothing.
+            ("DB_PASSWORD", "admin", "", "the admin", "the admin"),
+            ("DB_PASSWORD", "A1", "", "is A1", "is A1"),
+            ("TZ", "Europe/Vienna", "", "in Europe/Vienna", "in Europe/Vienna"),
+            // The lab knows better than a name.
+            (
+                "DB_PASSWORD",
+                "hqd82nfkw",
+                "[slots.DB_PASSWORD]\n",
+                "hqd82nfkw",
+                "hqd82nfkw",
+            ),
+            (
+                "MACHINE",
+                "nas",
+                "[slots.MACHINE]\nsecret = true\n",
+                "//nas/",
+                "//${MACHINE}/",
+            ),
+            (
+                "MACHINE",
+                "nas",
+                "[slots.MACHINE]\nsecret = true\n",
+                "nasty",
+                "nasty",
+            ),
+            (
+                "MACHINE",
+                "_ab",
+                "[slots.MACHINE]\nsecret = true\n",
+                "x_ab",
+                "x_ab",
+            ),
+            (
+                "MACHINE",
+                "a",
+                "[slots.MACHINE]\nsecret = true\n",
+                "is a b",
+                "is ${MACHINE} b",
+            ),
+            ("DB_PASSWORD", "", "", "nothing", "nothing"),
+        ] {
+            let mut cleared = text.to_owned();
+            lab(name, value, toml).unsaid().clear(&mut cleared);
+            assert_eq!(cleared, expected, "{name}={value} {toml}");
+        }
+    }
+
+    #[test]
+    fn all_that_a_finding_says_is_cleared() {
+        static RULE: Rule = Rule {
+            id: "test.rule",
+            principle: Principle::Valid,
+            severity: Severity::Note,
+            title: "",
+            why: "",
+            fix: "",
+            opt_in: false,
+        };
+        let mut finding = Finding::new(&RULE, Subject::Lab, "said hqd82nfkw").with_fix("not hqd82nfkw");
+        lab("DB_PASSWORD", "hqd82nfkw", "")
+            .unsaid()
+            .clear_finding(&mut finding);
+        assert_eq!(finding.message(), "said ${DB_PASSWORD}");
+        assert_eq!(finding.fix(), "not ${DB_PASSWORD}");
+    }
+}

@@ -300,6 +300,14 @@ mod tests {
             said(&files, Some(Worktree::new([alone.clone()]))),
             ["lab.no-remote: the repository has no remote"]
         );
+        let others = Checkout::new("")
+            .with_commit("abc")
+            .with_file("elsewhere/notes.txt", FileState::Tracked);
+        let said_of = said(&files, Some(Worktree::new([others])));
+        assert!(
+            said_of.iter().all(|line| !line.starts_with("lab.no-remote")),
+            "{said_of:?}"
+        );
         let broken = alone.with_unreadable("not ours");
         assert_eq!(said(&files, Some(Worktree::new([broken]))), [""; 0]);
     }

@@ -22,7 +22,11 @@ pub(super) struct Sources {
     pub(super) set: Ranges,
     /// The devices that have an address in it.
     pub(super) devices: Devices,
-    /// Those, and the devices that offer a route in it: all that it makes visible.
+    /// Those with an IPv4 address in it.
+    pub(super) v4: Devices,
+    /// Those with an IPv6 address in it.
+    pub(super) v6: Devices,
+    /// All of them, and the devices that offer a route in it: all that it makes visible.
     pub(super) visible: Devices,
     /// The devices that would be in it if what is not known of their posture is as the rule asks.
     pub(super) perhaps: Devices,
@@ -251,9 +255,20 @@ impl Compiled {
             }
         }
         let named = devices.clone();
+        let (mut v4, mut v6) = (named.clone(), named.clone());
+        v4.keep(directory.with_v4());
+        v6.keep(directory.with_v6());
         for range in &written {
-            directory.inside(*range).for_each(|device| devices.insert(device));
+            let of_family = match range {
+                Range::V4(..) => &mut v4,
+                Range::V6(..) => &mut v6,
+            };
+            directory
+                .inside(*range)
+                .for_each(|device| of_family.insert(device));
         }
+        devices.add(&v4);
+        devices.add(&v6);
         let mut perhaps = Devices::none(directory.count() as usize);
         let mut refused = Devices::none(directory.count() as usize);
         if !postures.is_empty() {
@@ -263,7 +278,9 @@ impl Compiled {
                     Truth::Unknown => perhaps.insert(device),
                     Truth::No => {}
                 }
-                devices.remove(device);
+                for set in [&mut devices, &mut v4, &mut v6] {
+                    set.remove(device);
+                }
                 refused.insert(device);
             }
         }
@@ -284,10 +301,14 @@ impl Compiled {
         }
         if everybody {
             devices = visible.clone();
+            v4 = directory.with_v4().clone();
+            v6 = directory.with_v6().clone();
         }
         Sources {
             set,
             devices,
+            v4,
+            v6,
             visible,
             perhaps,
             everybody,

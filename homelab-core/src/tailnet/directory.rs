@@ -20,6 +20,11 @@ impl Devices {
         Devices(vec![0; count.div_ceil(64)])
     }
 
+    /// Returns a set of as many devices, with none in it.
+    fn emptied(&self) -> Self {
+        Devices(vec![0; self.0.len()])
+    }
+
     pub(super) fn insert(&mut self, device: u32) {
         self.0[device as usize / 64] |= 1 << (device % 64);
     }
@@ -42,6 +47,13 @@ impl Devices {
         self.0
             .get(device as usize / 64)
             .is_some_and(|word| word >> (device % 64) & 1 == 1)
+    }
+
+    /// Leaves those that are in the other set too.
+    pub(super) fn keep(&mut self, other: &Devices) {
+        for (word, kept) in self.0.iter_mut().zip(&other.0) {
+            *word &= kept;
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,6 +115,8 @@ pub(super) struct Directory {
     /// The subnet routes of each device: advertised and approved, without those of an exit node.
     subnets: Vec<Vec<Range>>,
     exits: Devices,
+    with_v4: Devices,
+    with_v6: Devices,
     routers: Vec<u32>,
     /// Of each device that lies within a route of another: who offers the route.
     behind: Map<u32, Vec<u32>>,
@@ -163,6 +177,13 @@ impl Directory {
             subnets.push(routes);
         }
         addresses.sort_unstable();
+        let (mut with_v4, mut with_v6) = (exits.emptied(), exits.emptied());
+        for (address, device) in &addresses {
+            match address.is_ipv4() {
+                true => with_v4.insert(*device),
+                false => with_v6.insert(*device),
+            }
+        }
         let routes = routers
             .iter()
             .flat_map(|router| &subnets[*router as usize])
@@ -189,6 +210,8 @@ impl Directory {
             addresses,
             subnets,
             exits,
+            with_v4,
+            with_v6,
             routers,
             behind: Map::default(),
             any,
@@ -260,6 +283,16 @@ impl Directory {
 
     pub(super) fn is_exit(&self, device: u32) -> bool {
         self.exits.has(device)
+    }
+
+    /// Returns the devices that have an IPv4 address.
+    pub(super) fn with_v4(&self) -> &Devices {
+        &self.with_v4
+    }
+
+    /// Returns the devices that have an IPv6 address.
+    pub(super) fn with_v6(&self) -> &Devices {
+        &self.with_v6
     }
 
     pub(super) fn exits(&self) -> &Devices {

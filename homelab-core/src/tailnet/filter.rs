@@ -276,6 +276,8 @@ impl Compiled {
         devices.iter().for_each(|device| set.insert(*device));
         Sources {
             set: devices.iter().flat_map(|device| self.own(*device)).collect(),
+            v4: set.clone(),
+            v6: set.clone(),
             visible: set.clone(),
             perhaps: Devices::none(self.directory.count() as usize),
             devices: set,

@@ -198,13 +198,9 @@ impl Compiled {
             return None;
         }
         let sources = self.sources(one.rule);
-        if sources.devices.has(device) {
-            // Addresses of one family do not speak with those of the other.
-            let speaks = one.v4 && one.v6
-                || self.directory.device(device).addresses().iter().any(|address| {
-                    (one.v4 && address.is_ipv4() || one.v6 && address.is_ipv6()) && sources.contains(*address)
-                });
-            return speaks.then_some(true);
+        // Addresses of one family do not speak with those of the other.
+        if one.v4 && sources.v4.has(device) || one.v6 && sources.v6.has(device) {
+            return Some(true);
         }
         sources.perhaps.has(device).then_some(false)
     }
@@ -451,8 +447,23 @@ impl Compiled {
         }
         for (ranges, mut ports) in found {
             ports.sort_unstable_by_key(|ports| (ports.protocol, ports.first, ports.last));
-            let mut texts: Vec<String> = ports.iter().map(ToString::to_string).collect();
-            texts.dedup();
+            ports.dedup_by_key(|ports| (ports.protocol, ports.first, ports.last));
+            // What is within another says nothing more.
+            let within = |one: &Ports| {
+                let wider = ports
+                    .iter()
+                    .filter(|other| other.first <= one.first && one.last <= other.last);
+                let mut wider =
+                    wider.filter(|other| other.protocol.is_none() || other.protocol == one.protocol);
+                wider.any(|other| {
+                    (other.protocol, other.first, other.last) != (one.protocol, one.first, one.last)
+                })
+            };
+            let texts = ports
+                .iter()
+                .filter(|one| !within(one))
+                .map(ToString::to_string)
+                .collect();
             into.push(ReachableDeviceView {
                 device: Arc::clone(self.directory.name(device)),
                 destinations: ranges.iter().map(ToString::to_string).collect(),
@@ -519,9 +530,13 @@ impl<'a> Answer<'a> {
         let mut ranges: Vec<RangeReachView> = Vec::new();
         for (number, one) in self.matches.iter().enumerate() {
             let sources = compiled.sources(one.rule);
-            let everybody = one.person.is_none() && one.v4 && one.v6;
-            if everybody {
-                certain.add(&sources.devices);
+            if one.person.is_none() {
+                if one.v4 {
+                    certain.add(&sources.v4);
+                }
+                if one.v6 {
+                    certain.add(&sources.v6);
+                }
                 perhaps.add(&sources.perhaps);
             } else {
                 for device in sources.devices.iter().chain(sources.perhaps.iter()) {
@@ -532,9 +547,7 @@ impl<'a> Answer<'a> {
                     }
                 }
             }
-            let simple = everybody && compiled.rule(one.rule).postures.is_empty();
-            let lets =
-                |device: u32| simple && sources.devices.has(device) || compiled.lets(one, device).is_some();
+            let lets = |device: u32| compiled.lets(one, device).is_some();
             for source in &compiled.rule(one.rule).sources {
                 let (through, people) = compiled.meant(&source.value);
                 let by = || ByView {

@@ -221,6 +221,37 @@ fn watchtower_updates_its_own_machine_only() {
         rules(&Lab::from_texts("home", files(on("'b'"))).update_findings()),
         SILENT
     );
+    let unsaid = "[hosts.a]\n[hosts.b]\n[projects.toys]\nhosts = ['a']\n";
+    assert_eq!(
+        rules(&Lab::from_texts("home", files(unsaid)).update_findings()),
+        SILENT,
+        "nobody has said where it runs"
+    );
+}
+
+#[test]
+fn watchtower_is_told_what_makes_it_take_a_service() {
+    let why = |watchtower: &str, labels: &str| {
+        let tower = format!(
+            "name: toys\nservices: {{ tower: {{ image: 'nickfedor/watchtower:1.12.3', {watchtower} }} }}"
+        );
+        let app = format!("name: app\nservices: {{ one: {{ image: 'nginx:1.29', {labels} }} }}");
+        let files = [
+            ("toys/compose.yaml", tower.as_str()),
+            ("app/compose.yaml", app.as_str()),
+            ("lab.toml", TOML),
+        ];
+        let findings = Lab::from_texts("home", files).update_findings();
+        findings[0]
+            .evidence()
+            .iter()
+            .map(|one| one.text().to_owned())
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    assert!(why("", "").contains("takes every container of the machine"));
+    assert!(why("command: [--label-enable]", &label("enable", "true")).contains("that has the label"));
+    assert!(why("command: [--scope, mine]", &label("scope", "mine")).contains("of the scope `mine`"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn ids(lab: &Lab) -> Vec<&'static str> {
 }
 
 #[track_caller]
-fn fires(lab: &Lab, rule: &str) -> Finding {
+pub(super) fn fires(lab: &Lab, rule: &str) -> Finding {
     let all = findings(lab);
     let found = all.iter().find(|finding| finding.rule().id == rule);
     found
@@ -23,7 +23,7 @@ fn fires(lab: &Lab, rule: &str) -> Finding {
 }
 
 #[track_caller]
-fn silent(lab: &Lab, rule: &str) {
+pub(super) fn silent(lab: &Lab, rule: &str) {
     let all = findings(lab);
     let found: Vec<&Finding> = all.iter().filter(|finding| finding.rule().id == rule).collect();
     assert!(found.is_empty(), "{found:?}");

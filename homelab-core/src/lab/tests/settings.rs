@@ -399,6 +399,82 @@ fn slots_are_compared_with_what_the_files_use() {
 }
 
 #[test]
+fn a_slot_is_said_once_and_where_it_matters() {
+    let with = |compose: &str, settings: &str| {
+        let compose = format!("services:\n  a:\n    image: x\n    {compose}\n");
+        said(&lab(&[
+            ("a/compose.yaml", &compose),
+            ("a/.env", "PASSED=1\n"),
+            ("lab.toml", settings),
+        ]))
+    };
+    let labels = |text: &str| format!("labels: {{ l: '{text}' }}");
+    assert_eq!(
+        with("env_file: .env", "[slots.PASSED]\n"),
+        [""; 0],
+        "it is passed on"
+    );
+    let required = with(&labels("${REQ:?set it}"), "[slots.REQ]\n");
+    assert_eq!(required.len(), 1, "{required:?}");
+    assert!(
+        required[0].starts_with("compose.required-variable"),
+        "{required:?}"
+    );
+    let both = with("labels: { l: '${A}', m: '${B}' }", "[slots.A]\n");
+    let mut rules: Vec<&str> = both.iter().filter_map(|line| line.split(' ').next()).collect();
+    rules.sort_unstable();
+    assert_eq!(
+        rules,
+        [
+            "compose.unset-variable",
+            "lab.missing-slot",
+            "lab.undeclared-slot"
+        ],
+        "{both:?}"
+    );
+    assert_eq!(with(&labels("${A}"), "[slots.A]\ndefault = 'x'\n").len(), 1);
+    let own = labels("${PWD:-} ${COMPOSE_PROJECT_NAME:-} ${PASSED}");
+    assert_eq!(with(&own, "[slots.PASSED]\n"), [""; 0]);
+    let three = labels("${A:-} ${B:-} ${C:-} ${PASSED}");
+    assert_eq!(with(&three, "[slots.PASSED]\n").len(), 3, "each by itself");
+    let four = labels("${A:-} ${B:-} ${C:-} ${D:-} ${PASSED}");
+    assert_eq!(with(&four, "[slots.PASSED]\n").len(), 1, "all at once");
+
+    let lab = lab(&[
+        ("a/compose.yaml", "services: {a: {image: x, labels: {l: '${A}'}}}"),
+        (
+            "lab.toml",
+            "[slots.A]\ndescription = 'the first'\n[slots.B]\ndefault = 'two'\nsecret = true\n",
+        ),
+    ]);
+    let missing = lab
+        .diagnostics()
+        .iter()
+        .find(|finding| finding.rule().id == "lab.missing-slot");
+    assert!(missing.expect("a finding").fix().ends_with(": the first"));
+    let slot = |name: &str| &lab.pattern().slots()[&name.parse::<crate::name::SlotName>().expect("a name")];
+    assert_eq!((slot("A").default(), slot("A").is_secret()), (None, false));
+    assert_eq!((slot("B").default(), slot("B").is_secret()), (Some("two"), true));
+}
+
+#[test]
+fn who_answers_for_an_exception_is_somebody() {
+    let exception = "[[exceptions]]\nservice = 'a/a'\nreach = 'internet'\nreason = 'r'\nowner = 'admin'\nexpires = 2030-01-01\nmitigations = ['auth']\n";
+    let with = |people: &str| {
+        said(&lab(&[
+            ("a/compose.yaml", "services: {a: {image: x}}"),
+            ("lab.toml", exception),
+            ("instance.toml", people),
+        ]))
+    };
+    let unknown = with("[people.me]\nroles = ['guest']\n");
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+    assert!(unknown[0].contains("the role `admin`"), "{unknown:?}");
+    assert_eq!(with("[people.me]\nroles = ['admin']\n"), [""; 0]);
+    assert_eq!(with(""), [""; 0], "where nobody is named, roles are names only");
+}
+
+#[test]
 fn no_settings_file_makes_it_panic() {
     let pieces = [
         "[",

@@ -324,6 +324,8 @@ fn unrelated_applications_have_files_of_their_own() {
     assert_eq!(rules(format!("{PHOTOS}{PASSWORDS}{notes}")), [rule], "three");
     let own = format!("{PHOTOS}    volumes: ['one:/a']\n{PASSWORDS}    volumes: ['two:/b']\n");
     assert!(rules(own).contains(&rule), "each has a volume of its own");
+    let own = format!("{PHOTOS}    volumes: ['/srv/photos:/a']\n{PASSWORDS}    volumes: ['/srv/vault:/b']\n");
+    assert!(rules(own).contains(&rule), "each has a folder of its own");
     assert!(rules(PHOTOS.to_owned()).is_empty());
     let silent = [
         (
@@ -493,4 +495,15 @@ fn a_project_on_two_machines_is_judged_once() {
     let findings = lab.hygiene();
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].service().expect("a service").to_string(), "app/one");
+}
+
+#[test]
+fn an_application_is_called_by_its_name_and_a_kind_by_its_image() {
+    let message = |image: &str| {
+        let services = format!("  one:\n    image: {image}\n    privileged: true\n");
+        findings(&services, "")[0].message().to_owned()
+    };
+    assert!(message("nextcloud:31").starts_with("`Nextcloud` runs"));
+    assert!(message("crazymax/rtorrent-rutorrent:5").starts_with("`rtorrent-rutorrent` runs"));
+    assert!(message("example/unknown:1").starts_with("`unknown` runs"));
 }
