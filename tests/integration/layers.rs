@@ -28,14 +28,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "model",
-        &["compose", "system", "service", "lab", "observed", "stratum"],
+        &[
+            "compose",
+            "system",
+            "service",
+            "lab",
+            "inventory",
+            "observed",
+            "stratum",
+        ],
     ),
     (
         "judges and planners",
         &["access", "service::rules", "update", "init"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process"]),
+    ("drivers", &["process", "engine"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
 ];
