@@ -20,14 +20,15 @@
 //! ```
 //!
 //! # What holds for every engine
-//! - **Limits.** What is asked is answered, or fails with [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut), within the
-//!   engine's own limit (10 s unless it was told otherwise); stopping and restarting have the container's grace on top.
-//!   A feed fails so when an engine that owes an item is silent for that long: each method says whether it does.
+//! - **Limits.** What is asked is answered, or fails with [`ErrorKind::TimedOut`], within the engine's own limit;
+//!   stopping and restarting have the container's grace on top. A feed fails so when an engine that owes an item is silent for
+//!   that long: each method says whether it does.
 //! - **Dropping.** A future that is dropped stops waiting. For what only looks, that is all. What changes something may
 //!   have been changed, and if it was not yet begun never will be: look again before it is asked anew.
 //! - **Errors** name host and container. [`NotFound`](crate::ErrorKind::NotFound): there is no such container or path.
 //!   [`Conflict`](crate::ErrorKind::Conflict): not in this state.
-//!   [`Unauthorised`](crate::ErrorKind::Unauthorised): the engine, or a proxy before it, does not allow it, and the hint says what.
+//!   [`Unauthorised`](crate::ErrorKind::Unauthorised): the engine, or a proxy before it, does not allow it, and the hint
+//!   says what.
 //!   [`Unreachable`](crate::ErrorKind::Unreachable): it does not answer, or stopped in the middle.
 //!   [`Unsupported`](crate::ErrorKind::Unsupported): it cannot do that, or answers what we do not understand.
 //!   [`ToolFailed`](crate::ErrorKind::ToolFailed): it tried, and failed.
@@ -36,6 +37,8 @@
 
 mod archive;
 pub mod contract;
+#[cfg(feature = "docker")]
+pub mod docker;
 mod extension;
 mod feed;
 pub mod memory;
@@ -90,7 +93,8 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// the engine is asked meanwhile whether it still answers.
     fn logs(&self, container: &str, options: LogOptions) -> Feed<LogLine>;
 
-    /// Returns what a running container uses, about once a second, until it ends.
+    /// Returns what a running container uses, about once a second, until it ends. Of one that does not run it is a
+    /// conflict.
     fn stats(&self, container: &str) -> Feed<StatSample>;
 
     /// Returns what happens on the engine, from that moment of its own clock on, else from now on; it never ends well.
@@ -141,7 +145,8 @@ pub struct LogOptions {
     pub since: Option<Timestamp>,
     /// Only what was written before this moment.
     pub until: Option<Timestamp>,
-    /// Only so many of the last lines.
+    /// Only so many of the last lines. Docker keeps a line of more than 16 KiB in pieces, and counts each: such a line
+    /// may then begin in its middle.
     pub tail: Option<u64>,
 }
 

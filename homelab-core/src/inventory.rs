@@ -63,6 +63,13 @@ impl ContainerState {
     }
 }
 
+impl ContainerState {
+    /// Returns whether it has processes: it runs, or is paused.
+    pub fn is_running(self) -> bool {
+        matches!(self, ContainerState::Running | ContainerState::Paused)
+    }
+}
+
 impl fmt::Display for ContainerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -316,7 +323,7 @@ impl fmt::Display for EngineKind {
     }
 }
 
-/// What an engine says of itself.
+/// What an engine says of itself. Behind a proxy that allows little, only kind and versions are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineInfo {
     /// Which program it is.
@@ -326,19 +333,19 @@ pub struct EngineInfo {
     /// The version of the interface that is spoken with it: `1.41`.
     pub api: String,
     /// What its machine calls itself.
-    pub hostname: String,
+    pub hostname: Option<String>,
     /// Its machine's operating system, in its own words.
-    pub system: String,
+    pub system: Option<String>,
     /// Its machine's architecture: `x86_64`.
-    pub architecture: String,
+    pub architecture: Option<String>,
     /// How many processors it has.
-    pub processors: u64,
+    pub processors: Option<u64>,
     /// How much memory it has, in bytes.
-    pub memory: u64,
+    pub memory: Option<u64>,
     /// Where it keeps its data.
-    pub folder: String,
+    pub folder: Option<String>,
     /// Whether it runs without the superuser's rights.
-    pub rootless: bool,
+    pub rootless: Option<bool>,
     /// What its clock says: moments that it tells are of that clock.
     pub clock: Option<Timestamp>,
 }

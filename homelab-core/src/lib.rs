@@ -55,6 +55,10 @@ pub fn capabilities() -> &'static [&'static str] {
     &[
         #[cfg(feature = "docker")]
         "docker",
+        #[cfg(feature = "ssh")]
+        "ssh",
+        #[cfg(feature = "tls")]
+        "tls",
         #[cfg(feature = "tools")]
         "tools",
     ]

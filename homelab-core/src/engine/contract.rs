@@ -36,11 +36,12 @@ pub const LINES: usize = 50;
 
 /// What the subject runs with `sh -c`: it numbers its lines, and ends when it is asked to. The spare runs the same.
 ///
-/// Lines go to both outputs in turn; the last one to standard output is longer than what engines hand out at once.
-pub const SUBJECT: &str = "trap 'exit 0' TERM; i=1; while [ $i -le 50 ]; do echo \"out $i\"; echo \"err $i\" >&2; \
-                           i=$((i+1)); done; head -c 99999 /dev/zero | tr '\\0' 0; echo 7; while :; do sleep 1 & wait $!; done";
+/// The first line is longer than what engines hand out at once; the others go to both outputs in turn.
+pub const SUBJECT: &str = "trap 'exit 0' TERM; head -c 99999 /dev/zero | tr '\\0' 0; echo 7; i=1; \
+                           while [ $i -le 50 ]; do echo \"out $i\"; echo \"err $i\" >&2; i=$((i+1)); done; \
+                           while :; do sleep 1 & wait $!; done";
 
-/// Returns the subject's last line: 99,999 zeros and a seven.
+/// Returns the subject's first line: 99,999 zeros and a seven.
 pub fn long_line() -> String {
     "0".repeat(99_999) + "7"
 }

@@ -56,6 +56,13 @@ pub(super) async fn states_change_and_are_told_as_events(stage: &Stage) -> Check
         run,
         stage,
     )?;
+    let samples = engine.stats(spare).next().await;
+    fails(
+        "samples of a stopped container",
+        ErrorKind::Conflict,
+        samples,
+        stage,
+    )?;
     conflict("pausing what is stopped", engine.pause(spare).await)?;
     conflict("killing what is stopped", engine.kill(spare, "SIGKILL").await)?;
 

@@ -17,7 +17,10 @@ pub(super) async fn info_tells_what_the_engine_is(stage: &Stage) -> Checked {
         format!("`{}` is no version of an interface", info.api)
     })?;
     ensure(
-        !info.version.is_empty() && !info.hostname.is_empty() && info.processors > 0 && info.memory > 0,
+        !info.version.is_empty()
+            && info.hostname.as_deref().is_some_and(|name| !name.is_empty())
+            && info.processors > Some(0)
+            && info.memory > Some(0),
         || format!("something is missing: {info:?}"),
     )?;
     ensure(info.clock.is_some(), || "it does not tell its clock".to_owned())
@@ -213,8 +216,8 @@ pub(super) async fn logs_are_whole_and_in_order(stage: &Stage) -> Checked {
         .logs(&stage.subject, LogOptions::default())
         .all()
         .await?;
-    let mut expected: Vec<String> = (1..=LINES).map(|number| format!("out {number}")).collect();
-    expected.push(super::long_line());
+    let mut expected = vec![super::long_line()];
+    expected.extend((1..=LINES).map(|number| format!("out {number}")));
     let told = of(&lines, Output::Stdout);
     ensure(told == expected, || {
         let first: Vec<_> = told
@@ -260,7 +263,7 @@ pub(super) async fn logs_can_be_asked_for_in_part(stage: &Stage) -> Checked {
     // Which three they are depends on how the engine has put both outputs in order.
     ensure(
         last.len() == 3 && last.iter().all(|line| all.contains(line)),
-        || format!("the last three are {} lines", last.len()),
+        || format!("the last three are {last:?}"),
     )?;
     let middle = all[all.len() / 2]
         .at

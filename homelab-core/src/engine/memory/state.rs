@@ -153,8 +153,10 @@ impl State {
     pub(super) fn sample(&mut self, container: &str, first: bool) -> Result<Option<StatSample>, Why> {
         let at = self.tick();
         let held = self.held(container)?;
-        if !held.runs() {
-            return Ok(None);
+        match held.runs() {
+            true => {}
+            false if first => return Err(Why::State("it does not run: start it first")),
+            false => return Ok(None),
         }
         let bytes: usize = held.files.values().map(Vec::len).sum();
         Ok(Some(StatSample {

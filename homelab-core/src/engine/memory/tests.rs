@@ -106,13 +106,13 @@ async fn it_does_what_an_engine_has_to() {
         subnets: vec!["172.30.0.0/24".parse().expect("a prefix")],
         labels: BTreeMap::new(),
     });
+    engine.log("subject", &contract::long_line());
     for number in 1..=contract::LINES {
         for container in ["subject", "spare"] {
             engine.log(container, &format!("out {number}"));
             engine.log_to(container, Output::Stderr, &format!("err {number}"));
         }
     }
-    engine.log("subject", &contract::long_line());
     let stage = Stage {
         engine: Arc::new(engine),
         image: image.into(),
