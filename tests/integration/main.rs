@@ -6,6 +6,7 @@
 
 mod budget;
 mod corpus;
+mod engines;
 mod generated;
 mod hostile;
 mod layers;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         corpus::tests(),
         generated::tests(),
         hostile::tests(),
+        engines::tests(),
     ]
     .into_iter()
     .flatten()
