@@ -25,6 +25,7 @@ mod amounts;
 mod canonical;
 mod check;
 mod consistency;
+mod declaration;
 mod dotenv;
 mod files;
 mod interpolate;

@@ -33,96 +33,27 @@ mod html;
 mod json;
 mod map;
 mod markdown;
+mod principle;
 mod printable;
+mod report;
 mod sarif;
-mod secret_looking;
+pub(crate) mod secret_looking;
 mod snippet;
 mod text;
 
+pub use principle::Principle;
+pub use report::{Report, Suppressed};
 pub use text::TextOptions;
 
 use std::fmt;
-use std::sync::Arc;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::name::{ProjectName, ServiceId};
 use crate::span::Span;
-use crate::view::{PathView, Reach, ServiceView};
-
-/// A principle of the pattern: every rule serves one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Principle {
-    /// What is written can be read: the files mean what their author thinks they mean.
-    Valid,
-    /// Access is gated by the tailnet first.
-    TailnetFirst,
-    /// No public port without a reason and a mitigation.
-    NoPublicPort,
-    /// No public DNS names for private services.
-    NoPublicDns,
-    /// One Compose file for each service.
-    OneFilePerService,
-    /// Configuration is under version control.
-    VersionedConfiguration,
-    /// Data lives in named volumes.
-    NamedVolumes,
-    /// Three copies, two media, one offsite.
-    ThreeTwoOne,
-    /// A monitoring baseline covers every service.
-    MonitoringBaseline,
-    /// Updates by hand in production, automatic in sandboxes.
-    ManualUpdates,
-    /// The shareable pattern is kept apart from the private instance.
-    PatternApart,
-    /// Identity fits the audience: each person reaches what they may, with least privilege.
-    IdentityFitsAudience,
-}
-
-impl Principle {
-    /// Every principle, in the order of their declaration.
-    pub const ALL: [Principle; 12] = [
-        Principle::Valid,
-        Principle::TailnetFirst,
-        Principle::NoPublicPort,
-        Principle::NoPublicDns,
-        Principle::OneFilePerService,
-        Principle::VersionedConfiguration,
-        Principle::NamedVolumes,
-        Principle::ThreeTwoOne,
-        Principle::MonitoringBaseline,
-        Principle::ManualUpdates,
-        Principle::PatternApart,
-        Principle::IdentityFitsAudience,
-    ];
-
-    /// Returns the principle's word, as in JSON: `no-public-port`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Principle::Valid => "valid",
-            Principle::TailnetFirst => "tailnet-first",
-            Principle::NoPublicPort => "no-public-port",
-            Principle::NoPublicDns => "no-public-dns",
-            Principle::OneFilePerService => "one-file-per-service",
-            Principle::VersionedConfiguration => "versioned-configuration",
-            Principle::NamedVolumes => "named-volumes",
-            Principle::ThreeTwoOne => "three-two-one",
-            Principle::MonitoringBaseline => "monitoring-baseline",
-            Principle::ManualUpdates => "manual-updates",
-            Principle::PatternApart => "pattern-apart",
-            Principle::IdentityFitsAudience => "identity-fits-audience",
-        }
-    }
-}
-
-impl fmt::Display for Principle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::view::{PathView, ServiceView};
 
 /// How much a finding weighs, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -428,149 +359,6 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A finding that somebody accepted, by a comment with a reason and an end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Suppressed {
-    /// What was found.
-    pub finding: Finding,
-    /// Why it is accepted.
-    pub reason: String,
-    /// The last moment at which the suppression counts.
-    pub until: Timestamp,
-}
-
-/// All that is worth saying about a lab at one moment. Immutable and cheap to clone.
-///
-/// Findings stand in a fixed order: most severe first, then by file and line, then by rule.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Report(Arc<ReportInner>);
-
-#[derive(Debug, PartialEq)]
-struct ReportInner {
-    at: Timestamp,
-    services: Vec<ServiceView>,
-    findings: Vec<Finding>,
-    suppressed: Vec<Suppressed>,
-}
-
-impl Report {
-    /// The exit code of a command that could not run, beside those of [`exit_code`](Report::exit_code).
-    pub const COULD_NOT_RUN: u8 = 2;
-
-    /// Returns the report of these findings, put in order. An audit makes one of a whole lab; a program with
-    /// rules of its own makes one of theirs.
-    pub fn new(
-        at: Timestamp,
-        services: Vec<ServiceView>,
-        mut findings: Vec<Finding>,
-        suppressed: Vec<Suppressed>,
-    ) -> Self {
-        findings.sort_by(|a, b| order(a).cmp(&order(b)));
-        Report(Arc::new(ReportInner {
-            at,
-            services,
-            findings,
-            suppressed,
-        }))
-    }
-
-    /// Returns the moment that it speaks of.
-    pub fn at(&self) -> Timestamp {
-        self.0.at
-    }
-
-    /// Returns every service of the lab with its reach.
-    pub fn services(&self) -> &[ServiceView] {
-        &self.0.services
-    }
-
-    /// Returns the findings.
-    pub fn findings(&self) -> &[Finding] {
-        &self.0.findings
-    }
-
-    /// Returns what was found and accepted.
-    pub fn suppressed(&self) -> &[Suppressed] {
-        &self.0.suppressed
-    }
-
-    /// Returns the worst severity, or nothing when there are no findings.
-    pub fn worst(&self) -> Option<Severity> {
-        self.findings().iter().map(Finding::severity).max()
-    }
-
-    /// Returns whether a finding weighs at least this much: what `--fail-on` asks.
-    pub fn fails(&self, at_least: Severity) -> bool {
-        self.worst().is_some_and(|worst| worst >= at_least)
-    }
-
-    /// Returns what a command exits with: 0 when no finding weighs at least this much, else 1.
-    pub fn exit_code(&self, fail_on: Severity) -> u8 {
-        u8::from(self.fails(fail_on))
-    }
-
-    /// Returns how many findings weigh exactly this much.
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings()
-            .iter()
-            .filter(|finding| finding.severity() == severity)
-            .count()
-    }
-
-    /// Returns the services, those that most people reach first.
-    fn services_by_reach(&self) -> Vec<&ServiceView> {
-        let mut services: Vec<_> = self.services().iter().collect();
-        services.sort_by_key(|service| {
-            (
-                std::cmp::Reverse((service.reach, service.at_most)),
-                &service.project,
-                &service.name,
-                &service.host,
-            )
-        });
-        services
-    }
-
-    /// Returns the whole in one line: `1 error, 2 warnings; 12 services: 1 internet, 11 host`.
-    fn summary(&self) -> String {
-        let mut found: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
-            .into_iter()
-            .map(|severity| (self.count(severity), severity))
-            .filter(|&(count, _)| count > 0)
-            .map(|(count, severity)| plural(count, severity.as_str()))
-            .collect();
-        if found.is_empty() {
-            found.push("no findings".to_owned());
-        }
-        if !self.suppressed().is_empty() {
-            found.push(format!("{} accepted", self.suppressed().len()));
-        }
-        let mut text = found.join(", ");
-        text.push_str("; ");
-        text.push_str(&plural(self.services().len(), "service"));
-        let reached: Vec<String> = Reach::ALL
-            .into_iter()
-            .rev()
-            .map(|reach| (self.reached(reach), reach))
-            .filter(|&(count, _)| count > 0)
-            .map(|(count, reach)| format!("{count} {reach}"))
-            .collect();
-        if !reached.is_empty() {
-            text.push_str(": ");
-            text.push_str(&reached.join(", "));
-        }
-        text
-    }
-
-    /// Returns how many services have exactly this reach.
-    fn reached(&self, reach: Reach) -> usize {
-        self.services()
-            .iter()
-            .filter(|service| service.reach == reach)
-            .count()
-    }
-}
-
 fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
@@ -594,15 +382,4 @@ fn paths_by_zone(service: &ServiceView) -> Vec<&PathView> {
     let mut paths: Vec<_> = service.paths.iter().collect();
     paths.sort_by_key(|path| std::cmp::Reverse((path.zone, path.at_most)));
     paths
-}
-
-fn order(finding: &Finding) -> (std::cmp::Reverse<Severity>, &str, usize, &'static str, &str) {
-    let place = finding.place();
-    (
-        std::cmp::Reverse(finding.severity()),
-        place.map_or("", |place| place.source().name()),
-        place.map_or(0, Span::start),
-        finding.rule().id,
-        finding.message(),
-    )
 }

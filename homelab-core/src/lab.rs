@@ -78,6 +78,8 @@ struct Inner {
     /// Made when first asked for: many who load a lab recognise nothing.
     catalog: OnceLock<Catalog>,
     diagnostics: Vec<Finding>,
+    /// Those of the diagnostics that only the disk could show.
+    unread: Vec<Finding>,
     unsaid: Unsaid,
 }
 
@@ -103,6 +105,11 @@ impl Lab {
     /// Returns what is wrong with the lab's files, those of its projects included; none means that all is valid.
     pub fn diagnostics(&self) -> &[Finding] {
         &self.0.diagnostics
+    }
+
+    /// Returns those of the diagnostics that loading found on the disk, and that no text shows.
+    pub(crate) fn unread(&self) -> &[Finding] {
+        &self.0.unread
     }
 
     /// Returns what takes secret values out of texts.

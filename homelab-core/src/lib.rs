@@ -26,9 +26,11 @@ pub mod query;
 pub mod secret;
 pub mod service;
 pub mod span;
+mod stored;
 pub mod stratum;
 pub mod subscription;
 pub mod system;
+pub mod tailnet;
 mod update;
 pub mod view;
 
@@ -55,6 +57,8 @@ pub fn capabilities() -> &'static [&'static str] {
     &[
         #[cfg(feature = "docker")]
         "docker",
+        #[cfg(feature = "local")]
+        "local",
         #[cfg(feature = "ssh")]
         "ssh",
         #[cfg(feature = "tls")]
@@ -62,4 +66,37 @@ pub fn capabilities() -> &'static [&'static str] {
         #[cfg(feature = "tools")]
         "tools",
     ]
+}
+
+/// Returns nothing when this build has an optional part, and otherwise the error that its operations answer.
+///
+/// ```
+/// use homelab_core::{ErrorKind, capabilities, require_capability};
+///
+/// for part in ["docker", "tools"] {
+///     let missing = require_capability(part).err().map(|error| error.kind());
+///     let expected = (!capabilities().contains(&part)).then_some(ErrorKind::Unsupported);
+///     assert_eq!(missing, expected);
+/// }
+/// ```
+///
+/// # Errors
+/// `Unsupported` for a part that was left out, `Invalid` for one that no build has.
+pub fn require_capability(name: &str) -> Result<()> {
+    const ALL: [&str; 2] = ["docker", "tools"];
+    if capabilities().contains(&name) {
+        Ok(())
+    } else if ALL.contains(&name) {
+        let error = Error::new(
+            ErrorKind::Unsupported,
+            format!("use `{name}`: this build is without it"),
+        );
+        Err(error.with_hint(format!("use a build that has the feature `{name}`")))
+    } else {
+        let error = Error::new(ErrorKind::Invalid, format!("find the part `{name}` of any build"));
+        Err(error.with_hint(format!(
+            "there are {}",
+            ALL.map(|part| format!("`{part}`")).join(" and ")
+        )))
+    }
 }

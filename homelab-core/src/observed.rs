@@ -28,6 +28,7 @@ pub use self::interrupted::Interrupted;
 pub use self::machine::Machine;
 pub use self::worktree::{Checkout, FileState, Remote, Worktree};
 
+use crate::tailnet::node::Node;
 use crate::view::SeenView;
 
 /// Everything that was seen, each part with its time and source. Immutable and cheap to clone.
@@ -42,6 +43,7 @@ struct Inner {
     at: Timestamp,
     machine: Option<Seen<Machine>>,
     worktree: Option<Seen<Worktree>>,
+    tailnet: Option<Seen<Node>>,
     interrupted: Option<Seen<Vec<Interrupted>>>,
 }
 
@@ -52,6 +54,7 @@ impl Observed {
             at,
             machine: None,
             worktree: None,
+            tailnet: None,
             interrupted: None,
         }))
     }
@@ -94,6 +97,19 @@ impl Observed {
         self.0.worktree.as_ref()
     }
 
+    /// Returns the observation with what this machine's own device of the tailnet says, seen at its own moment.
+    #[must_use]
+    pub fn with_tailnet(mut self, node: Node) -> Self {
+        let seen = Seen::new(node, self.0.at, "tailscaled");
+        Arc::make_mut(&mut self.0).tailnet = Some(seen);
+        self
+    }
+
+    /// Returns what this machine's own device of the tailnet says, if it was asked and has answered.
+    pub fn tailnet(&self) -> Option<&Seen<Node>> {
+        self.0.tailnet.as_ref()
+    }
+
     /// Returns every part by its name, with when it was seen and who said so.
     pub(crate) fn parts(&self) -> Vec<SeenView> {
         fn part<T>(name: &str, seen: Option<&Seen<T>>) -> SeenView {
@@ -106,6 +122,7 @@ impl Observed {
         vec![
             part("machine", self.machine()),
             part("worktree", self.worktree()),
+            part("tailnet", self.tailnet()),
             part("interrupted", self.interrupted()),
         ]
     }
@@ -131,6 +148,7 @@ impl fmt::Debug for Observed {
             .field("at", &self.at())
             .field("machine", &self.machine().map(Seen::at))
             .field("worktree", &self.worktree().map(Seen::at))
+            .field("tailnet", &self.tailnet().map(Seen::at))
             .field("interrupted", &self.interrupted().map(Seen::at))
             .finish()
     }

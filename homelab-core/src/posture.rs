@@ -187,6 +187,7 @@ mod tests {
         let expected = [
             ("machine", None),
             ("worktree", Some("2026-12-01T00:00:00Z")),
+            ("tailnet", None),
             ("interrupted", None),
         ];
         assert_eq!(seen, expected);

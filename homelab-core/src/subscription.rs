@@ -67,9 +67,22 @@ impl<T: Clone> Subscription<T> {
 impl<T> Subscription<T> {
     /// Ends the stream for this reader: there is no further item.
     pub fn close(&mut self) {
-        self.closed = true;
-        let mut state = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
-        state.wakers.remove(&self.id);
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        let writer = {
+            let mut state = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
+            state.wakers.remove(&self.id);
+            state.readers -= 1;
+            if state.readers == 0 {
+                state.writer.take()
+            } else {
+                None
+            }
+        };
+        if let Some(writer) = writer {
+            writer.wake();
+        }
     }
 }
 
@@ -109,6 +122,9 @@ struct State<T> {
     ended: bool,
     wakers: BTreeMap<u64, Waker>,
     next_reader: u64,
+    readers: usize,
+    /// Who waits for the last reader to leave.
+    writer: Option<Waker>,
 }
 
 impl<T: Clone> Channel<T> {
@@ -120,6 +136,8 @@ impl<T: Clone> Channel<T> {
             ended: false,
             wakers: BTreeMap::new(),
             next_reader: 0,
+            readers: 0,
+            writer: None,
         };
         Channel {
             state: Arc::new(Mutex::new(state)),
@@ -153,10 +171,28 @@ impl<T: Clone> Channel<T> {
         wakers.into_values().for_each(Waker::wake);
     }
 
+    /// Waits until nobody reads any more.
+    #[cfg_attr(
+        not(all(unix, feature = "local")),
+        expect(dead_code, reason = "only streams from outside end with their readers")
+    )]
+    pub(crate) async fn unread(&self) {
+        poll_fn(|context| {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.readers == 0 {
+                return Poll::Ready(());
+            }
+            state.writer = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
     pub(crate) fn subscribe(&self) -> Subscription<T> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let id = state.next_reader;
         state.next_reader += 1;
+        state.readers += 1;
         Subscription {
             channel: self.state.clone(),
             id,
@@ -216,6 +252,24 @@ mod tests {
         tokio::task::yield_now().await;
         channel.end();
         assert_eq!(reader.await.expect("the reader ends"), [1]);
+    }
+
+    #[tokio::test]
+    async fn the_writer_learns_that_the_last_reader_has_left() {
+        let channel = Arc::new(Channel::new(3, missed));
+        let (mut one, two) = (channel.subscribe(), channel.subscribe());
+        let writer = tokio::spawn({
+            let channel = channel.clone();
+            async move { channel.unread().await }
+        });
+        tokio::task::yield_now().await;
+        one.close();
+        one.close();
+        drop(one);
+        tokio::task::yield_now().await;
+        assert!(!writer.is_finished(), "one still reads");
+        drop(two);
+        writer.await.expect("it ends");
     }
 
     #[tokio::test]

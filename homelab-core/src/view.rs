@@ -4,8 +4,15 @@
 //! every layer may speak in it (docs/adr/0001). Their JSON, with these field names,
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
+mod tailnet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::tailnet::{
+    CapabilitiesView, CapabilityGrantView, CapabilityMap, DestinationView, FilterRuleView, PolicyCheckView,
+    PolicyNoteView, PolicyTestView, PortsView, SshActionView, SshPrincipalView, SshRuleView,
+};
 
 /// How far away somebody can be and still reach a service: the widest zone that can come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -254,6 +261,78 @@ pub struct ProjectView {
     pub tier: String,
     /// Its services' names.
     pub services: Vec<String>,
+}
+
+/// A port that a container publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PortView {
+    /// The address on the host; nothing means all interfaces.
+    pub address: Option<String>,
+    /// The port on the host, or the first of several; nothing means that the engine chooses one.
+    pub published: Option<u16>,
+    /// The last port on the host, where there are several.
+    pub published_to: Option<u16>,
+    /// The port in the container.
+    pub target: u16,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
+}
+
+/// Storage in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MountView {
+    /// `bind`, `volume`, `tmpfs` or `other`.
+    pub kind: String,
+    /// The host's path, or the volume's key in the file; nothing for an anonymous volume.
+    pub source: Option<String>,
+    /// The path in the container.
+    pub target: String,
+    /// Whether the container cannot write to it.
+    pub read_only: bool,
+}
+
+/// A service as its Compose file declares it, resolved. Values of variables and labels, and words of commands, may be
+/// secret: they are in the project's own JSON only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeclarationView {
+    /// Its name within the project.
+    pub name: String,
+    /// Where it is declared.
+    pub place: PlaceView,
+    /// The image.
+    pub image: Option<String>,
+    /// Whether the image is built from a context.
+    pub build: bool,
+    /// The container's fixed name.
+    pub container_name: Option<String>,
+    /// The ports that it publishes.
+    pub ports: Vec<PortView>,
+    /// What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+    pub network_mode: Option<String>,
+    /// The keys of the networks that it is attached to.
+    pub networks: Vec<String>,
+    /// The names of its variables.
+    pub environment: Vec<String>,
+    /// The names of its labels.
+    pub labels: Vec<String>,
+    /// Volumes, bind mounts, memory.
+    pub mounts: Vec<MountView>,
+    /// Whether it runs with all privileges.
+    pub privileged: bool,
+    /// Whether its root file system cannot be written.
+    pub read_only: bool,
+    /// The user that it runs as, where one is written.
+    pub user: Option<String>,
+    /// `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+    pub restart: Option<String>,
+    /// Whether it has a health check that is not disabled.
+    pub healthcheck: bool,
+    /// The services that it waits for.
+    pub depends_on: Vec<String>,
+    /// Its profiles; it runs only when one of them is active, or always where there are none.
+    pub profiles: Vec<String>,
+    /// How many containers there are to be.
+    pub replicas: u64,
 }
 
 /// An application that was recognised in the lab.

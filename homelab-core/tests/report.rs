@@ -270,6 +270,29 @@ fn an_empty_lab_is_said_to_be_one() {
     assert!(report.to_markdown().contains("no findings"));
 }
 
+/// A phone shows a lab of sixty services on a few screens.
+#[test]
+fn many_services_are_folded_by_project() {
+    let folds = |services: usize| {
+        let html = sample::large(services, 0).to_html();
+        assert_eq!(html.matches("<tr id=\"s").count(), services);
+        html.matches("<details class=\"card group\"").count()
+    };
+    assert_eq!(folds(12), 0);
+    let many = sample::large(60, 0);
+    let projects: std::collections::BTreeSet<_> = many
+        .services()
+        .iter()
+        .map(|service| (&service.host, &service.project))
+        .collect();
+    assert_eq!(folds(60), projects.len());
+    let open = many
+        .to_html()
+        .matches("<details class=\"card group\" open>")
+        .count();
+    assert!(0 < open && open < projects.len(), "{open} of {}", projects.len());
+}
+
 /// The pages that `tests/browser.py` looks at: each is one document, and alone.
 #[test]
 fn pages_for_the_browser() {

@@ -38,6 +38,25 @@ impl Lab {
         Lab(homelab_core::Lab::from_texts(name, texts))
     }
 
+    /// Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+    /// findings. Fails with `Invalid` for another text, with `Unsupported` for one of a later version.
+    #[uniffi::constructor(default(cancel = None))]
+    pub async fn from_json(
+        text: String,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Arc<Self>, HomelabError> {
+        let open = move || homelab_core::Lab::from_json(&text);
+        let lab = run_blocking("open the stored lab", cancel, open).await??;
+        Ok(Arc::new(Lab(lab)))
+    }
+
+    /// Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+    ///
+    /// It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+    pub fn to_private_json(&self) -> String {
+        self.0.to_private_json()
+    }
+
     /// Returns its name.
     pub fn name(&self) -> String {
         self.0.name().to_owned()

@@ -37,6 +37,12 @@ pub fn capabilities() -> Vec<String> {
         .collect()
 }
 
+/// Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+#[uniffi::export]
+pub fn require_capability(name: &str) -> Result<(), HomelabError> {
+    Ok(homelab_core::require_capability(name)?)
+}
+
 /// Returns the version of the library.
 #[uniffi::export]
 pub fn version() -> String {

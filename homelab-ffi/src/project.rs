@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use homelab_core::Finding;
 use homelab_core::compose::ResolveOptions;
-use homelab_core::view::FindingView;
+use homelab_core::view::{DeclarationView, FindingView};
 
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
@@ -116,6 +116,11 @@ impl Project {
     /// Returns the names of its services.
     pub fn services(&self) -> Vec<String> {
         self.0.services().keys().map(ToString::to_string).collect()
+    }
+
+    /// Returns its services as they are declared, without any value that may be secret.
+    pub fn declarations(&self) -> Vec<DeclarationView> {
+        self.0.declarations()
     }
 
     /// Returns what is wrong in it: nothing when it is valid.

@@ -146,6 +146,16 @@ fn a_project_is_resolved_and_hides_its_secrets() {
 }
 
 #[test]
+fn a_stored_lab_is_opened_with_the_same_answers() {
+    let seen = Arc::new(Observed::none(Some("2027-01-31T12:00:00Z".into())).expect("a time"));
+    let lab = lab();
+    let opened = wait(Lab::from_json(lab.to_private_json(), None)).expect("what was stored");
+    assert_eq!(opened.posture(Some(seen.clone())), lab.posture(Some(seen)));
+    let error = wait(Lab::from_json("{}".into(), None)).expect_err("nothing is stored in it");
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[test]
 fn questions_are_answered_as_records_and_as_json() {
     let (lab, seen) = (
         lab(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use homelab_core::compose::{self, ResolveOptions};
 use pyo3::prelude::*;
 
-use crate::convert::{FilePath, to_python};
+use crate::convert::{FilePath, Record, to_python};
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::runtime::work;
@@ -108,6 +108,12 @@ impl Project {
     #[getter]
     fn services(&self) -> Vec<String> {
         self.0.services().keys().map(ToString::to_string).collect()
+    }
+
+    /// Returns its services as they are declared, without any value that may be secret.
+    fn declarations(&self) -> Vec<Record> {
+        let all = self.0.declarations();
+        all.iter().map(|one| Record::of("DeclarationView", one)).collect()
     }
 
     /// What is wrong with its files.

@@ -44,6 +44,24 @@ impl Lab {
         Ok(Lab(work(py, move || core::Lab::from_texts(&name, texts))?))
     }
 
+    /// Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+    /// findings.
+    ///
+    /// Raises `Invalid` for another text, `Unsupported` for one of a later version.
+    #[staticmethod]
+    #[pyo3(signature = (text, /))]
+    fn from_json(py: Python<'_>, text: String) -> Result<Self> {
+        Ok(Lab(work(py, move || core::Lab::from_json(&text))??))
+    }
+
+    /// Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+    ///
+    /// It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+    fn to_private_json(&self, py: Python<'_>) -> Result<String> {
+        let lab = self.0.clone();
+        work(py, move || lab.to_private_json())
+    }
+
     /// The lab's name: that of its folder.
     #[getter]
     fn name(&self) -> &str {

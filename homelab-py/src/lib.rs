@@ -23,6 +23,13 @@ fn capabilities() -> Vec<&'static str> {
     homelab_core::capabilities().to_vec()
 }
 
+/// Returns nothing when this build has an optional part, and otherwise raises what its operations raise: `Unsupported`.
+#[pyfunction]
+#[pyo3(signature = (name, /))]
+fn require_capability(name: &str) -> error::Result<()> {
+    Ok(homelab_core::require_capability(name)?)
+}
+
 // Every class is frozen and holds only what may be shared, so a free-threaded Python needs no lock.
 #[pymodule(gil_used = false)]
 mod _native {
@@ -46,6 +53,8 @@ mod _native {
     use crate::plan::{Outcome, Plan};
     #[pymodule_export]
     use crate::query::{Posture, Query};
+    #[pymodule_export]
+    use crate::require_capability;
     #[pymodule_export]
     use crate::runtime::shutdown;
     #[pymodule_export]

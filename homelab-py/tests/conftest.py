@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +13,10 @@ import pytest
 import homelab
 
 ROOT = Path(__file__).resolve().parents[2]
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 NOW = datetime(2026, 12, 1, 12, tzinfo=timezone.utc)
 
 COMPOSE = """\

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import homelab
-from conftest import COMPOSE, ROOT
+from conftest import COMPOSE, ROOT, SlowGit
 
 NOW = "--now=2026-12-01"
 LAB = str(ROOT / "examples" / "lab")
@@ -191,3 +193,82 @@ def test_the_console_script_is_the_same_command() -> None:
 def test_a_file_that_is_no_text_is_no_crash(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_bytes(COMPOSE.encode() + b"\xff\xfe")
     assert run("audit", str(tmp_path)).returncode in (0, 1)
+
+
+def on_a_terminal(
+    command: list[str], environment: dict[str, str], released: SlowGit | None = None
+) -> tuple[bytes, int]:
+    """Runs a command whose standard error is a terminal; returns what was drawn on it."""
+    main, terminal = os.openpty()
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=terminal, env={**os.environ, "TERM": "xterm", **environment}
+    ) as process:
+        os.close(terminal)
+        drawn = b""
+        try:
+            while part := os.read(main, 65536):
+                drawn += part
+                if released is not None and b"looking at the lab" in drawn:
+                    released.release()
+        except OSError:
+            pass
+        code = process.wait(30)
+    os.close(main)
+    return drawn, code
+
+
+def test_long_work_is_shown_on_a_terminal_and_wiped_away(folder: Path, slow_git: SlowGit) -> None:
+    command = [sys.executable, "-m", "homelab", "audit", str(folder), NOW]
+    drawn, code = on_a_terminal(command, {"PATH": slow_git.path}, slow_git)
+    assert code == 1
+    assert b"2/3 looking at the lab" in drawn
+    assert drawn.endswith(b"\r\x1b[K")
+
+
+def test_quick_work_and_a_file_get_no_bar(folder: Path) -> None:
+    quick = (
+        f"import homelab._progress as p; p.DELAY = 60; from homelab._cli import run; run(['audit', {str(folder)!r}])"
+    )
+    assert on_a_terminal([sys.executable, "-c", quick], {})[0] == b""
+    eager = quick.replace("60", "0")
+    done = subprocess.run([sys.executable, "-c", eager], capture_output=True, text=True, timeout=60)
+    assert done.stdout
+    assert done.stderr == ""
+
+
+def test_fish_completes(tmp_path: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    script = tmp_path / "script"
+    script.write_text(run("completion", "fish").stdout)
+    for line, expected in [("homelab re", {"reach", "resolve"}), ("homelab audit --fa", {"--fail-on"})]:
+        code = f"source {script}; complete -C '{line}'"
+        done = subprocess.run(["fish", "--no-config", "-c", code], capture_output=True, text=True, check=True)
+        assert {row.split("\t")[0] for row in done.stdout.splitlines()} == expected
+
+
+def test_zsh_completes(tmp_path: Path) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    script = tmp_path / "script"
+    script.write_text(run("completion", "zsh").stdout)
+    # Only a terminal has completion in zsh.
+    main, terminal = os.openpty()
+    with subprocess.Popen(["zsh", "-f", "-i"], stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        shown = b""
+
+        def until(word: bytes) -> None:
+            nonlocal shown
+            end = time.monotonic() + 20
+            while word not in shown:
+                assert time.monotonic() < end, shown
+                if select.select([main], [], [], 0.1)[0]:
+                    shown += os.read(main, 65536)
+
+        os.write(main, f"autoload -Uz compinit && compinit -u -D; source {script}; print rea''dy\n".encode())
+        until(b"ready")
+        os.write(main, b"homelab audit --fa\t")
+        until(b"--fail-on")
+        process.kill()
+    os.close(main)

@@ -11,7 +11,7 @@ import pytest
 
 import homelab
 from conftest import COMPOSE, NOW, ROOT
-from homelab import Reach, Severity
+from homelab import Reach, Severity, view
 
 
 def test_a_folder_is_named_by_a_text_or_a_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,3 +226,40 @@ def test_what_the_core_counts_and_lists() -> None:
     report = lab.audit()
     assert report.count("error") == sum(finding.severity == "error" for finding in report)
     assert homelab.capabilities() == sorted(homelab.capabilities())
+    for part in homelab.capabilities():
+        homelab.require_capability(part)
+    with pytest.raises(homelab.Invalid, match="`docker` and `tools`"):
+        homelab.require_capability("teleport")
+
+
+def test_declared_services_are_typed() -> None:
+    text = """\
+services:
+  web:
+    image: nginx:1.29
+    ports: ['127.0.0.1:8080-8081:80-81', '53:53/udp']
+    volumes: ['./site:/srv:ro', 'cache:/cache']
+    environment: { TOKEN: hunter22 }
+    labels: { traefik.enable: 'true' }
+    restart: unless-stopped
+    depends_on: [db]
+    privileged: true
+  db: { image: postgres, network_mode: 'service:web', scale: 2 }
+volumes: { cache: }
+"""
+    web, db = homelab.Project.from_text("site", text).declarations()
+    assert (web.name, web.image, web.place.line, web.restart) == ("web", "nginx:1.29", 2, "unless-stopped")
+    assert [(port.address, port.published, port.target, port.protocol) for port in web.ports] == [
+        ("127.0.0.1", 8080, 80, "tcp"),
+        ("127.0.0.1", 8081, 81, "tcp"),
+        (None, 53, 53, "udp"),
+    ]
+    assert [(mount.kind, mount.target, mount.read_only) for mount in web.mounts] == [
+        ("bind", "/srv", True),
+        ("volume", "/cache", False),
+    ]
+    assert (web.environment, web.labels, web.depends_on) == (("TOKEN",), ("traefik.enable",), ("db",))
+    assert web.privileged
+    assert "hunter22" not in web.to_json()
+    assert (db.network_mode, db.replicas, db.networks) == ("service:web", 2, ())
+    assert view.DeclarationView.from_json(web.to_json()) == web

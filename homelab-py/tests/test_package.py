@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import enum
+import inspect
+import pydoc
 import statistics
 import subprocess
 import sys
 import time
+from typing import cast
 
 import pytest
 
 import homelab
 from conftest import ROOT
+from homelab import view
 
 
 def test_both_folders_make_the_same_package() -> None:
@@ -66,3 +71,23 @@ def test_a_call_costs_little(lab: homelab.Lab) -> None:
 
     assert least(lambda: lab.name) < 5e-6
     assert least(lambda: lab.service("notes")) < 100e-6
+
+
+def test_every_public_name_has_help() -> None:
+    def public(owner: object) -> list[tuple[str, object]]:
+        return [(name, getattr(owner, name)) for name in sorted(vars(owner)) if not name.startswith("_")]
+
+    bare: list[str] = []
+    classes: list[object] = [getattr(homelab, name) for name in homelab.__all__]
+    classes += view.Record.__subclasses__()
+    for named in classes:
+        if not (named.__doc__ or "").strip():
+            bare.append(repr(named))
+        if not isinstance(named, type) or issubclass(named, (enum.Enum, BaseException, view.Record)):
+            # Their members are words, and fields that the class documents.
+            continue
+        for name, member in public(cast("object", named)):
+            if hasattr(type(member), "__get__") and not (inspect.getdoc(member) or "").strip():
+                bare.append(f"{named.__name__}.{name}")
+    assert bare == []
+    assert "who can reach" in pydoc.render_doc(homelab.Lab.exposure)

@@ -181,6 +181,29 @@ with homelab.connect_sync(homelab.Lab.load(sys.argv[1])) as world:
     slow_git.wait_until_gone()
 
 
+def test_ctrl_c_is_answered_at_once_by_pure_work() -> None:
+    code = """
+import time, homelab
+services = ", ".join(f"s{number}: {{ image: 'nginx:1.29', ports: ['{8000 + number}:80'] }}" for number in range(40))
+texts = {f"p{number}/compose.yaml": f"services: {{ {services} }}" for number in range(300)}
+print("begun", flush=True)
+try:
+    while True:
+        homelab.Lab.from_texts("large", texts)
+except KeyboardInterrupt:
+    print(time.time(), flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.3)
+        sent = time.time()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert float(out) - sent < 0.1
+    assert process.returncode == 0
+
+
 def test_other_threads_run_meanwhile(folder: Path, slow_git: SlowGit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", slow_git.path)
     ticks = 0

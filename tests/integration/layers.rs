@@ -32,6 +32,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "compose",
             "system",
             "service",
+            "tailnet::device",
+            "tailnet::node",
             "lab",
             "inventory",
             "observed",
@@ -40,10 +42,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "update", "init"],
+        &["access", "service::rules", "tailnet", "update", "init", "stored"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process", "engine"]),
+    ("drivers", &["process", "engine", "tailnet::local"]),
     ("apply", &["apply"]),
     ("questions", &["query"]),
 ];

@@ -8,11 +8,14 @@ mod budget;
 mod corpus;
 mod engines;
 mod generated;
+mod golden;
 mod hostile;
 mod layers;
 mod needs;
 mod parity;
 mod repository;
+mod scenario;
+mod tailnet;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -39,12 +42,15 @@ fn main() -> ExitCode {
         needs::tests(),
         layers::tests(),
         repository::tests(),
+        scenario::tests(),
         parity::tests(),
         budget::tests(),
         corpus::tests(),
         generated::tests(),
+        golden::tests(),
         hostile::tests(),
         engines::tests(),
+        tailnet::tests(),
     ]
     .into_iter()
     .flatten()

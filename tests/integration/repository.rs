@@ -32,6 +32,25 @@ const PUBLIC: &[&str] = &[
     "localhost",
 ];
 
+/// The lines that a file of Rust may have: a longer one is asking to be split by noun.
+const LINES: usize = 600;
+
+/// Files that are longer all the same, and why.
+const LONGER: &[(&str, &str)] = &[
+    (
+        "homelab-core/src/compose/schema.rs",
+        "a table: every attribute of the Compose Specification",
+    ),
+    (
+        "homelab-core/src/compose/load.rs",
+        "the recursion of include and extends, whose parts have no names of their own yet",
+    ),
+    (
+        "homelab-core/src/compose/yaml.rs",
+        "one pass over the parser's events, whose parts have no names of their own yet",
+    ),
+];
+
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         test(
@@ -48,6 +67,11 @@ pub(crate) fn tests() -> Vec<Test> {
             "repository::every_dependency_comes_from_the_public_registry",
             &[],
             public_registry,
+        ),
+        test(
+            "repository::no_file_is_too_long_to_read",
+            &[Need::Git],
+            short_files,
         ),
         test(
             "repository::every_folder_of_tests_and_examples_is_a_package",
@@ -129,6 +153,42 @@ fn packages() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn short_files() -> Result<(), String> {
+    let mut problems = Vec::new();
+    let mut files = 0;
+    for path in tracked()?.iter().filter(|path| path.ends_with(".rs")) {
+        let Ok(text) = fs::read_to_string(repository().join(path)) else {
+            continue;
+        };
+        files += 1;
+        let lines = text.lines().count();
+        let may = LONGER.iter().any(|(longer, _)| longer == path);
+        if lines > LINES && !may {
+            problems.push(format!(
+                "{path} has {lines} lines, and {LINES} are allowed: split it by noun"
+            ));
+        }
+        if lines <= LINES && may {
+            problems.push(format!(
+                "{path} has {lines} lines: it need not be allowed to be longer"
+            ));
+        }
+    }
+    if files < 100 {
+        problems.push(format!("git lists only {files} files of Rust"));
+    }
+    for (path, _) in LONGER {
+        if !repository().join(path).exists() {
+            problems.push(format!("{path} is allowed to be longer, and does not exist"));
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("\n"))
+    }
 }
 
 fn tracked() -> Result<Vec<String>, String> {

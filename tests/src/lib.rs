@@ -7,6 +7,8 @@ pub mod compare;
 pub mod corpus;
 pub mod fuzzing;
 pub mod generate;
+pub mod golden;
 pub mod needs;
 pub mod parity;
 pub mod summary;
+pub mod tailnet;

@@ -32,6 +32,8 @@ pub enum Need {
     Go,
     /// The folder of golden files of other projects: `HOMELAB_GOLDEN`.
     Golden,
+    /// To be allowed network and process namespaces of one's own, and the programs `unshare`, `nsenter` and `ip`.
+    Namespaces,
     /// Podman, started by `tests/engines.py`.
     Podman,
     /// Python 3.
@@ -42,7 +44,7 @@ pub enum Need {
 
 impl Need {
     /// Every need that there is.
-    pub const ALL: [Need; 12] = [
+    pub const ALL: [Need; 13] = [
         Need::Chromium,
         Need::Compose,
         Need::Corpus,
@@ -52,6 +54,7 @@ impl Need {
         Need::Git,
         Need::Go,
         Need::Golden,
+        Need::Namespaces,
         Need::Podman,
         Need::Python,
         Need::Root,
@@ -69,6 +72,7 @@ impl Need {
             Need::Git => "git",
             Need::Go => "go",
             Need::Golden => "golden",
+            Need::Namespaces => "namespaces",
             Need::Podman => "podman",
             Need::Python => "python",
             Need::Root => "root",
@@ -92,6 +96,21 @@ impl Need {
             }
             Need::Go => runs("go", &["version"]),
             Need::Golden => folder("HOMELAB_GOLDEN", "").map(|_| ()),
+            Need::Namespaces => {
+                runs("nsenter", &["--version"])?;
+                runs(
+                    "unshare",
+                    &[
+                        "--net",
+                        "--pid",
+                        "--fork",
+                        "--kill-child",
+                        "--mount-proc",
+                        "ip",
+                        "link",
+                    ],
+                )
+            }
             Need::Python => runs("python3", &["--version"]),
             Need::Root => match said("id", &["-u"])?.as_str() {
                 "0" => Ok(()),
@@ -127,6 +146,11 @@ pub fn engine(need: Need) -> Result<String, String> {
         .find(|pair| pair.0 == need.as_str())
         .map(|pair| pair.1.to_owned())
         .ok_or_else(|| "`tests/engines.py` could not start it here".to_owned())
+}
+
+/// Returns the folder of golden files.
+pub fn golden() -> Result<PathBuf, String> {
+    folder("HOMELAB_GOLDEN", "")
 }
 
 /// Returns the docker-compose binary: `$HOMELAB_COMPOSE`, else the one that `./test --install` fetched.

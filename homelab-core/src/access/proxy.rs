@@ -51,6 +51,8 @@ pub(super) struct Gateway {
     pub(super) complete: bool,
     /// Whether it leads only to those who say that it shall.
     pub(super) only_enabled: bool,
+    /// Whether it reads the labels of Swarm services.
+    pub(super) reads_swarm: bool,
     /// Shows that it may have routes that are kept where this library cannot look.
     pub(super) unseen: Option<Evidence>,
     /// Shows that its administration asks for no password, and on which port it is.
@@ -91,6 +93,8 @@ pub(super) struct Route {
     pub(super) admin: bool,
     /// Whether the service says that the proxy shall lead to it.
     pub(super) enabled: bool,
+    /// Whether it is a label of a Swarm service, which a proxy must be told to read.
+    pub(super) in_swarm: bool,
 }
 
 /// A route out of a proxy's configuration file.
@@ -129,7 +133,7 @@ pub(super) struct Proxies {
     ways_in: Vec<NodeIndex>,
 }
 
-type Cache = HashMap<(Place, Flavour, Entry, bool), Rc<Vec<Ingress>>>;
+type Cache = HashMap<(Place, Flavour, Entry, bool, bool), Rc<Vec<Ingress>>>;
 
 impl Proxies {
     pub(super) fn new(topology: &Topology<'_>, files: &Files<'_>) -> Self {
@@ -144,7 +148,7 @@ impl Proxies {
         };
         for index in 0..topology.nodes.len() {
             let mut routes = traefik::routes(topology, index, &middlewares);
-            routes.extend(caddy::routes(&topology.nodes[index]));
+            routes.extend(caddy::routes(topology, index));
             routes.extend(nginx::routes(&topology.nodes[index]));
             proxies.routes.push(routes);
             let gateway = traefik::gateway(topology, index, files, &middlewares)
@@ -338,8 +342,9 @@ impl Proxies {
     fn is_passed_over(&self, machine: usize, route: &Route) -> bool {
         let place = (Place::Machine(machine), route.flavour);
         self.places.get(&place).is_some_and(|gateways| {
-            let passes = |&index: &usize| self.gateways[index].only_enabled && !route.enabled;
-            gateways.iter().all(passes)
+            gateways
+                .iter()
+                .all(|&index| self.gateways[index].passes_over(route))
         })
     }
 
@@ -456,7 +461,13 @@ impl Proxies {
         behind: &HashMap<NodeIndex, Vec<Path>>,
         cache: &mut Cache,
     ) -> Rc<Vec<Ingress>> {
-        let key = (place, route.flavour, route.entry.clone(), route.enabled);
+        let key = (
+            place,
+            route.flavour,
+            route.entry.clone(),
+            route.enabled,
+            route.in_swarm,
+        );
         if let Some(found) = cache.get(&key) {
             return Rc::clone(found);
         }
@@ -467,7 +478,7 @@ impl Proxies {
         let mut all: Vec<Ingress> = Vec::new();
         for &index in gateways {
             let gateway = &self.gateways[index];
-            if gateway.only_enabled && !route.enabled {
+            if gateway.passes_over(route) {
                 continue;
             }
             if let Some(name) = gateway.undeclared(&route.entry) {
@@ -497,6 +508,11 @@ impl Proxies {
 }
 
 impl Gateway {
+    /// Whether it does not lead to where a route asks it to.
+    fn passes_over(&self, route: &Route) -> bool {
+        (self.only_enabled && !route.enabled) || (route.in_swarm && !self.reads_swarm)
+    }
+
     /// Returns the guards of the entry point by which a path and a route meet; nothing where they do not.
     fn lets_in(&self, path: &Path, entry: &Entry) -> Option<&[Guard]> {
         if path.ports().is_none() {

@@ -163,24 +163,36 @@ impl Lab {
             })
             .collect();
         let (first, path) = asked.first()?;
-        let names: Vec<String> = asked
+        // Each reason with those whom it is true of: services that have nothing in common but being asked about.
+        let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+        for (exposure, path) in &asked {
+            let unknowns = path.unknowns().iter();
+            let why: Vec<String> = unknowns
+                .filter(|unknown| unknown.kind() != UnknownKind::Host)
+                .map(ToString::to_string)
+                .collect();
+            let why = in_words(&why, "and", 3);
+            let name = format!("`{}`", exposure.id());
+            match reasons.iter_mut().find(|(other, _)| *other == why) {
+                Some((_, names)) => names.push(name),
+                None => reasons.push((why, vec![name])),
+            }
+        }
+        reasons.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+        let mut said: Vec<String> = reasons
             .iter()
-            .map(|(exposure, _)| format!("`{}`", exposure.id()))
+            .map(|(why, names)| format!("{}: {why}", in_words(names, "and", 4)))
             .collect();
-        let why: BTreeSet<String> = asked
-            .iter()
-            .flat_map(|(_, path)| path.unknowns())
-            .filter(|unknown| unknown.kind() != UnknownKind::Host)
-            .map(ToString::to_string)
-            .collect();
-        let why: Vec<String> = why.into_iter().collect();
-        let message = format!(
-            "not known of {}: {}",
-            in_words(&names, "and", 4),
-            in_words(&why, "and", 3)
-        );
+        let rest = said.split_off(said.len().min(3));
+        if !rest.is_empty() {
+            said.push(format!("and {} more below", rest.len()));
+        }
+        let message = format!("not known of {}", said.join("; "));
         let place = place(path).unwrap_or(first.place());
-        let finding = Finding::new(&UNKNOWN_ROUTES, Subject::Lab, message).at(place);
+        let mut finding = Finding::new(&UNKNOWN_ROUTES, Subject::Lab, message).at(place);
+        for more in rest {
+            finding = finding.with_evidence(Evidence::said(format!("not known of {more}")));
+        }
         Some(with_paths(finding, asked.iter().map(|(_, path)| *path)))
     }
 }

@@ -1,6 +1,8 @@
 //! Small labs, and what they mean.
 
+mod clients;
 mod findings;
+mod pods;
 mod proxies;
 mod tunnels;
 
@@ -216,7 +218,7 @@ fn a_lab_may_say_where_its_own_programs_listen() {
     let compose = "services:
   vpn: { image: vpn, ports: ['9000:9000', '127.0.0.1:8080:8080'] }
   mine: { image: 'ghcr.io/me/thing:1', network_mode: 'service:vpn' }
-  other: { image: qbittorrentofficial/qbittorrent-nox, network_mode: 'service:vpn' }
+  other: { image: crazymax/rtorrent-rutorrent, network_mode: 'service:vpn' }
 ";
     let toml = "[systems.thing]\nimages = ['ghcr.io/me/thing']\nports = [{ number = 9000, role = 'web' }]\n";
     let lab = lab(&[("p/compose.yaml", compose), ("lab.toml", toml)]);
@@ -525,34 +527,6 @@ fn the_view_says_the_same() {
 }
 
 #[test]
-fn the_pods_of_a_kubernetes_file_may_open_anything() {
-    let lab = lab(&[
-        ("pods/k.kube", "[Kube]\nYaml=k.yaml\n"),
-        ("pods/there.kube", "[Kube]\nYaml=./there.yaml\n"),
-        ("pods/there.yaml", "kind: Pod\n"),
-        (
-            "pods/a.container",
-            "[Container]\nImage=docker.io/library/nginx:1.27\n",
-        ),
-    ]);
-    check(
-        "kube",
-        &lab,
-        &[
-            ("pods/k", Host, Internet),
-            ("pods/there", Host, Internet),
-            ("pods/a", Host, Host),
-        ],
-    );
-    let said: Vec<&str> = lab
-        .diagnostics()
-        .iter()
-        .map(|finding| finding.message())
-        .collect();
-    assert_eq!(said, ["the Kubernetes file `k.yaml` is not in the lab"]);
-}
-
-#[test]
 fn programs_of_one_kind_do_not_share_their_ports() {
     let instance = PUBLIC;
     let of_image = |image: &str| {
@@ -561,18 +535,36 @@ fn programs_of_one_kind_do_not_share_their_ports() {
     };
     for image in [
         "favonia/cloudflare-ddns:1",
-        "codercom/code-server",
-        "linuxserver/qbittorrent",
-        "mailhog/mailhog",
+        "linuxserver/openvscode-server",
+        "crazymax/rtorrent-rutorrent",
+        "rnwood/smtp4dev",
+        "golift/unpackerr",
+        "drupal",
+        "mcp/fetch",
+        "supabase/storage-api",
+        "langgenius/dify-sandbox",
+        "victoriametrics/vmagent",
     ] {
         let lab = of_image(image);
         let a = exposure(&lab, "a");
-        assert!(a.paths().iter().all(|path| path.port().is_none()), "{a}");
+        assert!(a.paths().iter().all(|path| path.port().is_none()), "{image} {a}");
         let findings = lab.access_findings(&[a], &seen());
         let admin = findings
             .iter()
             .find(|finding| finding.rule().id == "access.admin-surface-reachable");
         assert!(admin.is_none(), "{image}: {admin:?}");
+    }
+    for (image, application, port) in [
+        ("linuxserver/sonarr", "sonarr", 8989),
+        ("lscr.io/linuxserver/qbittorrent", "qbittorrent", 8080),
+        ("me/radarr", "radarr", 7878),
+        ("oliver006/redis_exporter", "redis-exporter", 9121),
+        ("supabase/studio", "supabase-studio", 3000),
+    ] {
+        let own = exposure(&of_image(image), "a");
+        assert_eq!(own.view().application.as_deref(), Some(application));
+        let ports: Vec<Option<u16>> = own.paths().iter().map(|path| path.port()).collect();
+        assert!(ports.contains(&Some(port)), "{image} {own}");
     }
     let own = exposure(&of_image("qmcgaw/ddns-updater"), "a");
     assert_eq!(own.view().application.as_deref(), Some("ddns-updater"));

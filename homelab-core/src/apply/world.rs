@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::plan::ContentHash;
+#[cfg(all(unix, feature = "local"))]
+use crate::tailnet::local::LocalApi;
 
 /// The world of one lab: for now its folder, and the lab's state. Cheap to clone: clones are the same world.
 ///
@@ -35,6 +37,8 @@ struct Inner {
     /// Whether what earlier runs have left was looked for.
     #[cfg(unix)]
     pub(super) looked_back: Arc<Mutex<bool>>,
+    #[cfg(all(unix, feature = "local"))]
+    daemon: Option<LocalApi>,
     #[cfg(test)]
     before_step: Option<BeforeStep>,
 }
@@ -56,6 +60,8 @@ impl World {
             state: None,
             #[cfg(unix)]
             looked_back: Arc::default(),
+            #[cfg(all(unix, feature = "local"))]
+            daemon: None,
             #[cfg(test)]
             before_step: None,
         }))
@@ -75,7 +81,8 @@ impl World {
     }
 
     /// Returns what there is to see of a lab now: this machine, the version control state of the lab's folder (with the
-    /// feature `tools`), and what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
+    /// feature `tools`), what this machine's device of the tailnet says (with the feature `local`, where there is one), and
+    /// what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
     ///
     /// The lab is the one that this was connected to, perhaps loaded anew since. Dropping the future stops what it
     /// started.
@@ -119,19 +126,30 @@ impl World {
             seen = seen.with_interrupted(super::recovery::interrupted(&folders, &self.0.root));
         }
         // Side by side: each mostly waits for programs.
-        let (machine, worktree) = std::thread::scope(|scope| {
+        #[cfg(all(unix, feature = "local"))]
+        let daemon = self.0.daemon.clone().or_else(LocalApi::find);
+        let (machine, worktree, node) = std::thread::scope(|scope| {
             let machine = scope.spawn(|| super::machine::read(cancel));
+            #[cfg(all(unix, feature = "local"))]
+            let node = scope.spawn(|| daemon.and_then(ask));
             #[cfg(feature = "tools")]
             let worktree = Some(super::worktree::read(root, cancel));
             #[cfg(not(feature = "tools"))]
             let worktree = None;
-            (machine.join().ok().flatten(), worktree)
+            #[cfg(all(unix, feature = "local"))]
+            let node = node.join().ok().flatten();
+            #[cfg(not(all(unix, feature = "local")))]
+            let node = None;
+            (machine.join().ok().flatten(), worktree, node)
         });
         if let Some(machine) = machine {
             seen = seen.with_machine(machine);
         }
         if let Some(worktree) = worktree {
             seen = seen.with_worktree(worktree);
+        }
+        if let Some(node) = node {
+            seen = seen.with_tailnet(node);
         }
         seen
     }
@@ -168,6 +186,18 @@ impl World {
     }
 }
 
+/// Asks this machine's tailnet daemon what it says, for at most three seconds. The thread that looks around has no runtime,
+/// and the caller's may have no IO driver; so it has a small one for as long as this takes.
+#[cfg(all(unix, feature = "local"))]
+fn ask(daemon: LocalApi) -> Option<crate::tailnet::Node> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    let daemon = daemon.with_limit(std::time::Duration::from_secs(3));
+    runtime.block_on(daemon.node()).ok()
+}
+
 /// Returns where the states of all labs are. As the XDG specification says, a path that is not absolute does not count.
 fn state_base(state_home: Option<OsString>, home: Option<OsString>) -> Result<PathBuf> {
     let absolute = |text: Option<OsString>| text.map(PathBuf::from).filter(|path| path.is_absolute());
@@ -183,6 +213,12 @@ fn state_base(state_home: Option<OsString>, home: Option<OsString>) -> Result<Pa
 impl World {
     pub(super) fn files(root: impl Into<PathBuf>) -> World {
         World::new(root, None)
+    }
+
+    #[cfg(all(unix, feature = "local"))]
+    pub(super) fn with_daemon(mut self, daemon: LocalApi) -> World {
+        Arc::make_mut(&mut self.0).daemon = Some(daemon);
+        self
     }
 
     pub(super) fn with_before_step(mut self, call: impl Fn(usize) + Send + Sync + 'static) -> World {
@@ -256,5 +292,40 @@ mod tests {
         let [by_folder] = names(World::new(root.path(), None)).try_into().expect("one");
         let with_id = names(World::new(root.path(), Some("3f1c-2b")));
         assert_eq!(with_id, ["3f1c-2b".to_owned(), by_folder]);
+    }
+
+    #[cfg(all(unix, feature = "local"))]
+    #[test]
+    fn what_the_tailnets_daemon_says_is_observed_in_any_runtime() {
+        use std::io::{Read, Write};
+        let root = tempfile::tempdir().expect("a folder");
+        let socket = root.path().join("sock");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        let daemon = std::thread::spawn(move || {
+            for _ in 0..3 {
+                let (mut stream, _) = listener.accept().expect("a question");
+                let _ = stream.read(&mut [0; 4096]);
+                let body = r#"{"BackendState": "Running", "Self": {"HostName": "slate"}}"#;
+                let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(text.as_bytes()).expect("it listens");
+            }
+        });
+        // Without drivers, as a caller may have it.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let world = World::files(root.path()).with_daemon(LocalApi::new(&socket));
+        let seen = runtime.block_on(world.see(root.path().to_owned()));
+        let node = seen.tailnet().expect("it answered").value();
+        assert!(node.status().is_running() && node.preferences().is_some());
+        daemon.join().expect("three questions");
+
+        let absent = World::files(root.path()).with_daemon(LocalApi::new(root.path().join("none")));
+        assert!(
+            runtime
+                .block_on(absent.see(root.path().to_owned()))
+                .tailnet()
+                .is_none()
+        );
     }
 }

@@ -290,6 +290,8 @@ pub struct Service {
     pub environment: IndexMap<String, Field<Option<String>>>,
     /// Labels.
     pub labels: IndexMap<String, Field<String>>,
+    /// `deploy.labels`: those of the Swarm service, which its containers do not carry.
+    pub deploy_labels: IndexMap<String, Field<String>>,
     /// Volumes, bind mounts, tmpfs.
     pub mounts: Vec<Field<Mount>>,
     /// Whether it runs with all privileges.

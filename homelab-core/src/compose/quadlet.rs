@@ -5,6 +5,7 @@
 
 mod container;
 mod option;
+mod pod;
 mod unit;
 
 use std::path::Path;
@@ -247,7 +248,13 @@ impl Reading<'_> {
             match ServiceName::new(&named.stem) {
                 Ok(name) => {
                     let service = self.service(name, named, &units);
-                    self.services.insert(service.name.clone(), service);
+                    let pods = match named.kind.as_str() {
+                        "kube" => self.pods(&service, named),
+                        _ => None,
+                    };
+                    for service in pods.unwrap_or_else(|| vec![service]) {
+                        self.services.insert(service.name.clone(), service);
+                    }
                 }
                 Err(error) => self.wrong(&named.span(), error.to_string()),
             }

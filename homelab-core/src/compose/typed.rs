@@ -165,20 +165,8 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
         }),
         networks: attachments(map),
         environment: variables(map, "environment"),
-        labels: variables(map, "labels")
-            .into_iter()
-            .map(|(key, label)| {
-                let value = label.value.unwrap_or_default();
-                (
-                    key,
-                    Field {
-                        value,
-                        span: label.span,
-                        interpolation: label.interpolation,
-                    },
-                )
-            })
-            .collect(),
+        labels: labels(map),
+        deploy_labels: deploy.map(labels).unwrap_or_default(),
         mounts: mounts(map),
         privileged: flag(map, "privileged"),
         pid: text(map, "pid"),
@@ -219,6 +207,23 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
         configs: sources("configs"),
         replicas: replicas.unwrap_or(1),
     }
+}
+
+fn labels(map: &Map) -> IndexMap<String, Field<String>> {
+    variables(map, "labels")
+        .into_iter()
+        .map(|(key, label)| {
+            let value = label.value.unwrap_or_default();
+            (
+                key,
+                Field {
+                    value,
+                    span: label.span,
+                    interpolation: label.interpolation,
+                },
+            )
+        })
+        .collect()
 }
 
 fn port(item: &Node) -> Option<Field<Port>> {

@@ -21,6 +21,8 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
     fill='white'/%3E%3C/svg%3E";
 /// Up to this many findings are all shown open.
 const OPEN: usize = 8;
+/// Up to this many services stand in one table; more are folded by project, which a phone shows on one screen.
+const UNFOLDED: usize = 12;
 
 impl Report {
     /// Returns the report as one self-contained HTML page: the reach map, the findings, and every service with the
@@ -374,14 +376,74 @@ fn services(out: &mut String, report: &Report) -> fmt::Result {
             )?;
         }
     }
+    out.write_str("</fieldset>\n")?;
+    let services: Vec<(usize, &ServiceView)> = report.services_by_reach().into_iter().enumerate().collect();
+    if services.len() <= UNFOLDED {
+        out.write_str("<div class=\"card\">")?;
+        table(out, &services)?;
+        return out.write_str("</div></section>\n");
+    }
+    // Many services are folded by project, those first that most people reach.
+    let mut groups: Vec<Vec<(usize, &ServiceView)>> = Vec::new();
+    let mut places = HashMap::new();
+    for (index, service) in services {
+        let place = *places
+            .entry((&service.host, &service.project))
+            .or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+        groups[place].push((index, service));
+    }
+    for group in groups {
+        folded(out, &group)?;
+    }
+    out.write_str("</section>\n")
+}
+
+/// The services of one project, open where one of them is open to the internet.
+fn folded(out: &mut String, group: &[(usize, &ServiceView)]) -> fmt::Result {
+    let (_, widest) = group[0];
+    let host = widest
+        .host
+        .as_ref()
+        .map_or_else(String::new, |host| format!("{host}:"));
+    let open = if widest.reach == Reach::Internet {
+        " open"
+    } else {
+        ""
+    };
+    write!(
+        out,
+        "<details class=\"card group\"{open}><summary><b>{}{}</b> <small>{}</small> <span class=\"reach {}\">{}</span>",
+        Words(&host),
+        Words(&widest.project),
+        plural(group.len(), "service"),
+        widest.reach,
+        title(widest.reach)
+    )?;
+    let maybe = group.iter().map(|(_, service)| service.at_most).max();
+    if let Some(maybe) = maybe.filter(|maybe| *maybe > widest.reach) {
+        write!(
+            out,
+            " <span class=\"reach unsure {maybe}\">{}</span>",
+            title(maybe)
+        )?;
+    }
+    out.write_str("</summary>")?;
+    table(out, group)?;
+    out.write_str("</details>\n")
+}
+
+fn table(out: &mut String, services: &[(usize, &ServiceView)]) -> fmt::Result {
     out.write_str(
-        "</fieldset>\n<div class=\"card\"><table class=\"services\" role=\"table\"><thead><tr><th scope=\"col\">Service</th>\
+        "<table class=\"services\" role=\"table\"><thead><tr><th scope=\"col\">Service</th>\
          <th scope=\"col\">Reach</th><th scope=\"col\">At most</th><th scope=\"col\">How</th></tr></thead>\n<tbody>\n",
     )?;
-    for (index, service) in report.services_by_reach().into_iter().enumerate() {
-        one_service(out, index, service)?;
+    for (index, service) in services {
+        one_service(out, *index, service)?;
     }
-    out.write_str("</tbody></table></div></section>\n")
+    out.write_str("</tbody></table>")
 }
 
 fn one_service(out: &mut String, index: usize, service: &ServiceView) -> fmt::Result {

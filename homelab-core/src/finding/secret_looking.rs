@@ -68,7 +68,7 @@ static SHAPE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Returns the stretches of a line that look like secrets, in bytes.
-pub(super) fn stretches(line: &str) -> Vec<Range<usize>> {
+pub(crate) fn stretches(line: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for captures in VALUE.captures_iter(line) {
         let (Some(key), Some(value)) = (captures.name("key"), captures.name("value")) else {

@@ -27,6 +27,7 @@ pub(super) fn build(
     mut diagnostics: Vec<Finding>,
     disk: &Disk,
 ) -> Lab {
+    let unread = diagnostics.clone();
     let mut settings = |path: &str| {
         let file = files.iter().find(|file| file.path() == path)?;
         match file.text() {
@@ -107,6 +108,7 @@ pub(super) fn build(
         manifest,
         catalog: OnceLock::new(),
         diagnostics,
+        unread,
         unsaid,
     }))
 }

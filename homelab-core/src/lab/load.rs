@@ -85,6 +85,45 @@ impl Lab {
     }
 }
 
+impl Lab {
+    /// Returns the lab of what was kept of one: each file's path, size and content, the texts beside them that its projects
+    /// name, and what loading found on the disk, as a rule's id and a message.
+    pub(crate) fn restored(
+        name: String,
+        root: PathBuf,
+        files: Vec<(String, u64, Option<Vec<u8>>)>,
+        beside: Vec<(String, String)>,
+        unread: Vec<(String, String)>,
+    ) -> Self {
+        let mut memory: HashMap<PathBuf, String> = beside
+            .into_iter()
+            .map(|(path, text)| (root.join(path), text))
+            .collect();
+        let mut kept = Vec::with_capacity(files.len());
+        for (path, size, bytes) in files {
+            let file = LabFile::new(path, size, bytes.map(Arc::from));
+            if let Some(text) = file.text() {
+                memory.insert(root.join(file.path()), text.to_owned());
+            }
+            kept.push(file);
+        }
+        kept.sort_by(|a, b| a.path.cmp(&b.path));
+        kept.dedup_by(|a, b| a.path == b.path);
+        let of_the_disk = [&rules::UNREADABLE, &rules::LINK_OUTSIDE, &rules::LIMIT];
+        let unread = unread.into_iter().filter_map(|(rule, message)| {
+            let rule = of_the_disk.into_iter().find(|known| known.id == rule)?;
+            Some(Finding::new(rule, Subject::Lab, message))
+        });
+        build(
+            name,
+            root,
+            kept,
+            unread.collect(),
+            &Disk::Memory(Arc::new(memory)),
+        )
+    }
+}
+
 /// Returns whether the walk over a disk would come to a path.
 fn is_reached(path: &str) -> bool {
     let mut above = String::new();

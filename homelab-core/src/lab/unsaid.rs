@@ -6,7 +6,7 @@
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::Pattern;
+use super::{Lab, Pattern};
 use crate::compose::Project;
 use crate::finding::{Evidence, Finding};
 use crate::name::SlotName;
@@ -27,24 +27,7 @@ pub(crate) struct Unsaid {
 impl Unsaid {
     /// Returns what takes out the secret values of these projects.
     pub(super) fn new(pattern: &Pattern, projects: &[Project]) -> Self {
-        let mut values: Vec<(&str, &str)> = Vec::new();
-        for (name, value) in projects.iter().flat_map(Project::values) {
-            let value = value.expose().trim();
-            let slot = SlotName::new(name)
-                .ok()
-                .and_then(|name| pattern.slots().get(&name));
-            let declared = slot.is_some_and(super::Slot::is_secret);
-            let named =
-                slot.is_none_or(super::Slot::is_secret) && (names_secret(name) || names_connection(name));
-            // The name of a variable may only seem to say so, and a word such as `admin` is everywhere.
-            let telling = value.len() >= LONG || value.chars().any(|c| !c.is_ascii_lowercase());
-            let is_secret = declared || named && telling && value.len() > 2;
-            if is_secret && !value.is_empty() && !values.iter().any(|(_, known)| *known == value) {
-                values.push((name, value));
-            }
-        }
-        // The longest first: one value may hold another.
-        values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        let values = secret_values(pattern, projects);
         let alternatives: Vec<String> = values.iter().map(|(_, value)| alternative(value)).collect();
         let whole = || {
             RegexBuilder::new(&alternatives.join("|"))
@@ -83,6 +66,35 @@ impl Unsaid {
     /// Takes the values out of what evidence says.
     pub(crate) fn clear_evidence(&self, evidence: &mut Evidence) {
         evidence.change_text(|text| self.clear(text));
+    }
+}
+
+/// Returns the variables of these projects whose values are secret, each value once, the longest first.
+fn secret_values<'a>(pattern: &Pattern, projects: &'a [Project]) -> Vec<(&'a str, &'a str)> {
+    let mut values: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in projects.iter().flat_map(Project::values) {
+        let value = value.expose().trim();
+        let slot = SlotName::new(name)
+            .ok()
+            .and_then(|name| pattern.slots().get(&name));
+        let declared = slot.is_some_and(super::Slot::is_secret);
+        let named = slot.is_none_or(super::Slot::is_secret) && (names_secret(name) || names_connection(name));
+        // The name of a variable may only seem to say so, and a word such as `admin` is everywhere.
+        let telling = value.len() >= LONG || value.chars().any(|c| !c.is_ascii_lowercase());
+        let is_secret = declared || named && telling && value.len() > 2;
+        if is_secret && !value.is_empty() && !values.iter().any(|(_, known)| *known == value) {
+            values.push((name, value));
+        }
+    }
+    // The longest first: one value may hold another.
+    values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+    values
+}
+
+impl Lab {
+    /// Returns the variables whose values no output may hold, each value once, the longest first.
+    pub(crate) fn secret_variables(&self) -> Vec<(&str, &str)> {
+        secret_values(self.pattern(), &self.0.projects)
     }
 }
 

@@ -3,7 +3,7 @@
 mod folder;
 mod hardening;
 mod privileges;
-mod secrets;
+pub(crate) mod secrets;
 mod socket;
 mod storage;
 #[cfg(test)]

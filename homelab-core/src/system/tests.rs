@@ -56,7 +56,8 @@ fn images_are_recognised_in_every_way_of_writing_them() {
         ("ghcr.io/github/github-mcp-server", Some("github-mcp")),
         ("me/my-ddns", Some("dynamic-dns")),
         ("makeplane/plane-space:v0.24", Some("plane")),
-        ("nextcloud/aio-nextcloud", Some("nextcloud-aio")),
+        ("nextcloud/all-in-one", Some("nextcloud-aio")),
+        ("nextcloud/aio-nextcloud", Some("nextcloud-aio-part")),
     ] {
         assert_eq!(recognised(&image.replace("DIGEST", digest)), id, "{image}");
     }
@@ -345,6 +346,19 @@ fn every_entry_is_unique_whole_and_makes_sense() {
                     && system.repository_schemes.is_empty()
                     && system.folders.is_empty()),
                 "something recognises it",
+            );
+            // What is true of one of them is not of the others; these alone are built to stand in for each other.
+            let lends = !(system.ports.is_empty()
+                && system.data.is_empty()
+                && system.secrets.is_empty()
+                && system.capture.is_empty()
+                && system.admin_paths.is_empty()
+                && system.health.is_none()
+                && system.version.is_none()
+                && system.database.needs.is_empty());
+            check(
+                !(system.generic && lends) || id == "socket-proxy",
+                "a kind of programs lends nobody ports, data or secrets",
             );
             for image in &system.images {
                 let other = images.insert(image.to_string(), id.clone());

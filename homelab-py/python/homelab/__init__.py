@@ -62,6 +62,7 @@ from ._native import (
     Service,
     Worktree,
     capabilities,
+    require_capability,
 )
 from ._world import (
     Connecting,
@@ -133,6 +134,7 @@ __all__ = [
     "capabilities",
     "connect",
     "connect_sync",
+    "require_capability",
 ]
 
 

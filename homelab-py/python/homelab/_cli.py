@@ -16,12 +16,13 @@ from . import __version__, _native
 from ._completion import SHELLS, script
 from ._errors import Error
 from ._native import Lab, Project, Report
+from ._progress import Progress
 from ._world import connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._native import Exposure
+    from ._native import Exposure, Plan
     from ._world import SyncWorld
 
 # How a report is written in each format that has a name.
@@ -160,30 +161,39 @@ def parser() -> argparse.ArgumentParser:
 
 def _audit(arguments: argparse.Namespace) -> int:
     now = _moment(arguments.now)
-    lab = Lab.load(arguments.dir)
-    with connect_sync(lab) as world:
-        seen = world.observe()
-    if now is not None:
-        seen = seen.with_at(now)
-    report = lab.audit(seen, rules=arguments.rules)
+    with Progress(3) as progress:
+        progress.step("reading the lab's files")
+        lab = Lab.load(arguments.dir)
+        progress.step("looking at the lab")
+        with connect_sync(lab) as world:
+            seen = world.observe()
+        if now is not None:
+            seen = seen.with_at(now)
+        progress.step("judging")
+        report = lab.audit(seen, rules=arguments.rules)
     _say(FORMATS[arguments.format](report))
     return report.exit_code(arguments.fail_on)
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    lab = Lab.load(arguments.dir)
-    with connect_sync(lab) as world:
-        return _init_in(world, lab, arguments.write)
+    with Progress(2) as progress:
+        progress.step("reading the lab's files")
+        lab = Lab.load(arguments.dir)
+        progress.step("looking at the lab")
+        world = connect_sync(lab)
+        seen = world.observe()
+    with world:
+        return _init_in(world, lab.plan_init(seen), arguments.write)
 
 
-def _init_in(world: SyncWorld, lab: Lab, write: bool) -> int:
-    plan = lab.plan_init(world.observe())
+def _init_in(world: SyncWorld, plan: Plan, write: bool) -> int:
     if not plan.steps:
         _say("lab.toml and instance.toml are there already; nothing to do\n")
         return 0
     _say(plan.details())
     if write:
-        outcome = plan.apply(world, allow_partial=True)
+        with Progress(len(plan)) as progress:
+            outcome = plan.apply(world, progress=progress.event, allow_partial=True)
         _say(f"{outcome}\n")
         outcome.complete()
     else:
@@ -192,8 +202,11 @@ def _init_in(world: SyncWorld, lab: Lab, write: bool) -> int:
 
 
 def _reach(arguments: argparse.Namespace) -> int:
-    lab = Lab.load(arguments.dir)
-    found = lab.exposures() if arguments.to is None else [lab.exposure(name) for name in arguments.to]
+    with Progress(2) as progress:
+        progress.step("reading the lab's files")
+        lab = Lab.load(arguments.dir)
+        progress.step("following the paths")
+        found = lab.exposures() if arguments.to is None else [lab.exposure(name) for name in arguments.to]
     if arguments.format == "json":
         import json
 

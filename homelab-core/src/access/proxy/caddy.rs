@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::clients::only_tailnet;
 use super::{Entry, Flavour, Gateway, Route};
 use crate::access::path::{Guard, GuardKind};
-use crate::access::topology::{Node, NodeIndex, Topology};
+use crate::access::topology::{NodeIndex, Topology};
 use crate::compose::Field;
 use crate::finding::Evidence;
 
@@ -27,6 +28,7 @@ pub(super) fn gateway(topology: &Topology<'_>, index: NodeIndex) -> Option<Gatew
         entries: None,
         complete: false,
         only_enabled: false,
+        reads_swarm: true,
         by_default: None,
         unseen: None,
         insecure_admin: None,
@@ -40,12 +42,112 @@ struct Site<'a> {
     address: Option<&'a Field<String>>,
     upstream: Option<&'a Field<String>>,
     guards: Vec<Guard>,
+    lines: Vec<Line<'a>>,
+}
+
+/// One directive of a site: `1_handle.reverse_proxy`, and what stands behind it.
+struct Line<'a> {
+    parts: Vec<&'a str>,
+    text: &'a str,
+    evidence: Evidence,
+}
+
+/// Returns a directive without the number that sets its order: `1_handle` is `handle`.
+fn bare(part: &str) -> &str {
+    part.trim_start_matches(|c: char| c.is_ascii_digit())
+        .trim_start_matches('_')
+}
+
+/// What a named matcher asks of the client's address.
+#[derive(Default)]
+struct Clients<'a> {
+    /// Where it says who may come.
+    admits: Vec<(&'a str, &'a str)>,
+    /// Where it says who may not.
+    denies: Vec<(&'a str, &'a str)>,
+    /// Whether it asks anything else.
+    more: bool,
+}
+
+impl Site<'_> {
+    /// Returns what shows that every way through the site asks for the client's address, in a way that is accepted.
+    ///
+    /// There are two ways to write it: only those who match are passed on (`reverse_proxy @home ...`, or a block
+    /// `handle @home`), or those who do not are sent away before (`abort @strangers`).
+    fn asks_for_addresses(&self, accepts: &dyn Fn(&str, &str) -> bool) -> Option<Evidence> {
+        let mut matchers: BTreeMap<&str, Clients<'_>> = BTreeMap::new();
+        for line in &self.lines {
+            let Some(name) = line.parts.first().filter(|name| name.starts_with('@')) else {
+                continue;
+            };
+            let words = line.parts[1..].iter().map(|part| bare(part));
+            let mut words = words.chain(line.text.split_whitespace());
+            let mut kind = words.next().unwrap_or_default();
+            let negated = kind == "not";
+            if negated {
+                kind = words.next().unwrap_or_default();
+            }
+            let clients = matchers.entry(name).or_default();
+            if !matches!(kind, "remote_ip" | "client_ip") {
+                clients.more = true;
+                continue;
+            }
+            // The ranges are behind the name, in the label or in its value.
+            let ranges = line.text.split_once(kind).map_or(line.text, |(_, ranges)| ranges);
+            let list = if negated {
+                &mut clients.denies
+            } else {
+                &mut clients.admits
+            };
+            list.push((kind, ranges));
+        }
+        let matcher = |text: &str| {
+            let first = text
+                .split_whitespace()
+                .next()
+                .filter(|word| word.starts_with('@'))?;
+            matchers.get(first)
+        };
+        let admits = |line: &Line<'_>| {
+            matcher(line.text)
+                .is_some_and(|clients| clients.admits.iter().any(|&(kind, ranges)| accepts(kind, ranges)))
+        };
+        let turns_away = |line: &&Line<'_>| {
+            matches!(line.parts.as_slice(), [one] if matches!(bare(one), "abort" | "error" | "respond" | "redir"))
+                && matcher(line.text).is_some_and(|clients| {
+                    let [(kind, ranges)] = clients.denies.as_slice() else {
+                        return false;
+                    };
+                    !clients.more && clients.admits.is_empty() && accepts(kind, ranges)
+                })
+        };
+        let gate = self.lines.iter().find(turns_away);
+        let is_upstream = |line: &&Line<'_>| {
+            line.parts
+                .last()
+                .is_some_and(|part| matches!(bare(part), "reverse_proxy" | "php_fastcgi"))
+        };
+        let mut shown = None;
+        for upstream in self.lines.iter().filter(is_upstream) {
+            let blocks = self
+                .lines
+                .iter()
+                .filter(|line| upstream.parts.starts_with(&line.parts));
+            // What stands in a block is done before strangers are sent away.
+            let gate = gate.filter(|_| upstream.parts.len() == 1);
+            let guard = blocks.into_iter().find(|line| admits(line)).or(gate)?;
+            shown.get_or_insert_with(|| guard.evidence.clone());
+        }
+        shown
+    }
 }
 
 /// Returns the routes that a service's labels ask of a Caddy.
-pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
+pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
+    let node = &topology.nodes[index];
+    let facts = &topology.machines[node.machine].facts;
     let mut sites: BTreeMap<&str, Site<'_>> = BTreeMap::new();
-    for (key, field) in &node.service.labels {
+    for (key, field) in node.service.labels.iter().chain(&node.service.deploy_labels) {
         let (site, directives) = key.split_once('.').unwrap_or((key, ""));
         let number = site
             .strip_prefix("caddy")
@@ -58,11 +160,13 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
             entry.address = Some(field);
             continue;
         }
+        entry.lines.push(Line {
+            parts: directives.split('.').collect(),
+            text: &field.value,
+            evidence: Evidence::at(format!("label `{key}`"), &field.span),
+        });
         for (position, part) in directives.split('.').enumerate() {
-            // `1_handle` is `handle`, numbered to set its order.
-            let directive = part
-                .trim_start_matches(|c: char| c.is_ascii_digit())
-                .trim_start_matches('_');
+            let directive = bare(part);
             let kind = match directive {
                 "reverse_proxy" | "php_fastcgi" if entry.upstream.is_none() => {
                     entry.upstream = Some(field);
@@ -73,7 +177,6 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
                 }
                 "rate_limit" => Some(GuardKind::RateLimit),
                 "crowdsec" | "appsec" | "coraza_waf" => Some(GuardKind::Waf),
-                "remote_ip" | "client_ip" => Some(GuardKind::AllowList),
                 // A snippet is defined in a Caddyfile that is not looked for.
                 "import" if position == 0 => Some(GuardKind::Unseen),
                 _ => None,
@@ -97,8 +200,18 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
     }
     sites
         .into_values()
-        .filter_map(|site| {
+        .filter_map(|mut site| {
             let upstream = site.upstream?;
+            // Not `client_ip`, which may take the address from a header that anybody can write.
+            let tailnet = |kind: &str, ranges: &str| {
+                kind == "remote_ip" && only_tailnet(ranges.split_whitespace(), facts)
+            };
+            let is_narrow = site.asks_for_addresses(&tailnet);
+            let only = is_narrow.is_some();
+            if let Some(evidence) = is_narrow.or_else(|| site.asks_for_addresses(&|_, _| true)) {
+                site.guards
+                    .push(Guard::new(GuardKind::AllowList, "remote_ip", evidence).only_tailnet(only));
+            }
             let address = site.address.map_or("", |field| field.value.as_str());
             // A site in brackets is a snippet: it serves nothing by itself.
             if address.starts_with('(') {
@@ -115,6 +228,7 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
                 evidence: Evidence::at(format!("Caddy labels for `{address}`"), &shown.span),
                 admin: false,
                 enabled: true,
+                in_swarm: false,
             })
         })
         .collect()

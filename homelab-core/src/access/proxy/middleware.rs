@@ -27,7 +27,7 @@ impl Middlewares {
     pub(super) fn new(topology: &Topology<'_>) -> Self {
         let mut declared: HashMap<(usize, String), Middleware> = HashMap::new();
         for node in &topology.nodes {
-            for (key, field) in &node.service.labels {
+            for (key, field) in node.service.labels.iter().chain(&node.service.deploy_labels) {
                 let lower = key.to_ascii_lowercase();
                 let Some(rest) = lower
                     .strip_prefix("traefik.http.middlewares.")

@@ -12,6 +12,7 @@ pub(super) fn gateway(topology: &Topology<'_>, index: NodeIndex) -> Option<Gatew
         entries: None,
         complete: false,
         only_enabled: false,
+        reads_swarm: false,
         by_default: None,
         unseen: None,
         insecure_admin: None,
@@ -47,5 +48,6 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
         ),
         admin: false,
         enabled: true,
+        in_swarm: false,
     }]
 }

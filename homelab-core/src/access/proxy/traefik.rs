@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::clients::rule_is_only_tailnet;
+use indexmap::IndexMap;
+
+use super::clients::{only_tailnet, rule_is_only_tailnet};
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route};
+use crate::access::address::HostFacts;
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::serve::is_true;
@@ -229,6 +232,8 @@ pub(super) fn gateway(
         (flag.key.ends_with("docker.exposedbydefault") && !is_true(&flag.value))
             || flag.key.ends_with("docker.constraints")
     });
+    let swarm_mode = |flag: &Flag| flag.key.ends_with("docker.swarmmode") && is_true(&flag.value);
+    let reads_swarm = hidden_file || any("providers.swarm").is_some() || flags.iter().any(swarm_mode);
     let by_default = docker.filter(|_| !kept_out).map(|flag| flag.evidence.clone());
     let elsewhere = [
         "providers.file",
@@ -263,6 +268,7 @@ pub(super) fn gateway(
         complete,
         // A file that cannot be seen may say otherwise.
         only_enabled: only_enabled && !hidden_file,
+        reads_swarm,
         by_default,
         unseen,
         insecure_admin,
@@ -281,6 +287,7 @@ pub(super) fn opts_out(node: &Node<'_>) -> bool {
     node.service
         .labels
         .get("traefik.enable")
+        .or_else(|| node.service.deploy_labels.get("traefik.enable"))
         .is_some_and(|field| !is_true(&field.value))
 }
 
@@ -293,14 +300,31 @@ struct Router<'a> {
     any: Option<&'a Field<String>>,
 }
 
-/// Returns the routes that a service's labels ask of a Traefik.
+/// Returns the routes that a service's labels ask of a Traefik, those of a Swarm service among them.
 pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Middlewares) -> Vec<Route> {
+    let service = topology.nodes[index].service;
+    let mut found = routes_in(&service.labels, topology, index, middlewares);
+    let mut of_swarm = routes_in(&service.deploy_labels, topology, index, middlewares);
+    for route in &mut of_swarm {
+        route.in_swarm = true;
+    }
+    found.extend(of_swarm);
+    found
+}
+
+fn routes_in(
+    labels: &IndexMap<String, Field<String>>,
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    middlewares: &Middlewares,
+) -> Vec<Route> {
     let node = &topology.nodes[index];
+    let facts = &topology.machines[node.machine].facts;
     let mut routers: BTreeMap<(String, String), Router<'_>> = BTreeMap::new();
     let mut ports: BTreeMap<String, u16> = BTreeMap::new();
     let mut enabled: Option<&Field<String>> = None;
     let mut segments: BTreeMap<String, Segment<'_>> = BTreeMap::new();
-    for (key, field) in &node.service.labels {
+    for (key, field) in labels {
         if !key
             .get(..8)
             .is_some_and(|start| start.eq_ignore_ascii_case("traefik."))
@@ -363,7 +387,6 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
         let port = ports
             .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
             .copied();
-        let facts = &topology.machines[node.machine].facts;
         if let Some(rule) = router.rule
             && rule_is_only_tailnet(&rule.value, facts)
         {
@@ -388,9 +411,11 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
             evidence: Evidence::at(text, &shown.span),
             admin,
             enabled: false,
+            in_swarm: false,
         });
     }
-    found.extend(segments.into_values().filter_map(Segment::route));
+    let segments = segments.into_values();
+    found.extend(segments.filter_map(|segment| segment.route(facts)));
     for route in &mut found {
         route.enabled = enabled.is_some();
     }
@@ -406,6 +431,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex, middlewares: &Mi
             evidence: Evidence::at("label `traefik.enable`, with the rule by default", &field.span),
             admin: false,
             enabled: true,
+            in_swarm: false,
         });
     }
     // Two routers that differ in nothing but their rule's path are one way in.
@@ -426,6 +452,9 @@ struct Segment<'a> {
     port: Option<(u16, &'a Field<String>)>,
     entries: Option<&'a str>,
     guards: Vec<Guard>,
+    /// The ranges that it lets in, and whether it asks a header who it is.
+    sources: Option<&'a Field<String>>,
+    by_header: bool,
 }
 
 fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTreeMap<String, Segment<'a>>) {
@@ -455,9 +484,12 @@ fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTre
             let guard = guard(GuardKind::Auth);
             Box::new(move |segment| segment.guards.push(guard.clone()))
         }
-        ["frontend", "whitelist" | "whitelistsourcerange", ..] => {
-            let guard = guard(GuardKind::AllowList);
-            Box::new(move |segment| segment.guards.push(guard.clone()))
+        ["frontend", "whitelistsourcerange"] | ["frontend", "whitelist", "sourcerange"] => {
+            Box::new(|segment| segment.sources = Some(field))
+        }
+        ["frontend", "whitelist", "usexforwardedfor"] => {
+            let by_header = is_true(&field.value);
+            Box::new(move |segment| segment.by_header = by_header)
         }
         ["frontend", "ratelimit", ..] => {
             let guard = guard(GuardKind::RateLimit);
@@ -469,8 +501,14 @@ fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTre
 }
 
 impl Segment<'_> {
-    fn route(self) -> Option<Route> {
+    fn route(mut self, facts: &HostFacts) -> Option<Route> {
         let shown = self.rule.or(self.port.map(|(_, field)| field))?;
+        if let Some(sources) = self.sources {
+            let only = !self.by_header && only_tailnet(sources.value.split(','), facts);
+            let evidence = Evidence::at("a Traefik label", &sources.span);
+            let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
+            self.guards.push(guard.only_tailnet(only));
+        }
         Some(Route {
             flavour: Flavour::Traefik,
             entry: match self.entries {
@@ -483,6 +521,7 @@ impl Segment<'_> {
             evidence: Evidence::at("Traefik labels of version 1", &shown.span),
             admin: false,
             enabled: false,
+            in_swarm: false,
         })
     }
 }

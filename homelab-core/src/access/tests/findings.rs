@@ -419,6 +419,26 @@ fn what_else_is_not_known_is_one_question() {
     silent(&home(""), rule);
     fires(&home("[policy]\nreach = 'tailnet'"), rule);
     silent(&home("[policy]\nreach = 'lan'"), rule);
+    let tunnel = "services: { t: { image: nginx, ports: ['80:80'], volumes: ['/srv/n.conf:/etc/nginx/nginx.conf'] }, c: { image: c } }";
+    let alone = "services: { d: { image: d, labels: ['traefik.enable=true'] } }";
+    let pods = "[Kube]\nYaml=gone.yaml\n";
+    let several = lab(&[
+        ("p/compose.yaml", compose),
+        ("q/compose.yaml", tunnel),
+        ("r/compose.yaml", alone),
+        ("s/e.kube", pods),
+    ]);
+    let finding = fires(&several, rule);
+    assert_eq!(
+        finding.message(),
+        "not known of `p/a` and `p/b`: the routes in the database of `p/n`; `q/c`: the routes in the files of `q/t`; \
+         `r/d`: who reaches the Traefik that its settings are for: it is not in the lab; and 1 more below"
+    );
+    let below = finding
+        .evidence()
+        .iter()
+        .any(|evidence| evidence.text().starts_with("not known of `s/e`: which ports"));
+    assert!(below, "{finding:?}");
 }
 
 #[test]

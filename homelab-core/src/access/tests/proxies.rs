@@ -528,3 +528,47 @@ fn a_forwarder_leads_where_its_command_says() {
         check(image, &lab, &[("a", Host, Lan)]);
     }
 }
+
+#[test]
+fn labels_of_swarm_services_are_for_those_who_read_them() {
+    let stack = |command: &str| {
+        of(&format!(
+            "services:
+  traefik:
+    image: traefik:v3
+    command: [{command}, '--entrypoints.web.address=:80']
+    ports: ['80:80']
+  a:
+    image: a
+    deploy:
+      labels:
+        traefik.enable: 'true'
+        traefik.http.routers.a.rule: Host(`a`)
+        traefik.http.routers.a.middlewares: login
+        traefik.http.services.a.loadbalancer.server.port: '8080'
+        traefik.http.middlewares.login.basicauth.users: 'x:y'
+"
+        ))
+    };
+    for command in [
+        "--providers.swarm=true, --providers.swarm.exposedByDefault=false",
+        "--providers.docker.swarmMode=true, --providers.docker.exposedByDefault=false",
+    ] {
+        let lab = stack(command);
+        check(command, &lab, &[("a", Lan, Internet)]);
+        let path = exposure(&lab, "a").paths()[0].clone();
+        assert_eq!(path.port(), Some(8080));
+        assert!(path.is_guarded_by(GuardKind::Auth), "{path:?}");
+    }
+    for command in [
+        "--providers.docker=true, --providers.docker.exposedByDefault=false",
+        "--providers.docker.swarmMode=false, --providers.docker.exposedByDefault=false",
+    ] {
+        check(command, &stack(command), &[("a", Host, Host)]);
+    }
+    let caddy = of("services:
+  caddy: { image: lucaslorentz/caddy-docker-proxy, ports: ['443:443'] }
+  a: { image: a, deploy: { labels: { caddy: a.lan, caddy.reverse_proxy: '{{upstreams 80}}' } } }
+");
+    check("Caddy", &caddy, &[("a", Lan, Internet)]);
+}

@@ -35,6 +35,7 @@ impl Reading<'_> {
             networks: Vec::new(),
             environment: IndexMap::new(),
             labels: IndexMap::new(),
+            deploy_labels: IndexMap::new(),
             mounts: Vec::new(),
             privileged: None,
             pid: None,

@@ -3,9 +3,9 @@
 use super::Declared;
 use crate::compose::{Field, Service, VariableState};
 use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
-use crate::lab::in_words;
+use crate::lab::{Lab, in_words};
 use crate::span::Span;
-use crate::system::{names_connection, names_secret};
+use crate::system::{System, names_connection, names_secret};
 
 pub(super) static LITERAL_SECRET: Rule = Rule {
     id: "service.literal-secret",
@@ -47,7 +47,7 @@ pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
             let Some(value) = field.value.as_deref() else {
                 continue;
             };
-            let Some(secret) = secret_part(declared, name, value) else {
+            let Some(secret) = secret_part(declared.system, name, value) else {
                 continue;
             };
             let origin = Origin::of(field, secret);
@@ -88,6 +88,40 @@ pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
     );
 }
 
+/// A secret that a variable of a service holds.
+pub(crate) struct Held<'a> {
+    /// The variable's whole value.
+    pub(crate) value: &'a str,
+    /// The secret in it: all of it, or the password within an address.
+    pub(crate) secret: &'a str,
+    /// Where the variable's value is written.
+    pub(crate) span: &'a Span,
+    /// Whether everybody knows it.
+    pub(crate) is_well_known: bool,
+}
+
+impl Lab {
+    /// Returns every secret that a variable of a service holds, wherever its value came from.
+    pub(crate) fn secrets_of_services(&self) -> Vec<Held<'_>> {
+        let catalog = self.catalog();
+        let mut held = Vec::new();
+        for reference in self.services() {
+            let service = reference.service();
+            let system = catalog.recognise(service);
+            for (name, field) in &service.environment {
+                let value = field.value.as_deref().unwrap_or_default();
+                held.extend(secret_part(system, name, value).map(|secret| Held {
+                    value,
+                    secret,
+                    span: &field.span,
+                    is_well_known: is_well_known(secret, name, value, service),
+                }));
+            }
+        }
+        held
+    }
+}
+
 fn finding(rule: &'static Rule, one: &str, several: &str, exposed: Vec<Exposed<'_>>) -> Option<Finding> {
     let first = exposed.first()?;
     let same_service = exposed.iter().all(|other| other.service.id == first.service.id);
@@ -122,7 +156,7 @@ fn finding(rule: &'static Rule, one: &str, several: &str, exposed: Vec<Exposed<'
 
 /// Returns the part of a variable's value that is a secret: all of it where the name says so, the password where it is
 /// the address of a database.
-fn secret_part<'a>(declared: &Declared<'_>, name: &str, value: &'a str) -> Option<&'a str> {
+fn secret_part<'a>(system: Option<&System>, name: &str, value: &'a str) -> Option<&'a str> {
     // In a list, `- KEY="value"` has the quotes in its value.
     let value = value.trim().trim_matches(['"', '\'']);
     if names_connection(name) || value.contains("://") {
@@ -132,9 +166,7 @@ fn secret_part<'a>(declared: &Declared<'_>, name: &str, value: &'a str) -> Optio
         // The address of a hook is a secret itself; that of a page is none.
         return (names_secret(name) && value.rsplit('/').next().is_some_and(is_random)).then_some(value);
     }
-    let is_secret = declared
-        .system
-        .map_or_else(|| names_secret(name), |system| system.is_secret(name));
+    let is_secret = system.map_or_else(|| names_secret(name), |system| system.is_secret(name));
     let is_about = ["LIMIT", "REALM"]
         .iter()
         .any(|end| name.to_ascii_uppercase().ends_with(end));
@@ -142,7 +174,7 @@ fn secret_part<'a>(declared: &Declared<'_>, name: &str, value: &'a str) -> Optio
 }
 
 /// Returns the password inside an address: `scheme://user:password@host`.
-fn password_in(address: &str) -> Option<&str> {
+pub(crate) fn password_in(address: &str) -> Option<&str> {
     let (_, rest) = address.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let (user, _) = authority.rsplit_once('@')?;
@@ -151,7 +183,7 @@ fn password_in(address: &str) -> Option<&str> {
 }
 
 /// Returns whether a value cannot be a secret, whatever its variable is called.
-fn is_setting(value: &str) -> bool {
+pub(crate) fn is_setting(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let is_switch = matches!(
         lower.as_str(),
@@ -171,7 +203,7 @@ fn looks_secret(value: &str) -> bool {
 }
 
 /// Returns whether a text looks as a machine made it.
-fn is_random(text: &str) -> bool {
+pub(crate) fn is_random(text: &str) -> bool {
     text.len() >= 20
         && text
             .chars()
@@ -249,9 +281,9 @@ fn without_variables(raw: &str) -> String {
     plain
 }
 
-/// Returns whether a password is one that everybody knows: from a list, a placeholder, or the name of its own variable,
-/// user or database.
-fn is_well_known(secret: &str, variable: &str, value: &str, service: &Service) -> bool {
+/// Returns whether a password is one that everybody knows whatever it belongs to: from a list, a placeholder, or the name
+/// of its own variable.
+pub(crate) fn is_known_word(secret: &str, variable: &str, value: &str) -> bool {
     const KNOWN: [&str; 34] = [
         "password",
         "passwd",
@@ -322,7 +354,12 @@ fn is_well_known(secret: &str, variable: &str, value: &str, service: &Service) -
         return true;
     }
     // `postgres://app:app@db/app`
-    if value.contains(&format!("//{secret}:{secret}@")) {
+    value.contains(&format!("//{secret}:{secret}@"))
+}
+
+/// Returns whether a password is one that everybody knows, or the name of its user or database.
+fn is_well_known(secret: &str, variable: &str, value: &str, service: &Service) -> bool {
+    if is_known_word(secret, variable, value) {
         return true;
     }
     let is_name = |name: &str| {

@@ -684,6 +684,8 @@ internal object IntegrityCheckingUniffiLib {
     internal fun ensureInitialized() = Unit
     external fun uniffi_homelab_ffi_checksum_func_capabilities(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_func_require_capability(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_func_version(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_cancel(
@@ -726,6 +728,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_to_private_json(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_machine(
@@ -763,6 +767,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_plan_to_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_plan_view(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_project_declarations(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_project_diagnostics(
     ): Int
@@ -813,6 +819,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_world_with_state(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_canceltoken_new(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_lab_from_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_from_texts(
     ): Int
@@ -868,6 +876,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_free_lab(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_lab_from_json(`text`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_from_texts(`name`: RustBuffer.ByValue,`texts`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_load(`path`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
@@ -903,6 +913,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_lab_service(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -972,6 +984,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_project_resolve(`settings`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_project_declarations(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_project_diagnostics(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_project_directory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1036,6 +1050,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_capabilities(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_func_require_capability(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_homelab_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_homelab_ffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1160,6 +1176,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_func_capabilities() and 0xFFFF) != 11884) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_func_require_capability() and 0xFFFF) != 35954) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_func_version() and 0xFFFF) != 65278) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1223,6 +1242,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_services() and 0xFFFF) != 31898) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_to_private_json() and 0xFFFF) != 56367) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1278,6 +1300,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_plan_view() and 0xFFFF) != 14493) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_project_declarations() and 0xFFFF) != 6075) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_project_diagnostics() and 0xFFFF) != 29354) {
@@ -1353,6 +1378,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_canceltoken_new() and 0xFFFF) != 30362) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_json() and 0xFFFF) != 60865) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_texts() and 0xFFFF) != 2156) {
@@ -1594,6 +1622,33 @@ public object FfiConverterUByte: FfiConverter<UByte, Byte> {
 
     override fun write(value: UByte, buf: ByteBuffer) {
         buf.put(value.toByte())
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterUShort: FfiConverter<UShort, Short> {
+    override fun lift(value: Short): UShort {
+        return value.toUShort()
+    }
+
+    fun lift(value: Int): UShort {
+        return value.toUShort()
+    }
+
+    override fun read(buf: ByteBuffer): UShort {
+        return lift(buf.getShort())
+    }
+
+    override fun lower(value: UShort): Short {
+        return value.toShort()
+    }
+
+    override fun allocationSize(value: UShort) = 2UL
+
+    override fun write(value: UShort, buf: ByteBuffer) {
+        buf.putShort(value.toShort())
     }
 }
 
@@ -2510,6 +2565,13 @@ public interface LabInterface {
      */
     fun `services`(): List<kotlin.String>
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+    fun `toPrivateJson`(): kotlin.String
+
     companion object
 }
 
@@ -2898,12 +2960,52 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */override fun `toPrivateJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_to_private_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
 
 
 
 
 
     companion object {
+
+    /**
+     * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+     * findings. Fails with `Invalid` for another text, with `Unsupported` for one of a later version.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `fromJson`(`text`: kotlin.String, `cancel`: CancelToken? = null) : Lab {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_from_json(
+        FfiConverterString.lower(`text`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeLab.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
 
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
@@ -4528,6 +4630,11 @@ public object FfiConverterTypePlan: FfiConverter<Plan, Long> {
 public interface ProjectInterface {
 
     /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */
+    fun `declarations`(): List<DeclarationView>
+
+    /**
      * Returns what is wrong in it: nothing when it is valid.
      */
     fun `diagnostics`(): List<FindingView>
@@ -4664,6 +4771,22 @@ open class Project: Disposable, AutoCloseable, ProjectInterface
             UniffiLib.uniffi_homelab_ffi_fn_clone_project(handle, status)
         }
     }
+
+
+    /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */override fun `declarations`(): List<DeclarationView> {
+            return FfiConverterSequenceTypeDeclarationView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_project_declarations(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
 
 
     /**
@@ -5812,6 +5935,190 @@ public object FfiConverterTypeCountsView: FfiConverterRustBuffer<CountsView> {
 
 
 /**
+ * A service as its Compose file declares it, resolved. Values of variables and labels, and words of commands, may be
+ * secret: they are in the project's own JSON only.
+ */
+data class DeclarationView (
+    /**
+     * Its name within the project.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Where it is declared.
+     */
+    val `place`: PlaceView
+    ,
+    /**
+     * The image.
+     */
+    val `image`: kotlin.String?
+    ,
+    /**
+     * Whether the image is built from a context.
+     */
+    val `build`: kotlin.Boolean
+    ,
+    /**
+     * The container's fixed name.
+     */
+    val `containerName`: kotlin.String?
+    ,
+    /**
+     * The ports that it publishes.
+     */
+    val `ports`: List<PortView>
+    ,
+    /**
+     * What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+     */
+    val `networkMode`: kotlin.String?
+    ,
+    /**
+     * The keys of the networks that it is attached to.
+     */
+    val `networks`: List<kotlin.String>
+    ,
+    /**
+     * The names of its variables.
+     */
+    val `environment`: List<kotlin.String>
+    ,
+    /**
+     * The names of its labels.
+     */
+    val `labels`: List<kotlin.String>
+    ,
+    /**
+     * Volumes, bind mounts, memory.
+     */
+    val `mounts`: List<MountView>
+    ,
+    /**
+     * Whether it runs with all privileges.
+     */
+    val `privileged`: kotlin.Boolean
+    ,
+    /**
+     * Whether its root file system cannot be written.
+     */
+    val `readOnly`: kotlin.Boolean
+    ,
+    /**
+     * The user that it runs as, where one is written.
+     */
+    val `user`: kotlin.String?
+    ,
+    /**
+     * `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+     */
+    val `restart`: kotlin.String?
+    ,
+    /**
+     * Whether it has a health check that is not disabled.
+     */
+    val `healthcheck`: kotlin.Boolean
+    ,
+    /**
+     * The services that it waits for.
+     */
+    val `dependsOn`: List<kotlin.String>
+    ,
+    /**
+     * Its profiles; it runs only when one of them is active, or always where there are none.
+     */
+    val `profiles`: List<kotlin.String>
+    ,
+    /**
+     * How many containers there are to be.
+     */
+    val `replicas`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDeclarationView: FfiConverterRustBuffer<DeclarationView> {
+    override fun read(buf: ByteBuffer): DeclarationView {
+        return DeclarationView(
+            FfiConverterString.read(buf),
+            FfiConverterTypePlaceView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypePortView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeMountView.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DeclarationView) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypePlaceView.allocationSize(value.`place`) +
+            FfiConverterOptionalString.allocationSize(value.`image`) +
+            FfiConverterBoolean.allocationSize(value.`build`) +
+            FfiConverterOptionalString.allocationSize(value.`containerName`) +
+            FfiConverterSequenceTypePortView.allocationSize(value.`ports`) +
+            FfiConverterOptionalString.allocationSize(value.`networkMode`) +
+            FfiConverterSequenceString.allocationSize(value.`networks`) +
+            FfiConverterSequenceString.allocationSize(value.`environment`) +
+            FfiConverterSequenceString.allocationSize(value.`labels`) +
+            FfiConverterSequenceTypeMountView.allocationSize(value.`mounts`) +
+            FfiConverterBoolean.allocationSize(value.`privileged`) +
+            FfiConverterBoolean.allocationSize(value.`readOnly`) +
+            FfiConverterOptionalString.allocationSize(value.`user`) +
+            FfiConverterOptionalString.allocationSize(value.`restart`) +
+            FfiConverterBoolean.allocationSize(value.`healthcheck`) +
+            FfiConverterSequenceString.allocationSize(value.`dependsOn`) +
+            FfiConverterSequenceString.allocationSize(value.`profiles`) +
+            FfiConverterULong.allocationSize(value.`replicas`)
+    )
+
+    override fun write(value: DeclarationView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypePlaceView.write(value.`place`, buf)
+            FfiConverterOptionalString.write(value.`image`, buf)
+            FfiConverterBoolean.write(value.`build`, buf)
+            FfiConverterOptionalString.write(value.`containerName`, buf)
+            FfiConverterSequenceTypePortView.write(value.`ports`, buf)
+            FfiConverterOptionalString.write(value.`networkMode`, buf)
+            FfiConverterSequenceString.write(value.`networks`, buf)
+            FfiConverterSequenceString.write(value.`environment`, buf)
+            FfiConverterSequenceString.write(value.`labels`, buf)
+            FfiConverterSequenceTypeMountView.write(value.`mounts`, buf)
+            FfiConverterBoolean.write(value.`privileged`, buf)
+            FfiConverterBoolean.write(value.`readOnly`, buf)
+            FfiConverterOptionalString.write(value.`user`, buf)
+            FfiConverterOptionalString.write(value.`restart`, buf)
+            FfiConverterBoolean.write(value.`healthcheck`, buf)
+            FfiConverterSequenceString.write(value.`dependsOn`, buf)
+            FfiConverterSequenceString.write(value.`profiles`, buf)
+            FfiConverterULong.write(value.`replicas`, buf)
+    }
+}
+
+
+
+/**
  * Something that happened while a plan was applied.
  */
 data class EventView (
@@ -6184,6 +6491,69 @@ public object FfiConverterTypeMachine: FfiConverterRustBuffer<Machine> {
 
 
 /**
+ * Storage in a container.
+ */
+data class MountView (
+    /**
+     * `bind`, `volume`, `tmpfs` or `other`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The host's path, or the volume's key in the file; nothing for an anonymous volume.
+     */
+    val `source`: kotlin.String?
+    ,
+    /**
+     * The path in the container.
+     */
+    val `target`: kotlin.String
+    ,
+    /**
+     * Whether the container cannot write to it.
+     */
+    val `readOnly`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeMountView: FfiConverterRustBuffer<MountView> {
+    override fun read(buf: ByteBuffer): MountView {
+        return MountView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: MountView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterOptionalString.allocationSize(value.`source`) +
+            FfiConverterString.allocationSize(value.`target`) +
+            FfiConverterBoolean.allocationSize(value.`readOnly`)
+    )
+
+    override fun write(value: MountView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterOptionalString.write(value.`source`, buf)
+            FfiConverterString.write(value.`target`, buf)
+            FfiConverterBoolean.write(value.`readOnly`, buf)
+    }
+}
+
+
+
+/**
  * What became of a plan that was applied.
  */
 data class OutcomeView (
@@ -6414,6 +6784,77 @@ public object FfiConverterTypePlanView: FfiConverterRustBuffer<PlanView> {
             FfiConverterString.write(value.`id`, buf)
             FfiConverterString.write(value.`title`, buf)
             FfiConverterSequenceTypeStepView.write(value.`steps`, buf)
+    }
+}
+
+
+
+/**
+ * A port that a container publishes.
+ */
+data class PortView (
+    /**
+     * The address on the host; nothing means all interfaces.
+     */
+    val `address`: kotlin.String?
+    ,
+    /**
+     * The port on the host, or the first of several; nothing means that the engine chooses one.
+     */
+    val `published`: kotlin.UShort?
+    ,
+    /**
+     * The last port on the host, where there are several.
+     */
+    val `publishedTo`: kotlin.UShort?
+    ,
+    /**
+     * The port in the container.
+     */
+    val `target`: kotlin.UShort
+    ,
+    /**
+     * `tcp`, `udp` or `sctp`.
+     */
+    val `protocol`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePortView: FfiConverterRustBuffer<PortView> {
+    override fun read(buf: ByteBuffer): PortView {
+        return PortView(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalUShort.read(buf),
+            FfiConverterOptionalUShort.read(buf),
+            FfiConverterUShort.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PortView) = (
+            FfiConverterOptionalString.allocationSize(value.`address`) +
+            FfiConverterOptionalUShort.allocationSize(value.`published`) +
+            FfiConverterOptionalUShort.allocationSize(value.`publishedTo`) +
+            FfiConverterUShort.allocationSize(value.`target`) +
+            FfiConverterString.allocationSize(value.`protocol`)
+    )
+
+    override fun write(value: PortView, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`address`, buf)
+            FfiConverterOptionalUShort.write(value.`published`, buf)
+            FfiConverterOptionalUShort.write(value.`publishedTo`, buf)
+            FfiConverterUShort.write(value.`target`, buf)
+            FfiConverterString.write(value.`protocol`, buf)
     }
 }
 
@@ -8999,6 +9440,38 @@ public object FfiConverterTypeSeverity: FfiConverterRustBuffer<Severity> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalUShort: FfiConverterRustBuffer<kotlin.UShort?> {
+    override fun read(buf: ByteBuffer): kotlin.UShort? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterUShort.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.UShort?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterUShort.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.UShort?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterUShort.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
     override fun read(buf: ByteBuffer): kotlin.UInt? {
         if (buf.get().toInt() == 0) {
@@ -9439,6 +9912,34 @@ public object FfiConverterSequenceTypeProject: FfiConverterRustBuffer<List<Proje
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer<List<DeclarationView>> {
+    override fun read(buf: ByteBuffer): List<DeclarationView> {
+        val len = buf.getInt()
+        return List<DeclarationView>(len) {
+            FfiConverterTypeDeclarationView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DeclarationView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDeclarationView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DeclarationView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDeclarationView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer<List<EvidenceView>> {
     override fun read(buf: ByteBuffer): List<EvidenceView> {
         val len = buf.getInt()
@@ -9523,6 +10024,34 @@ public object FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer<List<F
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeMountView: FfiConverterRustBuffer<List<MountView>> {
+    override fun read(buf: ByteBuffer): List<MountView> {
+        val len = buf.getInt()
+        return List<MountView>(len) {
+            FfiConverterTypeMountView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<MountView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeMountView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<MountView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeMountView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<PathView>> {
     override fun read(buf: ByteBuffer): List<PathView> {
         val len = buf.getInt()
@@ -9541,6 +10070,34 @@ public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<Path
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypePathView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePortView: FfiConverterRustBuffer<List<PortView>> {
+    override fun read(buf: ByteBuffer): List<PortView> {
+        val len = buf.getInt()
+        return List<PortView>(len) {
+            FfiConverterTypePortView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PortView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePortView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PortView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePortView.write(it, buf)
         }
     }
 }
@@ -9867,6 +10424,20 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
 }
     )
     }
+
+
+        /**
+         * Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+         */
+    @Throws(HomelabException::class) fun `requireCapability`(`name`: kotlin.String)
+        =
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_func_require_capability(
+
+
+        FfiConverterString.lower(`name`),_status)
+}
+
 
 
         /**

@@ -481,6 +481,22 @@ fileprivate struct FfiConverterUInt8: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt16: FfiConverterPrimitive {
+    typealias FfiType = UInt16
+    typealias SwiftType = UInt16
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt16 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     typealias FfiType = UInt32
     typealias SwiftType = UInt32
@@ -991,6 +1007,13 @@ public protocol LabProtocol: AnyObject, Sendable {
      */
     func services()  -> [String]
 
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+    func toPrivateJson()  -> String
+
 }
 /**
  * A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
@@ -1047,6 +1070,25 @@ open class Lab: LabProtocol, @unchecked Sendable {
         try! rustCall { uniffi_homelab_ffi_fn_free_lab(handle, $0) }
     }
 
+
+    /**
+     * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
+     * findings. Fails with `Invalid` for another text, with `Unsupported` for one of a later version.
+     */
+public static func fromJson(text: String, cancel: CancelToken? = nil)async throws  -> Lab  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_lab_from_json(FfiConverterString.lower(text),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLab_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
 
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
@@ -1284,6 +1326,20 @@ open func services() -> [String]  {
     return try!  FfiConverterSequenceString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_services(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
+     *
+     * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
+     */
+open func toPrivateJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_to_private_json(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -2179,6 +2235,11 @@ public func FfiConverterTypePlan_lower(_ value: Plan) -> UInt64 {
 public protocol ProjectProtocol: AnyObject, Sendable {
 
     /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */
+    func declarations()  -> [DeclarationView]
+
+    /**
      * Returns what is wrong in it: nothing when it is valid.
      */
     func diagnostics()  -> [FindingView]
@@ -2296,6 +2357,18 @@ public static func resolve(settings: ResolveSettings, cancel: CancelToken? = nil
 }
 
 
+
+    /**
+     * Returns its services as they are declared, without any value that may be secret.
+     */
+open func declarations() -> [DeclarationView]  {
+    return try!  FfiConverterSequenceTypeDeclarationView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_project_declarations(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
 
     /**
      * Returns what is wrong in it: nothing when it is valid.
@@ -3071,6 +3144,246 @@ public func FfiConverterTypeCountsView_lower(_ value: CountsView) -> RustBuffer 
 
 
 /**
+ * A service as its Compose file declares it, resolved. Values of variables and labels, and words of commands, may be
+ * secret: they are in the project's own JSON only.
+ */
+public struct DeclarationView: Equatable, Hashable {
+    /**
+     * Its name within the project.
+     */
+    public let name: String
+    /**
+     * Where it is declared.
+     */
+    public let place: PlaceView
+    /**
+     * The image.
+     */
+    public let image: String?
+    /**
+     * Whether the image is built from a context.
+     */
+    public let build: Bool
+    /**
+     * The container's fixed name.
+     */
+    public let containerName: String?
+    /**
+     * The ports that it publishes.
+     */
+    public let ports: [PortView]
+    /**
+     * What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+     */
+    public let networkMode: String?
+    /**
+     * The keys of the networks that it is attached to.
+     */
+    public let networks: [String]
+    /**
+     * The names of its variables.
+     */
+    public let environment: [String]
+    /**
+     * The names of its labels.
+     */
+    public let labels: [String]
+    /**
+     * Volumes, bind mounts, memory.
+     */
+    public let mounts: [MountView]
+    /**
+     * Whether it runs with all privileges.
+     */
+    public let privileged: Bool
+    /**
+     * Whether its root file system cannot be written.
+     */
+    public let readOnly: Bool
+    /**
+     * The user that it runs as, where one is written.
+     */
+    public let user: String?
+    /**
+     * `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+     */
+    public let restart: String?
+    /**
+     * Whether it has a health check that is not disabled.
+     */
+    public let healthcheck: Bool
+    /**
+     * The services that it waits for.
+     */
+    public let dependsOn: [String]
+    /**
+     * Its profiles; it runs only when one of them is active, or always where there are none.
+     */
+    public let profiles: [String]
+    /**
+     * How many containers there are to be.
+     */
+    public let replicas: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name within the project.
+         */name: String,
+        /**
+         * Where it is declared.
+         */place: PlaceView,
+        /**
+         * The image.
+         */image: String?,
+        /**
+         * Whether the image is built from a context.
+         */build: Bool,
+        /**
+         * The container's fixed name.
+         */containerName: String?,
+        /**
+         * The ports that it publishes.
+         */ports: [PortView],
+        /**
+         * What it has instead of networks: `none`, `host`, `bridge`, `service:NAME`, `container:NAME`, or a name.
+         */networkMode: String?,
+        /**
+         * The keys of the networks that it is attached to.
+         */networks: [String],
+        /**
+         * The names of its variables.
+         */environment: [String],
+        /**
+         * The names of its labels.
+         */labels: [String],
+        /**
+         * Volumes, bind mounts, memory.
+         */mounts: [MountView],
+        /**
+         * Whether it runs with all privileges.
+         */privileged: Bool,
+        /**
+         * Whether its root file system cannot be written.
+         */readOnly: Bool,
+        /**
+         * The user that it runs as, where one is written.
+         */user: String?,
+        /**
+         * `no`, `always`, `on-failure` or `unless-stopped`, where one is written.
+         */restart: String?,
+        /**
+         * Whether it has a health check that is not disabled.
+         */healthcheck: Bool,
+        /**
+         * The services that it waits for.
+         */dependsOn: [String],
+        /**
+         * Its profiles; it runs only when one of them is active, or always where there are none.
+         */profiles: [String],
+        /**
+         * How many containers there are to be.
+         */replicas: UInt64) {
+        self.name = name
+        self.place = place
+        self.image = image
+        self.build = build
+        self.containerName = containerName
+        self.ports = ports
+        self.networkMode = networkMode
+        self.networks = networks
+        self.environment = environment
+        self.labels = labels
+        self.mounts = mounts
+        self.privileged = privileged
+        self.readOnly = readOnly
+        self.user = user
+        self.restart = restart
+        self.healthcheck = healthcheck
+        self.dependsOn = dependsOn
+        self.profiles = profiles
+        self.replicas = replicas
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DeclarationView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDeclarationView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DeclarationView {
+        return
+            try DeclarationView(
+                name: FfiConverterString.read(from: &buf),
+                place: FfiConverterTypePlaceView.read(from: &buf),
+                image: FfiConverterOptionString.read(from: &buf),
+                build: FfiConverterBool.read(from: &buf),
+                containerName: FfiConverterOptionString.read(from: &buf),
+                ports: FfiConverterSequenceTypePortView.read(from: &buf),
+                networkMode: FfiConverterOptionString.read(from: &buf),
+                networks: FfiConverterSequenceString.read(from: &buf),
+                environment: FfiConverterSequenceString.read(from: &buf),
+                labels: FfiConverterSequenceString.read(from: &buf),
+                mounts: FfiConverterSequenceTypeMountView.read(from: &buf),
+                privileged: FfiConverterBool.read(from: &buf),
+                readOnly: FfiConverterBool.read(from: &buf),
+                user: FfiConverterOptionString.read(from: &buf),
+                restart: FfiConverterOptionString.read(from: &buf),
+                healthcheck: FfiConverterBool.read(from: &buf),
+                dependsOn: FfiConverterSequenceString.read(from: &buf),
+                profiles: FfiConverterSequenceString.read(from: &buf),
+                replicas: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DeclarationView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypePlaceView.write(value.place, into: &buf)
+        FfiConverterOptionString.write(value.image, into: &buf)
+        FfiConverterBool.write(value.build, into: &buf)
+        FfiConverterOptionString.write(value.containerName, into: &buf)
+        FfiConverterSequenceTypePortView.write(value.ports, into: &buf)
+        FfiConverterOptionString.write(value.networkMode, into: &buf)
+        FfiConverterSequenceString.write(value.networks, into: &buf)
+        FfiConverterSequenceString.write(value.environment, into: &buf)
+        FfiConverterSequenceString.write(value.labels, into: &buf)
+        FfiConverterSequenceTypeMountView.write(value.mounts, into: &buf)
+        FfiConverterBool.write(value.privileged, into: &buf)
+        FfiConverterBool.write(value.readOnly, into: &buf)
+        FfiConverterOptionString.write(value.user, into: &buf)
+        FfiConverterOptionString.write(value.restart, into: &buf)
+        FfiConverterBool.write(value.healthcheck, into: &buf)
+        FfiConverterSequenceString.write(value.dependsOn, into: &buf)
+        FfiConverterSequenceString.write(value.profiles, into: &buf)
+        FfiConverterUInt64.write(value.replicas, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeclarationView_lift(_ buf: RustBuffer) throws -> DeclarationView {
+    return try FfiConverterTypeDeclarationView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeclarationView_lower(_ value: DeclarationView) -> RustBuffer {
+    return FfiConverterTypeDeclarationView.lower(value)
+}
+
+
+/**
  * Something that happened while a plan was applied.
  */
 public struct EventView: Equatable, Hashable {
@@ -3588,6 +3901,95 @@ public func FfiConverterTypeMachine_lower(_ value: Machine) -> RustBuffer {
 
 
 /**
+ * Storage in a container.
+ */
+public struct MountView: Equatable, Hashable {
+    /**
+     * `bind`, `volume`, `tmpfs` or `other`.
+     */
+    public let kind: String
+    /**
+     * The host's path, or the volume's key in the file; nothing for an anonymous volume.
+     */
+    public let source: String?
+    /**
+     * The path in the container.
+     */
+    public let target: String
+    /**
+     * Whether the container cannot write to it.
+     */
+    public let readOnly: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `bind`, `volume`, `tmpfs` or `other`.
+         */kind: String,
+        /**
+         * The host's path, or the volume's key in the file; nothing for an anonymous volume.
+         */source: String?,
+        /**
+         * The path in the container.
+         */target: String,
+        /**
+         * Whether the container cannot write to it.
+         */readOnly: Bool) {
+        self.kind = kind
+        self.source = source
+        self.target = target
+        self.readOnly = readOnly
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MountView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMountView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MountView {
+        return
+            try MountView(
+                kind: FfiConverterString.read(from: &buf),
+                source: FfiConverterOptionString.read(from: &buf),
+                target: FfiConverterString.read(from: &buf),
+                readOnly: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: MountView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterOptionString.write(value.source, into: &buf)
+        FfiConverterString.write(value.target, into: &buf)
+        FfiConverterBool.write(value.readOnly, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMountView_lift(_ buf: RustBuffer) throws -> MountView {
+    return try FfiConverterTypeMountView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMountView_lower(_ value: MountView) -> RustBuffer {
+    return FfiConverterTypeMountView.lower(value)
+}
+
+
+/**
  * What became of a plan that was applied.
  */
 public struct OutcomeView: Equatable, Hashable {
@@ -3920,6 +4322,105 @@ public func FfiConverterTypePlanView_lift(_ buf: RustBuffer) throws -> PlanView 
 #endif
 public func FfiConverterTypePlanView_lower(_ value: PlanView) -> RustBuffer {
     return FfiConverterTypePlanView.lower(value)
+}
+
+
+/**
+ * A port that a container publishes.
+ */
+public struct PortView: Equatable, Hashable {
+    /**
+     * The address on the host; nothing means all interfaces.
+     */
+    public let address: String?
+    /**
+     * The port on the host, or the first of several; nothing means that the engine chooses one.
+     */
+    public let published: UInt16?
+    /**
+     * The last port on the host, where there are several.
+     */
+    public let publishedTo: UInt16?
+    /**
+     * The port in the container.
+     */
+    public let target: UInt16
+    /**
+     * `tcp`, `udp` or `sctp`.
+     */
+    public let `protocol`: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The address on the host; nothing means all interfaces.
+         */address: String?,
+        /**
+         * The port on the host, or the first of several; nothing means that the engine chooses one.
+         */published: UInt16?,
+        /**
+         * The last port on the host, where there are several.
+         */publishedTo: UInt16?,
+        /**
+         * The port in the container.
+         */target: UInt16,
+        /**
+         * `tcp`, `udp` or `sctp`.
+         */`protocol`: String) {
+        self.address = address
+        self.published = published
+        self.publishedTo = publishedTo
+        self.target = target
+        self.`protocol` = `protocol`
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PortView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePortView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PortView {
+        return
+            try PortView(
+                address: FfiConverterOptionString.read(from: &buf),
+                published: FfiConverterOptionUInt16.read(from: &buf),
+                publishedTo: FfiConverterOptionUInt16.read(from: &buf),
+                target: FfiConverterUInt16.read(from: &buf),
+                protocol: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PortView, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.address, into: &buf)
+        FfiConverterOptionUInt16.write(value.published, into: &buf)
+        FfiConverterOptionUInt16.write(value.publishedTo, into: &buf)
+        FfiConverterUInt16.write(value.target, into: &buf)
+        FfiConverterString.write(value.`protocol`, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortView_lift(_ buf: RustBuffer) throws -> PortView {
+    return try FfiConverterTypePortView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortView_lower(_ value: PortView) -> RustBuffer {
+    return FfiConverterTypePortView.lower(value)
 }
 
 
@@ -6474,6 +6975,30 @@ public func FfiConverterTypeSeverity_lower(_ value: Severity) -> RustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionUInt16: FfiConverterRustBuffer {
+    typealias SwiftType = UInt16?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterUInt16.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterUInt16.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionUInt32: FfiConverterRustBuffer {
     typealias SwiftType = UInt32?
 
@@ -6812,6 +7337,31 @@ fileprivate struct FfiConverterSequenceTypeProject: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer {
+    typealias SwiftType = [DeclarationView]
+
+    public static func write(_ value: [DeclarationView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDeclarationView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DeclarationView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DeclarationView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDeclarationView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer {
     typealias SwiftType = [EvidenceView]
 
@@ -6887,6 +7437,31 @@ fileprivate struct FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeMountView: FfiConverterRustBuffer {
+    typealias SwiftType = [MountView]
+
+    public static func write(_ value: [MountView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeMountView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [MountView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [MountView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeMountView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
     typealias SwiftType = [PathView]
 
@@ -6904,6 +7479,31 @@ fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePathView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePortView: FfiConverterRustBuffer {
+    typealias SwiftType = [PortView]
+
+    public static func write(_ value: [PortView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePortView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PortView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PortView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePortView.read(from: &buf))
         }
         return seq
     }
@@ -7221,6 +7821,16 @@ public func capabilities() -> [String]  {
 })
 }
 /**
+ * Returns nothing when this build has an optional part, and otherwise the error that its operations answer: `Unsupported`.
+ */
+public func requireCapability(name: String)throws   {try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_require_capability(
+        FfiConverterString.lower(name),uniffiCallStatus
+    )
+}
+}
+/**
  * Returns the version of the library.
  */
 public func version() -> String  {
@@ -7247,6 +7857,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.contractVersionMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_capabilities() != 11884) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_require_capability() != 35954) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {
@@ -7312,6 +7925,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_services() != 31898) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -7367,6 +7983,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_plan_view() != 14493) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_project_declarations() != 6075) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_project_diagnostics() != 29354) {
@@ -7442,6 +8061,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_canceltoken_new() != 30362) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_lab_from_json() != 60865) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_from_texts() != 2156) {

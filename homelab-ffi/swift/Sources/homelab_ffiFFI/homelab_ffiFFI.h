@@ -299,6 +299,11 @@ uint64_t uniffi_homelab_ffi_fn_clone_lab(uint64_t handle, RustCallStatus *_Nonnu
 void uniffi_homelab_ffi_fn_free_lab(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_JSON
+uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_json(RustBuffer text, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_TEXTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_TEXTS
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_texts(RustBuffer name, RustBuffer texts, RustCallStatus *_Nonnull out_status
@@ -387,6 +392,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_service(uint64_t ptr, RustBuffer nam
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICES
 RustBuffer uniffi_homelab_ffi_fn_method_lab_services(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_lab_to_private_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OBSERVED
@@ -559,6 +569,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_project_from_text(RustBuffer name, Ru
 uint64_t uniffi_homelab_ffi_fn_constructor_project_resolve(RustBuffer settings, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DECLARATIONS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DECLARATIONS
+RustBuffer uniffi_homelab_ffi_fn_method_project_declarations(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DIAGNOSTICS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PROJECT_DIAGNOSTICS
 RustBuffer uniffi_homelab_ffi_fn_method_project_diagnostics(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -718,6 +733,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_homelaberror_uniffi_trait_display(RustBu
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_CAPABILITIES
 RustBuffer uniffi_homelab_ffi_fn_func_capabilities(RustCallStatus *_Nonnull out_status
 
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
+void uniffi_homelab_ffi_fn_func_require_capability(RustBuffer name, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
@@ -992,6 +1012,12 @@ uint16_t uniffi_homelab_ffi_checksum_func_capabilities(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
+uint16_t uniffi_homelab_ffi_checksum_func_require_capability(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 uint16_t uniffi_homelab_ffi_checksum_func_version(void
@@ -1118,6 +1144,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TO_PRIVATE_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_lab_to_private_json(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 uint16_t uniffi_homelab_ffi_checksum_method_observed_at(void
@@ -1229,6 +1261,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_plan_to_text(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PLAN_VIEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PLAN_VIEW
 uint16_t uniffi_homelab_ffi_checksum_method_plan_view(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_DECLARATIONS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PROJECT_DECLARATIONS
+uint16_t uniffi_homelab_ffi_checksum_method_project_declarations(void
 
 );
 #endif
@@ -1379,6 +1417,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_with_state(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 uint16_t uniffi_homelab_ffi_checksum_constructor_canceltoken_new(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_FROM_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_FROM_JSON
+uint16_t uniffi_homelab_ffi_checksum_constructor_lab_from_json(void
 
 );
 #endif

@@ -17,6 +17,7 @@ fn secrets_are_slots() {
         "DB_PASSWORD: '${UNSET_HERE:-hqd82nfkw}'",
         "DATABASE_URL: 'postgres://app:hqd82nfkw@${HOST:-db}/app'",
         "SLACK_WEBHOOK_URL: 'https://hooks.example.com/services/T0/a1b2c3d4e5f6g7h8i9j0k1'",
+        "SLACK_WEBHOOK_URL: 'https://hooks.example.com/services/T0/a1b2c3d4-e5f6g7h8_i9j0k1'",
     ] {
         assert_eq!(with(line), [rule], "{line}");
     }
@@ -33,6 +34,12 @@ fn secrets_are_slots() {
         "DATABASE_URL: 'postgres://app@db/app'",
         "DATABASE_URL: 'postgres://app:${DB_PASSWORD}@db/app'",
         "WEBHOOK_URL: 'https://flows.example.com/'",
+        "SLACK_WEBHOOK_URL: 'https://hooks.example.com/a1b2'",
+        "SLACK_WEBHOOK_URL: 'https://hooks.example.com/page.html?of=a1b2c3d4e5f6g7h8i9j0k1'",
+        "SLACK_WEBHOOK_URL: 'https://hooks.example.com/for-everybody-of-this-house'",
+        "SLACK_WEBHOOK_URL: 'https://hooks.example.com/0123456789012345678901234'",
+        "DB_PASSWORD: 'file:/run/secrets/db'",
+        "DB_PASSWORD: '{{env}}'",
         "API_KEY_RATE_LIMIT: 60/minute",
         "AUTH_HTPASSWD_REALM: mine-alone",
         "PASSWORD_HINT: the name of the dog",
@@ -148,4 +155,53 @@ fn passwords_that_everybody_knows() {
         rule,
         "wherever it stands"
     );
+}
+
+#[test]
+fn evidence_says_whether_it_is_a_default() {
+    let with = |rule: &str, value: &str| {
+        let services = format!(
+            "  one:\n    image: example/unknown:1\n    environment: {{ DATABASE_URL: '{value}', DB_PASSWORD: '' }}\n"
+        );
+        let found = findings(&services, "");
+        assert_eq!(found.len(), 1, "{value}: {found:?}");
+        assert_eq!(found[0].rule().id, rule, "{value}");
+        assert!(matches!(found[0].subject(), Subject::Service(_)), "{value}");
+        found[0].evidence()[0].text().contains("default of a variable")
+    };
+    let literal = "service.literal-secret";
+    for (value, is_default) in [
+        ("postgres://app:hqd82nfkw@db/app", false),
+        ("postgres://app:hqd82nfkw@${HOST:-db}/app", false),
+        ("${SCHEME:-postgres}://app:hqd82nfkw@db/app", false),
+        ("postgres://app:hqd82nfkw@${HOST:-${OTHER:-db}}/app", false),
+        ("postgres://app:${PASS_HERE:-hqd82nfkw}@db/app", true),
+        ("postgres://app:${PASS_HERE:-${NONE:-}hqd82nfkw}@db/app", true),
+    ] {
+        assert_eq!(with(literal, value), is_default, "{value}");
+    }
+    let known = "service.default-password";
+    assert!(with(known, "postgres://app:${PASS_HERE:-changeme}@db/app"));
+    assert!(!with(known, "postgres://app:changeme@db/app"));
+}
+
+#[test]
+fn a_message_counts_the_variables() {
+    let message = |environment: &str| {
+        let services =
+            format!("  one:\n    image: example/unknown:1\n    environment: {{ {environment} }}\n");
+        findings(&services, "")[0].message().to_owned()
+    };
+    assert_eq!(message("A_PASSWORD: hqd82nfkw"), "`A_PASSWORD` holds a secret");
+    assert_eq!(
+        message("B_PASSWORD: hqd82nfkw, A_PASSWORD: hqd82nfkw"),
+        "`A_PASSWORD` and `B_PASSWORD` hold secrets"
+    );
+    assert_eq!(
+        message("A_PASSWORD: changeme, B_PASSWORD: changeme"),
+        "`A_PASSWORD` and `B_PASSWORD` hold well-known passwords"
+    );
+    let two = "  one:\n    image: example/unknown:1\n    environment: { A_PASSWORD: hqd82nfkw }\n  \
+               two:\n    image: example/unknown:1\n    environment: { A_PASSWORD: hqd82nfkw }\n";
+    assert!(matches!(findings(two, "")[0].subject(), Subject::Project(_)));
 }

@@ -93,5 +93,29 @@ class RecordsTest {
         assertEquals("0.1.0", version())
         val expected = System.getProperty("homelab.capabilities").split(',').filter { it.isNotEmpty() }
         assertEquals(expected, capabilities())
+        for (part in listOf("docker", "tools")) {
+            if (part in expected) {
+                requireCapability(part)
+            } else {
+                assertContains(assertFailsWith<HomelabException.Unsupported> { requireCapability(part) }.message, part)
+            }
+        }
+        assertFailsWith<HomelabException.Invalid> { requireCapability("teleport") }
+    }
+
+    @Test
+    fun `what a file declares is a record`() {
+        val web = small().project("web").declarations().single()
+        assertEquals("nginx:1.27", web.image)
+        assertEquals(listOf(PortView(null, 8080u, null, 80u, "tcp")), web.ports)
+        assertEquals(PlaceView("web/compose.yaml", 1u, 13u), web.place)
+    }
+
+    @Test
+    fun `what a build cannot look at is absent in what was seen, not good`() = runBlocking<Unit> {
+        val lab = Lab.load(sample.toString())
+        val seen = World.connect(lab).observe(lab)
+        val looked = lab.posture(seen).seen.associate { it.part to (it.at != null) }
+        assertEquals("tools" in capabilities(), looked["worktree"])
     }
 }

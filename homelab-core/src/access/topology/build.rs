@@ -1,0 +1,319 @@
+//! How the services of a lab are put in relation, once.
+
+use std::collections::HashMap;
+
+use super::{Entry, KnownPort, Machine, Namespace, Net, NetIndex, Node, NodeIndex, Topology};
+use crate::access::address::HostFacts;
+use crate::access::serve::passes_to_loopback;
+use crate::compose::{NetworkMode, Protocol};
+use crate::finding::Evidence;
+use crate::name::ServiceId;
+
+impl<'a> Topology<'a> {
+    /// Puts the services in relation; `facts` says what is known of the machine of a service.
+    pub(in crate::access) fn new(
+        entries: impl IntoIterator<Item = Entry<'a>>,
+        facts: &dyn Fn(&ServiceId) -> HostFacts,
+    ) -> Self {
+        let mut topology = Topology {
+            nodes: Vec::new(),
+            nets: Vec::new(),
+            machines: Vec::new(),
+            names: HashMap::new(),
+            addresses: HashMap::new(),
+        };
+        let mut machines = HashMap::new();
+        for entry in entries {
+            let machine = *machines.entry(entry.id.host()).or_insert_with(|| {
+                topology.machines.push(Machine {
+                    facts: facts(entry.id),
+                    containers: HashMap::new(),
+                    published: HashMap::new(),
+                    images: HashMap::new(),
+                    on_host: Vec::new(),
+                });
+                topology.machines.len() - 1
+            });
+            topology.add(entry, machine);
+        }
+        topology.attach();
+        topology.share();
+        topology.publish();
+        topology
+    }
+
+    fn add(&mut self, entry: Entry<'a>, machine: usize) {
+        let index = self.nodes.len();
+        let containers = &mut self.machines[machine].containers;
+        let project = entry.project.name();
+        match &entry.service.container_name {
+            Some(name) => {
+                containers.insert(name.value.clone(), index);
+            }
+            None => {
+                for joint in ['-', '_'] {
+                    let name = format!("{project}{joint}{}{joint}1", entry.service.name);
+                    containers.entry(name).or_insert(index);
+                }
+            }
+        }
+        let mut known_ports = entry.known_ports;
+        for field in &entry.service.expose {
+            let (port, protocol) = field.value.split_once('/').unwrap_or((&field.value, "tcp"));
+            let protocol = if protocol == "udp" {
+                Protocol::Udp
+            } else {
+                Protocol::Tcp
+            };
+            let (first, last) = port.split_once('-').unwrap_or((port, port));
+            let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
+                continue;
+            };
+            // A range of thousands says nothing about which of them is used.
+            for port in (first..=last).take(32) {
+                known_ports.push(KnownPort {
+                    port,
+                    protocol,
+                    evidence: Evidence::at(format!("`expose: {}`", field.value), &field.span),
+                    sure: true,
+                });
+            }
+        }
+        self.nodes.push(Node {
+            id: entry.id,
+            project: entry.project,
+            service: entry.service,
+            system: entry.system,
+            machine,
+            image: entry
+                .service
+                .image
+                .as_ref()
+                .map_or_else(String::new, |image| repository(&image.value)),
+            known_ports,
+            namespace: Namespace::Own,
+            nets: Vec::new(),
+            guests: Vec::new(),
+        });
+        let base = self.nodes[index].image_base().to_owned();
+        self.machines[machine].images.entry(base).or_insert(index);
+        // A Tailscale container on the machine's own network makes the machine a device of the tailnet.
+        let on_host = entry
+            .service
+            .network_mode
+            .as_ref()
+            .is_some_and(|mode| mode.value == NetworkMode::Host);
+        if on_host && self.nodes[index].is_tailscale() {
+            let node = &self.nodes[index];
+            let loopback = match passes_to_loopback(node) {
+                Some(false) => None,
+                sure => {
+                    let mode = node.service.network_mode.as_ref();
+                    let place = mode.map_or(&node.service.span, |mode| &mode.span);
+                    let text = format!("`{}` passes the tailnet on to this machine's 127.0.0.1", node.id);
+                    Some((sure.is_some(), Evidence::at(text, place)))
+                }
+            };
+            let facts = &mut self.machines[machine].facts;
+            facts.tailnet = true;
+            match (&facts.loopback, loopback) {
+                // Of several, one that surely does says all.
+                (Some((true, _)), _) | (_, None) => {}
+                (_, loopback) => facts.loopback = loopback,
+            }
+        }
+    }
+
+    /// Finds the networks of each service by the names that the engine gives them.
+    fn attach(&mut self) {
+        let mut found: HashMap<(usize, String), NetIndex> = HashMap::new();
+        for index in 0..self.nodes.len() {
+            let (machine, service, project) = {
+                let node = &self.nodes[index];
+                (node.machine, node.service, node.project)
+            };
+            match service.network_mode.as_ref().map(|mode| &mode.value) {
+                None => {
+                    for attachment in &service.networks {
+                        let key = attachment.value.network.as_str();
+                        let declared = project.networks().get(key);
+                        let name = match declared.and_then(|network| network.name.as_ref()) {
+                            Some(name) => name.value.clone(),
+                            None if declared.is_some_and(|network| network.external) => key.to_owned(),
+                            None => format!("{}_{key}", project.name()),
+                        };
+                        let net = self.net(&mut found, machine, name);
+                        if let Some(network) = declared.filter(|network| !network.external) {
+                            let own = &mut self.nets[net];
+                            own.declared = true;
+                            own.internal |= network.internal;
+                            if let Some(driver) = &network.driver {
+                                own.driver = Some(driver.value.clone());
+                                own.evidence =
+                                    Some(Evidence::at(format!("`driver: {}`", driver.value), &driver.span));
+                            }
+                        }
+                        let attachment = &attachment.value;
+                        let name = service.name.as_str();
+                        let container = service.container_name.as_ref().map(|name| name.value.as_str());
+                        let aliases = attachment.aliases.iter().map(String::as_str);
+                        for name in [name].into_iter().chain(container).chain(aliases) {
+                            self.names.entry((net, name.to_owned())).or_insert(index);
+                        }
+                        for address in [&attachment.ipv4, &attachment.ipv6].into_iter().flatten() {
+                            if let Ok(address) = address.parse() {
+                                self.addresses.insert((net, address), index);
+                            }
+                        }
+                        self.join(index, net);
+                    }
+                }
+                Some(NetworkMode::Bridge) => {
+                    // The engine's default bridge gives no names, only addresses.
+                    let net = self.net(&mut found, machine, "bridge".to_owned());
+                    self.nets[net].declared = true;
+                    self.join(index, net);
+                }
+                Some(NetworkMode::Other(name)) => {
+                    let net = self.net(&mut found, machine, name.clone());
+                    self.join(index, net);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn net(
+        &mut self,
+        found: &mut HashMap<(usize, String), NetIndex>,
+        machine: usize,
+        name: String,
+    ) -> NetIndex {
+        *found.entry((machine, name.clone())).or_insert_with(|| {
+            self.nets.push(Net {
+                name,
+                driver: None,
+                internal: false,
+                declared: false,
+                evidence: None,
+                members: Vec::new(),
+            });
+            self.nets.len() - 1
+        })
+    }
+
+    fn join(&mut self, node: NodeIndex, net: NetIndex) {
+        if !self.nodes[node].nets.contains(&net) {
+            self.nodes[node].nets.push(net);
+            self.nets[net].members.push(node);
+        }
+    }
+
+    /// Finds out whose network each service uses, through chains of `network_mode: service:` and `container:`.
+    fn share(&mut self) {
+        let in_project: HashMap<(usize, &str, &str), NodeIndex> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| {
+                let project = node.project.name().as_str();
+                ((node.machine, project, node.service.name.as_str()), index)
+            })
+            .collect();
+        let step = |index: NodeIndex| -> Result<NodeIndex, Namespace> {
+            let node: &Node<'_> = &self.nodes[index];
+            match node.service.network_mode.as_ref().map(|mode| &mode.value) {
+                Some(NetworkMode::None) => Err(Namespace::None),
+                Some(NetworkMode::Host) => Err(Namespace::Host),
+                Some(NetworkMode::Service(name)) => in_project
+                    .get(&(node.machine, node.project.name().as_str(), name.as_str()))
+                    .copied()
+                    .ok_or_else(|| Namespace::Missing(format!("service `{name}`"))),
+                Some(NetworkMode::Container(name)) => self.machines[node.machine]
+                    .containers
+                    .get(name.as_str())
+                    .copied()
+                    .ok_or_else(|| Namespace::Missing(format!("container `{name}`"))),
+                // An attachment to the engine's network called `host` is host mode in other words.
+                _ if node.nets.iter().any(|&net| self.nets[net].name == "host") => Err(Namespace::Host),
+                _ => Err(Namespace::Own),
+            }
+        };
+        let mut namespaces = Vec::with_capacity(self.nodes.len());
+        for index in 0..self.nodes.len() {
+            let mut at = index;
+            let mut steps = 0;
+            let namespace = loop {
+                match step(at) {
+                    Ok(next) if next == at || steps > 16 => break Namespace::Ring,
+                    Ok(next) => {
+                        at = next;
+                        steps += 1;
+                    }
+                    Err(end @ (Namespace::Own | Namespace::Host)) if at == index => break end,
+                    Err(Namespace::Own) => break Namespace::Guest(at),
+                    Err(end) => break end,
+                }
+            };
+            namespaces.push(namespace);
+        }
+        for (index, namespace) in namespaces.into_iter().enumerate() {
+            if let Namespace::Guest(owner) = namespace {
+                self.nodes[owner].guests.push(index);
+            }
+            self.nodes[index].namespace = namespace;
+        }
+    }
+
+    /// Notes who can be reached through which port of the machine, by a process on it.
+    fn publish(&mut self) {
+        for index in 0..self.nodes.len() {
+            let node = &self.nodes[index];
+            let machine = node.machine;
+            let mut ports: Vec<(u16, u16)> = Vec::new();
+            if node.namespace == Namespace::Host {
+                ports.extend(node.known_ports.iter().map(|known| (known.port, known.port)));
+            } else if node.namespace == Namespace::Own {
+                for port in &node.service.ports {
+                    let port = &port.value;
+                    let (first, last) = port.published.unwrap_or((0, 0));
+                    ports.extend((first..=last).take(64).map(|published| (published, port.target)));
+                }
+            }
+            if node.namespace == Namespace::Host || !ports.is_empty() {
+                self.machines[machine].on_host.push(index);
+            }
+            for (published, target) in ports {
+                self.machines[machine]
+                    .published
+                    .entry(published)
+                    .or_default()
+                    .push((index, target));
+            }
+        }
+    }
+}
+
+/// Returns an image's repository in lower case, without tag and digest.
+fn repository(image: &str) -> String {
+    let image = image.split('@').next().unwrap_or_default();
+    let last = image.rfind('/').map_or(0, |at| at + 1);
+    let end = image[last..].find(':').map_or(image.len(), |at| last + at);
+    image[..end].to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_images_repository_has_no_tag() {
+        for (image, expected) in [
+            ("traefik", "traefik"),
+            ("traefik:v3@sha256:00", "traefik"),
+            ("lab:5000/Me/App:1", "lab:5000/me/app"),
+            ("lab:5000/app", "lab:5000/app"),
+            ("", ""),
+        ] {
+            assert_eq!(super::repository(image), expected);
+        }
+    }
+}

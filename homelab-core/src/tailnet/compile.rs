@@ -1,0 +1,445 @@
+//! A policy made ready for one tailnet: whom each rule is for, and which rules each device enforces.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use super::alias::Alias;
+use super::device::Roster;
+use super::directory::{Devices, Directory};
+use super::policy::{At, Destination, Inner, Policy, Rule, Section, Truth};
+use super::ports::Ports;
+use super::ranges::{Range, Ranges};
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Whom a rule is for.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// Every address.
+    pub(super) set: Ranges,
+    /// The devices that have an address in it.
+    pub(super) devices: Devices,
+    /// Those, and the devices that offer a route in it: all that it makes visible.
+    pub(super) visible: Devices,
+    /// The devices that would be in it if what is not known of their posture is as the rule asks.
+    pub(super) perhaps: Devices,
+    /// `autogroup:danger-all`: whoever it is.
+    pub(super) everybody: bool,
+    /// The addresses as the service writes them, made when first asked for.
+    pub(super) written: OnceLock<Arc<[String]>>,
+}
+
+impl Sources {
+    pub(super) fn is_empty(&self) -> bool {
+        !self.everybody && self.set.is_empty()
+    }
+
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        self.everybody || self.set.contains(address)
+    }
+
+    pub(super) fn written(&self) -> Arc<[String]> {
+        let write = || match self.everybody {
+            true => ["*".to_owned()].into(),
+            false => self.set.iter().map(|range| range.to_string()).collect(),
+        };
+        Arc::clone(self.written.get_or_init(write))
+    }
+}
+
+/// What of a destination a device enforces.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kept {
+    /// Its own addresses.
+    Own,
+    /// These ranges, whole.
+    Ranges(Arc<[Range]>),
+}
+
+/// A destination of a rule that a device enforces.
+#[derive(Clone, Debug)]
+pub(super) struct Attachment {
+    pub(super) rule: u32,
+    pub(super) destination: u32,
+    pub(super) kept: Kept,
+}
+
+/// A policy, a roster, and what they come to.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) policy: Policy,
+    /// What holds where the policy has neither `acls` nor `grants`.
+    default: Vec<Rule>,
+    pub(super) directory: Directory,
+    /// Each set of sources once.
+    sources: Vec<Arc<Sources>>,
+    /// Of each rule, its sources.
+    of_rule: Vec<u32>,
+    /// Of each device, what it enforces because of what it is, by rule.
+    nodes: Vec<Vec<Attachment>>,
+    /// What every device enforces: destinations `*`.
+    pub(super) everywhere: Vec<(u32, u32)>,
+    /// What every person's devices enforce among themselves: destinations `autogroup:self`.
+    pub(super) selves: Vec<(u32, u32)>,
+    /// Rules that grant capabilities.
+    pub(super) apps: Vec<u32>,
+    /// Of each device, whom else it makes visible without letting them in.
+    pub(super) shown: Vec<(u32, u32)>,
+    aliases: Map<Alias, Arc<Devices>>,
+    /// Sets of sources by what they are made of, with the same names in another order the same.
+    known: Map<(Vec<Alias>, Vec<Arc<str>>), u32>,
+}
+
+impl Compiled {
+    pub(super) fn new(policy: Policy, roster: Roster) -> Self {
+        let directory = Directory::new(roster);
+        let default = match policy.inner().rules {
+            Some(_) => Vec::new(),
+            None => vec![everything_to_everything()],
+        };
+        let mut compiled = Compiled {
+            nodes: vec![Vec::new(); directory.count() as usize],
+            policy: policy.clone(),
+            default,
+            directory,
+            sources: Vec::new(),
+            of_rule: Vec::new(),
+            everywhere: Vec::new(),
+            selves: Vec::new(),
+            apps: Vec::new(),
+            shown: Vec::new(),
+            aliases: Map::default(),
+            known: Map::default(),
+        };
+        let default = std::mem::take(&mut compiled.default);
+        for (index, rule) in policy
+            .inner()
+            .rules
+            .as_deref()
+            .unwrap_or(&default)
+            .iter()
+            .enumerate()
+        {
+            let sources = compiled.sources_of(&rule.sources, &rule.postures);
+            compiled.of_rule.push(sources);
+            compiled.attach(index as u32, rule);
+        }
+        compiled.default = default;
+        compiled
+    }
+
+    pub(super) fn rules(&self) -> &[Rule] {
+        self.inner().rules.as_deref().unwrap_or(&self.default)
+    }
+
+    pub(super) fn rule(&self, rule: u32) -> &Rule {
+        &self.rules()[rule as usize]
+    }
+
+    pub(super) fn destination(&self, rule: u32, destination: u32) -> &Destination {
+        &self.rule(rule).destinations[destination as usize]
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        self.policy.inner()
+    }
+
+    pub(super) fn sources(&self, rule: u32) -> &Arc<Sources> {
+        &self.sources[self.of_rule[rule as usize] as usize]
+    }
+
+    /// Returns the sources of this number.
+    pub(super) fn numbered(&self, number: u32) -> &Arc<Sources> {
+        &self.sources[number as usize]
+    }
+
+    /// Returns a number that is the same for rules with the same sources.
+    pub(super) fn sources_number(&self, rule: u32) -> u32 {
+        self.of_rule[rule as usize]
+    }
+
+    pub(super) fn attachments(&self, device: u32) -> &[Attachment] {
+        &self.nodes[device as usize]
+    }
+
+    /// Returns the devices that an alias means, people's and tagged ones.
+    pub(super) fn devices(&self, alias: &Alias) -> Arc<Devices> {
+        match self.aliases.get(alias) {
+            Some(devices) => Arc::clone(devices),
+            None => Arc::new(self.directory.devices(alias, &self.inner().definitions)),
+        }
+    }
+
+    pub(super) fn written(&self, alias: &Alias) -> Vec<Range> {
+        self.directory.written(alias, &self.inner().definitions)
+    }
+
+    fn devices_kept(&mut self, alias: &Alias) -> Arc<Devices> {
+        let devices = self.devices(alias);
+        self.aliases
+            .entry(alias.clone())
+            .or_insert_with(|| Arc::clone(&devices));
+        devices
+    }
+
+    /// Returns the number of a set of sources, and makes it where it is new.
+    fn sources_of(&mut self, aliases: &[At<Alias>], postures: &[Arc<str>]) -> u32 {
+        let mut key: Vec<Alias> = aliases.iter().map(|alias| alias.value.clone()).collect();
+        key.sort_by_cached_key(ToString::to_string);
+        key.dedup();
+        let key = (key, postures.to_vec());
+        if let Some(number) = self.known.get(&key) {
+            return *number;
+        }
+        for alias in &key.0 {
+            self.devices_kept(alias);
+        }
+        let made = self.make_sources(&key.0, postures);
+        // Other words for the same addresses are the same sources: the service merges their rules.
+        let same = |one: &Arc<Sources>| {
+            one.set == made.set && one.perhaps == made.perhaps && one.everybody == made.everybody
+        };
+        let number = match self.sources.iter().position(same) {
+            Some(number) => number as u32,
+            None => {
+                self.sources.push(Arc::new(made));
+                (self.sources.len() - 1) as u32
+            }
+        };
+        self.known.insert(key, number);
+        number
+    }
+
+    /// Returns whom these aliases mean. With postures, devices of which one may hold or not are left out.
+    pub(super) fn make_sources<'a>(
+        &self,
+        aliases: impl IntoIterator<Item = &'a Alias>,
+        postures: &[Arc<str>],
+    ) -> Sources {
+        let directory = &self.directory;
+        let mut devices = Devices::none(directory.count() as usize);
+        let mut written = Vec::new();
+        let mut everybody = false;
+        for alias in aliases {
+            devices.add(&self.devices(alias));
+            match alias {
+                Alias::Any => written.extend(directory.any().iter()),
+                Alias::DangerAll => everybody = true,
+                _ => written.extend(self.written(alias)),
+            }
+        }
+        let named = devices.clone();
+        for range in &written {
+            directory.inside(*range).for_each(|device| devices.insert(device));
+        }
+        let mut perhaps = Devices::none(directory.count() as usize);
+        let mut refused = Devices::none(directory.count() as usize);
+        if !postures.is_empty() {
+            for device in devices.clone().iter() {
+                match self.posture(device, postures) {
+                    Truth::Yes => continue,
+                    Truth::Unknown => perhaps.insert(device),
+                    Truth::No => {}
+                }
+                devices.remove(device);
+                refused.insert(device);
+            }
+        }
+        let mut kept = named;
+        refused.iter().for_each(|device| kept.remove(device));
+        let mut set: Ranges = directory.addresses_of(&kept).chain(written).collect();
+        if !refused.is_empty() {
+            set = set.without(&directory.addresses_of(&refused).collect());
+        }
+        let mut visible = devices.clone();
+        if everybody {
+            (0..directory.count()).for_each(|device| visible.insert(device));
+        }
+        for &router in directory.routers() {
+            if directory.subnets(router).iter().any(|route| set.overlaps(*route)) {
+                visible.insert(router);
+            }
+        }
+        if everybody {
+            devices = visible.clone();
+        }
+        Sources {
+            set,
+            devices,
+            visible,
+            perhaps,
+            everybody,
+            written: OnceLock::new(),
+        }
+    }
+
+    /// Returns whether one of these postures holds for a device.
+    pub(super) fn posture(&self, device: u32, postures: &[Arc<str>]) -> Truth {
+        // Devices of other tailnets are not asked.
+        if self.directory.device(device).is_external() {
+            return Truth::Yes;
+        }
+        let of = |name: &Arc<str>| {
+            let posture = self.inner().definitions.postures.get(name);
+            posture.map_or(Truth::No, |posture| {
+                posture.value.holds(self.directory.device(device))
+            })
+        };
+        postures.iter().map(of).max().unwrap_or(Truth::Yes)
+    }
+
+    /// Gives a rule to the devices that enforce it.
+    fn attach(&mut self, index: u32, rule: &Rule) {
+        if rule.app.is_some() && rule.via.is_empty() {
+            self.apps.push(index);
+        }
+        for (at, destination) in rule.destinations.iter().enumerate() {
+            let at = at as u32;
+            let alias = &destination.alias.value;
+            if !rule.via.is_empty() {
+                self.attach_via(index, at, rule, destination);
+                continue;
+            }
+            if destination.ports.is_empty() {
+                continue;
+            }
+            match alias {
+                Alias::Any => self.everywhere.push((index, at)),
+                Alias::Itself => self.selves.push((index, at)),
+                Alias::Internet => {
+                    let all: Arc<[Range]> = self.directory.internet().iter().collect();
+                    for device in self.directory.exits().clone().iter() {
+                        self.give(device, index, at, Kept::Ranges(Arc::clone(&all)));
+                    }
+                }
+                _ if alias.names_devices() => {
+                    let devices = self.devices_kept(alias);
+                    for device in devices.iter() {
+                        self.give(device, index, at, Kept::Own);
+                        for router in self.directory.routers_before(device).to_vec() {
+                            let kept = self.own(device).filter(|own| {
+                                self.directory
+                                    .subnets(router)
+                                    .iter()
+                                    .any(|route| route.overlaps(*own))
+                            });
+                            let kept = kept.collect();
+                            self.give(router, index, at, Kept::Ranges(kept));
+                        }
+                    }
+                }
+                _ => self.attach_written(index, at, alias),
+            }
+        }
+    }
+
+    fn attach_written(&mut self, index: u32, at: u32, alias: &Alias) {
+        let mut kept: Map<u32, Vec<Range>> = Map::default();
+        for range in self.written(alias) {
+            let behind = self.directory.routers().iter().copied().filter(|router| {
+                self.directory
+                    .subnets(*router)
+                    .iter()
+                    .any(|route| route.overlaps(range))
+            });
+            for device in self.directory.inside(range).chain(behind) {
+                let ranges = kept.entry(device).or_default();
+                if ranges.last() != Some(&range) {
+                    ranges.push(range);
+                }
+            }
+        }
+        for (device, ranges) in kept {
+            self.give(device, index, at, Kept::Ranges(ranges.into()));
+        }
+    }
+
+    fn attach_via(&mut self, index: u32, at: u32, rule: &Rule, destination: &Destination) {
+        let alias = &destination.alias.value;
+        let carriers: Vec<u32> = rule
+            .via
+            .iter()
+            .flat_map(|tag| self.devices(&Alias::Tag(tag.clone())).iter().collect::<Vec<_>>())
+            .collect();
+        let written = self.written(alias);
+        for device in carriers {
+            let kept: Vec<Range> = match alias {
+                Alias::Internet if self.directory.is_exit(device) => written.clone(),
+                Alias::Internet => Vec::new(),
+                _ => {
+                    let routes = self.directory.subnets(device);
+                    let carried = |range: &&Range| routes.iter().any(|route| route.overlaps(**range));
+                    written.iter().filter(carried).copied().collect()
+                }
+            };
+            if kept.is_empty() {
+                continue;
+            }
+            match destination.ports.is_empty() {
+                true => self.shown.push((device, index)),
+                false => self.give(device, index, at, Kept::Ranges(kept.into())),
+            }
+        }
+    }
+
+    fn give(&mut self, device: u32, rule: u32, destination: u32, kept: Kept) {
+        let all = &mut self.nodes[device as usize];
+        // A device that carries several tags of a `via` is a carrier once.
+        let again = all.iter().rev().take_while(|one| one.rule == rule);
+        if !again
+            .into_iter()
+            .any(|one| one.destination == destination && one.kept == kept)
+        {
+            all.push(Attachment {
+                rule,
+                destination,
+                kept,
+            });
+        }
+    }
+
+    /// Returns a device's own addresses.
+    pub(super) fn own(&self, device: u32) -> impl Iterator<Item = Range> + '_ {
+        self.directory
+            .device(device)
+            .addresses()
+            .iter()
+            .map(|address| Range::of(*address))
+    }
+
+    /// Returns the devices of a person that are among a rule's sources: whom `autogroup:self` is for.
+    pub(super) fn own_sources(&self, person: u32, rule: u32) -> Vec<u32> {
+        let sources = self.sources(rule);
+        let devices = self.directory.people[person as usize].devices.iter().copied();
+        devices.filter(|device| sources.devices.has(*device)).collect()
+    }
+}
+
+fn everything_to_everything() -> Rule {
+    let any = At {
+        value: Alias::Any,
+        start: 0,
+        end: 0,
+    };
+    let all = Ports {
+        protocol: None,
+        first: 0,
+        last: u16::MAX,
+        index: 0,
+    };
+    Rule {
+        section: Section::Default,
+        index: 0,
+        start: 0,
+        end: 0,
+        sources: vec![any.clone()],
+        destinations: vec![Destination {
+            alias: any,
+            ports: [all].into(),
+        }],
+        app: None,
+        via: Vec::new(),
+        postures: Vec::new(),
+    }
+}

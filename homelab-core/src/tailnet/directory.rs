@@ -1,0 +1,382 @@
+//! Who and what an alias means in one tailnet: devices by person, tag, address and route.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::alias::Alias;
+use super::device::{Device, Role, Roster};
+use super::policy::{Definitions, internet_ranges, tailnet_ranges};
+use super::ranges::{Range, Ranges};
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// A set of devices, as one bit for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Devices(Vec<u64>);
+
+impl Devices {
+    pub(super) fn none(count: usize) -> Self {
+        Devices(vec![0; count.div_ceil(64)])
+    }
+
+    pub(super) fn insert(&mut self, device: u32) {
+        self.0[device as usize / 64] |= 1 << (device % 64);
+    }
+
+    pub(super) fn remove(&mut self, device: u32) {
+        self.0[device as usize / 64] &= !(1 << (device % 64));
+    }
+
+    pub(super) fn has(&self, device: u32) -> bool {
+        self.0
+            .get(device as usize / 64)
+            .is_some_and(|word| word >> (device % 64) & 1 == 1)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    pub(super) fn add(&mut self, other: &Devices) {
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().enumerate().flat_map(|(at, &word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(at as u32 * 64 + bit)
+            })
+        })
+    }
+}
+
+/// Somebody who has a login.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) login: Arc<str>,
+    pub(super) role: Option<Role>,
+    pub(super) external: bool,
+    /// Their untagged devices.
+    pub(super) devices: Vec<u32>,
+}
+
+impl Person {
+    pub(super) fn domain(&self) -> Option<&str> {
+        self.login.rsplit_once('@').map(|(_, domain)| domain)
+    }
+
+    fn has_role(&self, role: Role) -> bool {
+        self.role == Some(role) || role == Role::Admin && self.role == Some(Role::Owner)
+    }
+}
+
+/// The devices and people of a tailnet, found by whatever an alias may say.
+#[derive(Debug)]
+pub(super) struct Directory {
+    roster: Roster,
+    /// What each device is called in answers: its host name, where no other device has the same.
+    names: Vec<Arc<str>>,
+    /// People in the order of their list, then those who only own devices.
+    pub(super) people: Vec<Person>,
+    by_login: Map<Arc<str>, u32>,
+    owners: Vec<Option<u32>>,
+    by_tag: Map<Arc<str>, Vec<u32>>,
+    /// Every address and whose it is, in order.
+    addresses: Vec<(IpAddr, u32)>,
+    /// The subnet routes of each device: advertised and approved, without those of an exit node.
+    subnets: Vec<Vec<Range>>,
+    exits: Devices,
+    routers: Vec<u32>,
+    /// Of each device that lies within a route of another: who offers the route.
+    behind: Map<u32, Vec<u32>>,
+    any: Ranges,
+    internet: Ranges,
+}
+
+impl Directory {
+    pub(super) fn new(roster: Roster) -> Self {
+        let mut people: Vec<Person> = Vec::new();
+        let mut by_login: Map<Arc<str>, u32> = Map::default();
+        let mut person = |login: &str, role, external, people: &mut Vec<Person>| -> u32 {
+            let login: Arc<str> = login.to_ascii_lowercase().into();
+            *by_login.entry(login.clone()).or_insert_with(|| {
+                people.push(Person {
+                    login,
+                    role,
+                    external,
+                    devices: Vec::new(),
+                });
+                (people.len() - 1) as u32
+            })
+        };
+        for user in roster.users() {
+            person(user.login(), user.role(), user.is_external(), &mut people);
+        }
+        let mut owners = Vec::new();
+        let mut by_tag: Map<Arc<str>, Vec<u32>> = Map::default();
+        let mut addresses = Vec::new();
+        let (mut subnets, mut routers) = (Vec::new(), Vec::new());
+        let mut exits = Devices::none(roster.devices().len());
+        for (index, device) in roster.devices().iter().enumerate() {
+            let index = index as u32;
+            let owner = device
+                .owner()
+                .map(|login| person(login, None, device.is_external(), &mut people));
+            if let Some(owner) = owner {
+                people[owner as usize].devices.push(index);
+            }
+            owners.push(owner);
+            for tag in device.tags() {
+                by_tag.entry(tag.as_str().into()).or_default().push(index);
+            }
+            addresses.extend(device.addresses().iter().map(|address| (*address, index)));
+            let effective = device
+                .approved()
+                .iter()
+                .filter(|route| device.advertised().contains(route));
+            let (exit, routes): (Vec<Range>, Vec<Range>) = effective
+                .map(|route| Range::of_net(*route))
+                .partition(|route| route.is_whole_family());
+            if !exit.is_empty() {
+                exits.insert(index);
+            }
+            if !routes.is_empty() {
+                routers.push(index);
+            }
+            subnets.push(routes);
+        }
+        addresses.sort_unstable();
+        let routes = routers
+            .iter()
+            .flat_map(|router| &subnets[*router as usize])
+            .copied();
+        let any = tailnet_ranges().iter().chain(routes).collect();
+        let mut directory = Directory {
+            names: names(&roster),
+            roster,
+            people,
+            by_login,
+            owners,
+            by_tag,
+            addresses,
+            subnets,
+            exits,
+            routers,
+            behind: Map::default(),
+            any,
+            internet: internet_ranges(),
+        };
+        directory.behind = directory.find_behind();
+        directory
+    }
+
+    fn find_behind(&self) -> Map<u32, Vec<u32>> {
+        let mut behind: Map<u32, Vec<u32>> = Map::default();
+        for &router in &self.routers {
+            for &route in self.subnets(router) {
+                for device in self.inside(route).filter(|device| *device != router) {
+                    let routers = behind.entry(device).or_default();
+                    if !routers.contains(&router) {
+                        routers.push(router);
+                    }
+                }
+            }
+        }
+        behind
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.names.len() as u32
+    }
+
+    pub(super) fn device(&self, device: u32) -> &Device {
+        &self.roster.devices()[device as usize]
+    }
+
+    pub(super) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    pub(super) fn name(&self, device: u32) -> &Arc<str> {
+        &self.names[device as usize]
+    }
+
+    pub(super) fn owner(&self, device: u32) -> Option<u32> {
+        self.owners[device as usize]
+    }
+
+    #[expect(dead_code, reason = "answers ask for people")]
+    pub(super) fn person(&self, login: &str) -> Option<u32> {
+        self.by_login.get(login.to_ascii_lowercase().as_str()).copied()
+    }
+
+    pub(super) fn subnets(&self, device: u32) -> &[Range] {
+        &self.subnets[device as usize]
+    }
+
+    pub(super) fn routers(&self) -> &[u32] {
+        &self.routers
+    }
+
+    pub(super) fn is_exit(&self, device: u32) -> bool {
+        self.exits.has(device)
+    }
+
+    pub(super) fn exits(&self) -> &Devices {
+        &self.exits
+    }
+
+    /// Returns who offers a route in which an address of this device lies.
+    pub(super) fn routers_before(&self, device: u32) -> &[u32] {
+        self.behind.get(&device).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns what `*` is as a source.
+    pub(super) fn any(&self) -> &Ranges {
+        &self.any
+    }
+
+    pub(super) fn internet(&self) -> &Ranges {
+        &self.internet
+    }
+
+    /// Returns the devices that have an address in the range, one for each such address.
+    pub(super) fn inside(&self, range: Range) -> impl Iterator<Item = u32> + '_ {
+        let from = self
+            .addresses
+            .partition_point(|(address, _)| *address < range.first());
+        let rest = self.addresses[from..].iter();
+        rest.take_while(move |(address, _)| range.contains(*address))
+            .map(|(_, device)| *device)
+    }
+
+    /// Returns whose address this is.
+    pub(super) fn at(&self, address: IpAddr) -> Option<u32> {
+        self.inside(Range::of(address)).next()
+    }
+
+    /// Returns the addresses of devices of a set, in order.
+    pub(super) fn addresses_of<'a>(&'a self, set: &'a Devices) -> impl Iterator<Item = Range> + 'a {
+        let of = self.addresses.iter().filter(|(_, device)| set.has(*device));
+        of.map(|(address, _)| Range::of(*address))
+    }
+
+    /// Returns the devices that an alias of people, tags or devices means; none for written addresses.
+    pub(super) fn devices(&self, alias: &Alias, definitions: &Definitions) -> Devices {
+        let mut set = Devices::none(self.names.len());
+        let mut add_person = |person: &Person| person.devices.iter().for_each(|device| set.insert(*device));
+        match alias {
+            Alias::User(login) => self
+                .by_login
+                .get(login)
+                .into_iter()
+                .for_each(|at| add_person(&self.people[*at as usize])),
+            Alias::Group(group) => {
+                let members = definitions
+                    .groups
+                    .get(group)
+                    .map_or(&[][..], |group| &group.value);
+                let known = members
+                    .iter()
+                    .filter_map(|member| self.by_login.get(&member.value));
+                known.for_each(|at| add_person(&self.people[*at as usize]));
+            }
+            Alias::Member | Alias::Role(_) | Alias::Domain(_) | Alias::Shared => {
+                let meant = |person: &&Person| self.is_meant(alias, person);
+                self.people.iter().filter(meant).for_each(add_person);
+            }
+            Alias::Tag(tag) => {
+                self.by_tag
+                    .get(tag)
+                    .into_iter()
+                    .flatten()
+                    .for_each(|device| set.insert(*device));
+            }
+            Alias::Tagged => {
+                self.by_tag
+                    .values()
+                    .flatten()
+                    .for_each(|device| set.insert(*device));
+            }
+            _ => {}
+        }
+        set
+    }
+
+    /// Returns whether an alias of many people means this one.
+    pub(super) fn is_meant(&self, alias: &Alias, person: &Person) -> bool {
+        match alias {
+            Alias::Member => !person.external,
+            Alias::Shared => person.external,
+            Alias::Role(role) => !person.external && person.has_role(*role),
+            // Who signs in by passkey is not in any list. A file that names them and is accepted has some; where no
+            // login says who, anybody may be one.
+            Alias::Domain(domain)
+                if &**domain == "passkey"
+                    && !self.people.iter().any(|one| one.domain() == Some("passkey")) =>
+            {
+                !person.external
+            }
+            Alias::Domain(domain) => !person.external && person.domain() == Some(domain),
+            _ => false,
+        }
+    }
+
+    /// Returns the written addresses that an alias means.
+    pub(super) fn written(&self, alias: &Alias, definitions: &Definitions) -> Vec<Range> {
+        match alias {
+            Alias::Address(range) => vec![*range],
+            Alias::Host(host) => definitions
+                .hosts
+                .get(host)
+                .map(|host| host.value)
+                .into_iter()
+                .collect(),
+            Alias::IpSet(set) => definitions
+                .ip_sets
+                .get(set)
+                .map_or_else(Vec::new, |set| set.value.iter().collect()),
+            Alias::Internet => self.internet.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Returns a name for each device: its host name, else the first word of its MagicDNS name, which is unique, else its
+/// id, else its place in the list.
+fn names(roster: &Roster) -> Vec<Arc<str>> {
+    let mut seen: Map<&str, u32> = Map::default();
+    for device in roster.devices() {
+        *seen.entry(device.name()).or_default() += 1;
+    }
+    let mut taken: std::collections::HashSet<Arc<str>, foldhash::fast::RandomState> = Default::default();
+    let devices = roster.devices().iter().enumerate();
+    devices
+        .map(|(index, device)| {
+            let alone = seen.get(device.name()) == Some(&1) && !device.name().is_empty();
+            let own = alone.then(|| device.name());
+            let label = device
+                .dns_name()
+                .and_then(|name| name.split('.').next())
+                .filter(|label| !label.is_empty());
+            let candidates = [own, label, device.id()];
+            let free = candidates
+                .into_iter()
+                .flatten()
+                .map(Arc::<str>::from)
+                .find(|name| !taken.contains(name));
+            let mut name = free.unwrap_or_else(|| format!("{}#{}", device.name(), index + 1).into());
+            while taken.contains(&name) {
+                name = format!("{name}'").into();
+            }
+            taken.insert(name.clone());
+            name
+        })
+        .collect()
+}
