@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::EventAction;
 
 fn read<T: for<'a> Deserialize<'a>>(json: &str) -> T {
     serde_json::from_str(json).expect("as an engine has it")
