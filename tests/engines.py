@@ -162,14 +162,20 @@ def podmans():
 
 def clean_control_groups(before):
     """Removes the empty control groups that engines leave, but those of a Podman that was there before."""
-    for path, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
-        ours = re.search(rf"/{CGROUPS}-{os.getpid()}(/|$)", path)
-        podman = re.match(r"/sys/fs/cgroup/[^/]+/libpod_parent(?=/|$)", path)
-        if ours or podman and podman[0] not in before:
-            try:
-                os.rmdir(path)
-            except OSError:
-                pass
+    for _ in range(30):
+        left = 0
+        for path, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
+            ours = re.search(rf"/{CGROUPS}-{os.getpid()}(/|$)", path)
+            podman = re.match(r"/sys/fs/cgroup/[^/]+/libpod_parent(?=/|$)", path)
+            if ours or podman and podman[0] not in before:
+                try:
+                    os.rmdir(path)
+                except OSError:
+                    left += 1
+        if not left:
+            return
+        # What was killed with its namespace is gone a moment later.
+        time.sleep(0.1)
 
 
 def remove(folder):
