@@ -13,6 +13,8 @@ use crate::name::ServiceId;
 use crate::system::System;
 use crate::view::Reach;
 
+type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// The index of a service in [`Topology::nodes`].
 pub(super) type NodeIndex = usize;
 /// The index of a network in [`Topology::nets`].
@@ -123,11 +125,11 @@ impl Net {
 /// One machine, or the one that is meant where the lab names none.
 pub(super) struct Machine {
     pub(super) facts: HostFacts,
-    containers: HashMap<String, NodeIndex>,
+    containers: Table<String, NodeIndex>,
     /// The services that publish a host port or use the machine's network, by that port.
-    published: HashMap<u16, Vec<(NodeIndex, u16)>>,
+    published: Table<u16, Vec<(NodeIndex, u16)>>,
     /// The first service of each image, by the last part of its name.
-    images: HashMap<String, NodeIndex>,
+    images: Table<String, NodeIndex>,
     /// The services that a process on the machine itself could reach: published anywhere, or on its own network.
     pub(super) on_host: Vec<NodeIndex>,
 }
@@ -143,8 +145,8 @@ pub(super) struct Topology<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) nets: Vec<Net>,
     pub(super) machines: Vec<Machine>,
-    names: HashMap<(NetIndex, String), NodeIndex>,
-    addresses: HashMap<(NetIndex, IpAddr), NodeIndex>,
+    names: Table<(NetIndex, String), NodeIndex>,
+    addresses: Table<(NetIndex, IpAddr), NodeIndex>,
 }
 
 /// One service, as the lab has it.
