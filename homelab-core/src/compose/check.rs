@@ -79,7 +79,7 @@ impl Checker<'_> {
             }
         }
         for key in object.required {
-            if !map.contains_key(*key)
+            if !map.contains_key(key)
                 && let Some(place) = place
             {
                 let message = format!("{name} needs the key `{key}`");
@@ -283,7 +283,7 @@ impl Checker<'_> {
                 Value::Map(map) => {
                     let place = node.key.as_ref().unwrap_or(&node.span).clone();
                     self.object(map, object, &format!("`{name}`"), Some(&place));
-                    object.required.iter().all(|key| map.contains_key(*key))
+                    object.required.iter().all(|key| map.contains_key(key))
                 }
                 _ => self.wrong(name, node, "a mapping"),
             },

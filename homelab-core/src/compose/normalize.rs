@@ -94,7 +94,7 @@ pub(super) fn validate(root: &mut Map, problems: &mut Vec<Problem>) {
         };
         for (name, node) in resources {
             let Some(map) = node.as_map() else { continue };
-            let given: Vec<&&str> = keys.iter().filter(|key| map.contains_key(**key)).collect();
+            let given: Vec<&&str> = keys.iter().filter(|key| map.contains_key(key)).collect();
             if given.len() > 1 {
                 let message = format!("`{name}` can have one of `{}`", keys.join("`, `"));
                 problems.push(Problem::new(&rules::CONFLICT, node.place(), message));

@@ -250,7 +250,7 @@ fn port(item: &Node) -> Option<Field<Port>> {
     let interpolation = item.text.clone().or_else(|| {
         ["host_ip", "published", "target"]
             .iter()
-            .find_map(|key| map.get(*key)?.text.clone())
+            .find_map(|key| map.get(key)?.text.clone())
     });
     Some(Field {
         value: port,

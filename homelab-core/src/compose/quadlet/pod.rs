@@ -159,7 +159,7 @@ fn specs(source: &Source) -> Option<Vec<Node>> {
         };
         let mut at = &document.root;
         for key in path {
-            at = at.as_map()?.get(*key)?;
+            at = at.as_map()?.get(key)?;
         }
         found.push(at.clone());
     }
