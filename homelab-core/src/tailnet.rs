@@ -25,6 +25,7 @@
 
 mod alias;
 mod caps;
+mod carrier;
 mod compile;
 pub mod device;
 mod diff;
@@ -299,5 +300,7 @@ impl fmt::Debug for Tailnet {
 mod oracle;
 #[cfg(test)]
 mod questions;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;
