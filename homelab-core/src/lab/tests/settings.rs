@@ -74,7 +74,10 @@ fn both_settings_files_are_read_in_full() {
     assert!(instance.is_tailnet_address("100.64.1.2".parse().expect("an address")));
     assert_eq!(instance.people()["alice"].login(), Some("alice@example.com"));
     let roster = instance.roster();
-    assert_eq!(roster.users()[0].role(), Some(crate::tailnet::Role::Owner));
+    assert_eq!(
+        roster.users()[0].role(),
+        Some(crate::tailnet::device::Role::Owner)
+    );
     let [nas, phone] = roster.devices() else {
         panic!("two devices: {roster:?}");
     };
