@@ -10,9 +10,11 @@ pub mod apply;
 pub mod audit;
 pub mod cancel;
 pub mod compose;
+pub mod engine;
 pub mod error;
 pub mod finding;
 mod init;
+pub mod inventory;
 pub mod lab;
 pub mod name;
 pub mod observed;
@@ -57,17 +59,29 @@ pub fn capabilities() -> &'static [&'static str] {
         "docker",
         #[cfg(feature = "local")]
         "local",
+        #[cfg(feature = "ssh")]
+        "ssh",
         #[cfg(feature = "tailnet-api")]
         "tailnet-api",
         #[cfg(feature = "tailnet-api-rustls")]
         "tailnet-api-rustls",
+        #[cfg(feature = "tls")]
+        "tls",
         #[cfg(feature = "tools")]
         "tools",
     ]
 }
 
 /// Every optional part that a build may have.
-const PARTS: [&str; 5] = ["docker", "local", "tailnet-api", "tailnet-api-rustls", "tools"];
+const PARTS: [&str; 7] = [
+    "docker",
+    "local",
+    "ssh",
+    "tailnet-api",
+    "tailnet-api-rustls",
+    "tls",
+    "tools",
+];
 
 /// Returns nothing when this build has an optional part, and otherwise the error that its operations answer.
 ///

@@ -27,6 +27,7 @@ mod alias;
 #[cfg(feature = "tailnet-api")]
 pub mod api;
 mod caps;
+mod carrier;
 mod compile;
 mod declared;
 pub mod device;
@@ -304,5 +305,7 @@ impl fmt::Debug for Tailnet {
 mod oracle;
 #[cfg(test)]
 mod questions;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tailnet::device",
             "tailnet::node",
             "lab",
+            "inventory",
             "observed",
             "stratum",
         ],
@@ -44,7 +45,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["access", "service::rules", "tailnet", "update", "init", "stored"],
     ),
     ("audit", &["audit", "posture"]),
-    ("drivers", &["process", "tailnet::api", "tailnet::local"]),
+    (
+        "drivers",
+        &["process", "engine", "tailnet::api", "tailnet::local"],
+    ),
     ("apply", &["apply"]),
     ("questions", &["query"]),
 ];

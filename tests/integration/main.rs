@@ -6,6 +6,7 @@
 
 mod budget;
 mod corpus;
+mod engines;
 mod generated;
 mod golden;
 mod hostile;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         generated::tests(),
         golden::tests(),
         hostile::tests(),
+        engines::tests(),
         tailnet::tests(),
     ]
     .into_iter()

@@ -22,6 +22,10 @@ pub enum Need {
     Corpus,
     /// A Docker engine that answers.
     Docker,
+    /// Debian's Docker Engine 20.10, started by `tests/engines.py`.
+    Docker20,
+    /// The newest Docker Engine, started by `tests/engines.py`.
+    DockerNew,
     /// git, and that this folder is a working copy.
     Git,
     /// The Go toolchain.
@@ -30,6 +34,8 @@ pub enum Need {
     Golden,
     /// To be allowed network and process namespaces of one's own, and the programs `unshare`, `nsenter` and `ip`.
     Namespaces,
+    /// Podman, started by `tests/engines.py`.
+    Podman,
     /// Python 3.
     Python,
     /// To be the superuser.
@@ -38,15 +44,18 @@ pub enum Need {
 
 impl Need {
     /// Every need that there is.
-    pub const ALL: [Need; 10] = [
+    pub const ALL: [Need; 13] = [
         Need::Chromium,
         Need::Compose,
         Need::Corpus,
         Need::Docker,
+        Need::Docker20,
+        Need::DockerNew,
         Need::Git,
         Need::Go,
         Need::Golden,
         Need::Namespaces,
+        Need::Podman,
         Need::Python,
         Need::Root,
     ];
@@ -58,10 +67,13 @@ impl Need {
             Need::Compose => "compose",
             Need::Corpus => "corpus",
             Need::Docker => "docker",
+            Need::Docker20 => "docker-20",
+            Need::DockerNew => "docker-new",
             Need::Git => "git",
             Need::Go => "go",
             Need::Golden => "golden",
             Need::Namespaces => "namespaces",
+            Need::Podman => "podman",
             Need::Python => "python",
             Need::Root => "root",
         }
@@ -74,6 +86,7 @@ impl Need {
             Need::Compose => compose().map(|_| ()),
             Need::Corpus => folder("HOMELAB_CORPUS", "truth.jsonl").map(|_| ()),
             Need::Docker => runs("docker", &["info"]),
+            Need::Docker20 | Need::DockerNew | Need::Podman => engine(self).map(|_| ()),
             Need::Git => {
                 runs("git", &["--version"])?;
                 match repository().join(".git").exists() {
@@ -123,6 +136,16 @@ pub fn repository() -> &'static Path {
 /// Returns the folder of the corpus.
 pub fn corpus() -> Result<PathBuf, String> {
     folder("HOMELAB_CORPUS", "truth.jsonl")
+}
+
+/// Returns the address of a real engine that `tests/engines.py` has started.
+pub fn engine(need: Need) -> Result<String, String> {
+    let all = env::var("HOMELAB_ENGINES").map_err(|_| "`tests/engines.py` has started none".to_owned())?;
+    let mut pairs = all.split(' ').filter_map(|pair| pair.split_once('='));
+    pairs
+        .find(|pair| pair.0 == need.as_str())
+        .map(|pair| pair.1.to_owned())
+        .ok_or_else(|| "`tests/engines.py` could not start it here".to_owned())
 }
 
 /// Returns the folder of golden files.

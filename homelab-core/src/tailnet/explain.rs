@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use super::alias::Alias;
+use super::carrier::{Carrier, Match, Way};
 use super::compile::Compiled;
 use super::directory::Devices;
 use super::policy::Truth;
 use super::ports::{DEFAULT_PROTOCOLS, Ports};
-use super::query::{Carrier, Match, Way, accepts};
+use super::query::accepts;
 use super::target::Target;
 use crate::error::Result;
 use crate::view::{ByView, ExplanationView, NearMissView, TailnetRuleView};

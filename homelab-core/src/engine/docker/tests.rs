@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Instant;
+
+use super::*;
+use crate::engine::EngineExt;
+use crate::error::ErrorKind;
+
+/// An engine that answers what it is told to, on a port of this machine, one connection after the other.
+struct Canned {
+    endpoint: Endpoint,
+}
+
+impl Canned {
+    /// `answers` has status and body by the path without version and question; what it has not is forbidden.
+    fn start(answers: &[(&str, u16, &str)]) -> Canned {
+        let answers: BTreeMap<String, (u16, String)> = answers
+            .iter()
+            .map(|(path, status, body)| ((*path).to_owned(), (*status, (*body).to_owned())))
+            .collect();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let answers = answers.clone();
+                std::thread::spawn(move || answer(stream, &answers));
+            }
+        });
+        Canned {
+            endpoint: format!("tcp://{address}").parse().expect("an address"),
+        }
+    }
+
+    async fn connect(&self) -> Result<DockerEngine> {
+        connect(&self.endpoint).await
+    }
+}
+
+async fn connect(endpoint: &Endpoint) -> Result<DockerEngine> {
+    let host = "nas".parse().expect("a name");
+    DockerEngine::connect(host, endpoint, Duration::from_millis(500)).await
+}
+
+fn answer(mut stream: TcpStream, answers: &BTreeMap<String, (u16, String)>) {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        request.push(byte[0]);
+    }
+    let request = String::from_utf8_lossy(&request);
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    let plain = match path.strip_prefix("/v1.") {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => path,
+    };
+    let forbidden = (403, "<html><body><h1>403 Forbidden</h1></body></html>".to_owned());
+    let (status, body) = answers.get(plain).unwrap_or(&forbidden);
+    let length = match *status {
+        // A promise that is not kept.
+        299 => body.len() + 100,
+        _ => body.len(),
+    };
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+}
+
+const VERSION: &str = r#"{"Version": "28.0.0", "ApiVersion": "1.48", "Components": [{"Name": "Engine"}]}"#;
+
+#[tokio::test]
+async fn a_proxy_is_used_for_what_it_allows_and_says_what_it_does_not() {
+    let inspected = r#"{"Id": "ab", "Name": "/db", "State": {"Status": "running"}}"#;
+    let canned = Canned::start(&[
+        ("/version", 200, VERSION),
+        ("/containers/json", 200, r#"[{"Id": "ab"}, {"Id": "gone"}]"#),
+        ("/containers/ab/json", 200, inspected),
+        (
+            "/containers/gone/json",
+            404,
+            r#"{"message": "No such container: gone"}"#,
+        ),
+    ]);
+    let engine = canned.connect().await.expect("an engine");
+    let names: Vec<_> = engine.containers().await.expect("allowed").into_iter().collect();
+    assert_eq!(names.len(), 1, "one went away meanwhile");
+    assert_eq!(names[0].name, "db");
+    let info = engine.info().await.expect("what is known");
+    assert_eq!(
+        (info.version.as_str(), info.api.as_str(), info.hostname),
+        ("28.0.0", "1.48", None)
+    );
+    for (error, section) in [
+        (engine.images().await.expect_err("forbidden"), "IMAGES"),
+        (engine.volumes(false).await.expect_err("forbidden"), "VOLUMES"),
+        (engine.volumes(true).await.expect_err("forbidden"), "SYSTEM"),
+        (engine.networks().await.expect_err("forbidden"), "NETWORKS"),
+        (engine.stop("ab", None).await.expect_err("forbidden"), "POST"),
+        (
+            engine
+                .run("ab", ExecOptions::new(["true"]))
+                .await
+                .expect_err("forbidden"),
+            "EXEC",
+        ),
+        (engine.events(None).next().await.expect_err("forbidden"), "EVENTS"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unauthorised, "{error}");
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains(&format!("`{section}=1`")), "{section}: {hint}");
+        assert!(error.to_string().contains("`nas`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_does_not_tell_its_version_is_spoken_to_in_one_that_it_takes() {
+    let canned = Canned::start(&[("/_ping", 200, "OK"), ("/containers/json", 200, "[]")]);
+    let engine = canned.connect().await.expect("an engine");
+    assert_eq!(engine.info().await.expect("little").api, "1.44");
+    assert!(engine.containers().await.expect("allowed").is_empty());
+    let nothing = Canned::start(&[]);
+    let error = nothing.connect().await.expect_err("it allows nothing");
+    assert_eq!(error.kind(), ErrorKind::Unauthorised);
+}
+
+#[tokio::test]
+async fn a_host_that_accepts_and_never_answers_costs_its_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let endpoint = format!("tcp://{address}").parse().expect("an address");
+    let began = Instant::now();
+    let error = connect(&endpoint).await.expect_err("nobody answers");
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn nobody_there_is_unreachable_and_says_where() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("an address");
+    drop(free);
+    for (endpoint, hint) in [
+        (format!("tcp://{address}"), "nobody listens"),
+        ("unix:///homelab/no-such.sock".to_owned(), "there is no socket"),
+    ] {
+        let endpoint = endpoint.parse().expect("an address");
+        let error = connect(&endpoint).await.expect_err("nobody is there");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+        assert!(error.hint().is_some_and(|text| text.contains(hint)), "{error:?}");
+        assert!(error.retryable());
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_engine_or_breaks_off_is_an_error() {
+    let website = Canned::start(&[("/version", 200, "<html>hello</html>")]);
+    let error = website.connect().await.expect_err("no engine");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let broken = Canned::start(&[("/version", 200, VERSION), ("/containers/json", 299, "[")]);
+    let engine = broken.connect().await.expect("an engine");
+    let error = engine.containers().await.expect_err("it breaks off");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+}
+
+#[cfg(not(all(feature = "tls", feature = "ssh")))]
+#[tokio::test]
+async fn what_this_build_cannot_speak_says_which_feature_can() {
+    let tls: Endpoint = "tcp://nas:2376".parse().expect("an address");
+    let ssh: Endpoint = "ssh://nas".parse().expect("an address");
+    for (endpoint, feature) in [(tls.with_certificates("/x"), "tls"), (ssh, "ssh")] {
+        if crate::capabilities().contains(&feature) {
+            continue;
+        }
+        let error = connect(&endpoint).await.expect_err("left out");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.hint().is_some_and(|hint| hint.contains(feature)));
+    }
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn certificates_that_are_not_there_are_an_error_and_no_panic() {
+    let endpoint: Endpoint = "tcp://127.0.0.1:2376".parse().expect("an address");
+    let error = connect(&endpoint.with_certificates("/homelab/none"))
+        .await
+        .expect_err("no files");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+}
