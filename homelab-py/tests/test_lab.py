@@ -13,6 +13,9 @@ import homelab
 from conftest import COMPOSE, NOW, ROOT
 from homelab import Reach, Severity, view
 
+# The parts of a whole build, which is what Python has.
+FULL = ["docker", "local", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
+
 
 def test_a_folder_is_named_by_a_text_or_a_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Named(os.PathLike[str]):
@@ -225,10 +228,10 @@ def test_what_the_core_counts_and_lists() -> None:
     assert lab.manifest == ["a/compose.yaml"]
     report = lab.audit()
     assert report.count("error") == sum(finding.severity == "error" for finding in report)
-    assert homelab.capabilities() == sorted(homelab.capabilities())
+    assert homelab.capabilities() == FULL
     for part in homelab.capabilities():
         homelab.require_capability(part)
-    with pytest.raises(homelab.Invalid, match="`docker`, `local`, `tailnet-api`, `tailnet-api-rustls`, `tools`"):
+    with pytest.raises(homelab.Invalid, match=", ".join(f"`{part}`" for part in FULL)):
         homelab.require_capability("teleport")
 
 
