@@ -8,6 +8,7 @@ mod observed;
 mod operation;
 mod plan;
 mod project;
+mod reachability;
 mod report;
 mod runtime;
 mod tailnet;
@@ -22,8 +23,12 @@ pub use observed::{Machine, Observed};
 pub use operation::{Operation, Outcome};
 pub use plan::Plan;
 pub use project::{Project, ResolveSettings};
+pub use reachability::{
+    AccessChangeView, ByView, CarrierView, DeviceReachView, ExplanationView, PersonReachView, PolicyDiffView,
+    RangeReachView, ReachableDeviceView, ReachableView, WhoCanReachView,
+};
 pub use report::{Report, TextSettings};
-pub use tailnet::{Tailnet, judge_policy};
+pub use tailnet::{Tailnet, judge_policy, judge_policy_files};
 pub use world::World;
 
 uniffi::setup_scaffolding!();

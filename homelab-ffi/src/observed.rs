@@ -74,7 +74,7 @@ pub(crate) fn or_now(seen: Option<&Observed>) -> homelab_core::Observed {
     )
 }
 
-fn moment(text: &str) -> Result<Timestamp, HomelabError> {
+pub(crate) fn moment(text: &str) -> Result<Timestamp, HomelabError> {
     Ok(text.parse().map_err(|error: jiff::Error| {
         Error::new(ErrorKind::Invalid, format!("read the time `{text}`"))
             .with_hint("write a time such as 2027-01-31T12:00:00Z")

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use homelab_core::Source;
 use homelab_core::tailnet;
 use homelab_core::view::PolicyCheckView;
 
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
+use crate::observed::moment;
+use crate::reachability::{ExplanationView, PolicyDiffView, ReachableView, WhoCanReachView};
 use crate::runtime::run_blocking;
 
 /// A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
@@ -46,6 +49,54 @@ impl Tailnet {
         Tailnet(self.0.clone().with_https(on))
     }
 
+    /// Returns the same at a moment, such as `2027-01-31T12:00:00Z`: a device whose key is expired then reaches nothing
+    /// and lets nobody in.
+    pub fn at(&self, at: &str) -> Result<Tailnet, HomelabError> {
+        Ok(Tailnet(self.0.clone().at(moment(at)?)))
+    }
+
+    /// Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
+    pub fn who_can_reach(&self, target: &str) -> Result<WhoCanReachView, HomelabError> {
+        Ok(self.0.who_can_reach(&target.parse()?)?.into())
+    }
+
+    /// Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
+    pub fn reachable_from(&self, who: &str) -> Result<ReachableView, HomelabError> {
+        Ok(self.0.reachable_from(who)?.into())
+    }
+
+    /// Says why somebody can reach a target, or why not, and what comes near.
+    pub fn explain(&self, from: &str, to: &str) -> Result<ExplanationView, HomelabError> {
+        Ok(self.0.explain(from, &to.parse()?)?.into())
+    }
+
+    /// Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
+    pub fn diff(&self, newer: &str) -> Result<PolicyDiffView, HomelabError> {
+        let newer = tailnet::Policy::parse(&Source::new("policy.hujson", newer))?;
+        Ok(self.0.diff(newer)?.into())
+    }
+
+    /// Returns the answer of `who_can_reach` as people read it.
+    pub fn who_can_reach_text(&self, target: &str) -> Result<String, HomelabError> {
+        Ok(self.0.who_can_reach(&target.parse()?)?.to_string())
+    }
+
+    /// Returns the answer of `reachable_from` as people read it.
+    pub fn reachable_from_text(&self, who: &str) -> Result<String, HomelabError> {
+        Ok(self.0.reachable_from(who)?.to_string())
+    }
+
+    /// Returns the answer of `explain` as people read it.
+    pub fn explain_text(&self, from: &str, to: &str) -> Result<String, HomelabError> {
+        Ok(self.0.explain(from, &to.parse()?)?.to_string())
+    }
+
+    /// Returns the answer of `diff` as people read it.
+    pub fn diff_text(&self, newer: &str) -> Result<String, HomelabError> {
+        let newer = tailnet::Policy::parse(&Source::new("policy.hujson", newer))?;
+        Ok(self.0.diff(newer)?.to_string())
+    }
+
     /// Says whether the service would accept the policy: whether its own tests pass.
     pub fn check(&self) -> PolicyCheckView {
         self.0.check()
@@ -76,4 +127,20 @@ pub fn judge_policy(
 ) -> Result<PolicyCheckView, HomelabError> {
     let judged = tailnet::Tailnet::judge_texts(policy, devices, users.as_deref());
     Ok(judged?)
+}
+
+/// Says whether the service would accept the policy of a file for the devices and people of others, its own tests run. Fails
+/// only when a file cannot be read or a list is none.
+#[uniffi::export(default(users = None, cancel = None))]
+pub async fn judge_policy_files(
+    policy: String,
+    devices: String,
+    users: Option<String>,
+    cancel: Option<Arc<CancelToken>>,
+) -> Result<PolicyCheckView, HomelabError> {
+    let judge = move || {
+        let users = users.as_deref().map(std::path::Path::new);
+        tailnet::Tailnet::judge_files(policy, devices, users)
+    };
+    Ok(run_blocking("judge the policy", cancel, judge).await??)
 }

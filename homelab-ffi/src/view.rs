@@ -5,10 +5,10 @@
 
 use homelab_core::lab::HostKind;
 use homelab_core::view::{
-    CountsView, DeclarationView, EventView, EvidenceView, FileView, FindingView, MountView, OutcomeView,
-    PathView, PlaceView, PlanView, PolicyCheckView, PolicyNoteView, PolicyTestView, PortView, PostureView,
-    ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView, StepView,
-    SuppressedView, SystemView,
+    CountsView, DeclarationView, EventView, EvidenceView, FileView, FindingView, MountView, NearMissView,
+    OutcomeView, PathView, PlaceView, PlanView, PolicyCheckView, PolicyNoteView, PolicyTestView, PortView,
+    PostureView, ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView,
+    StepView, SuppressedView, SystemView, TailnetRuleView,
 };
 use homelab_core::{Answer, Severity};
 
@@ -490,4 +490,35 @@ pub struct PolicyNoteView {
     pub message: String,
     /// Where it is.
     pub place: PlaceView,
+}
+
+/// A rule of a policy, and which part of it an answer is about.
+#[uniffi::remote(Record)]
+pub struct TailnetRuleView {
+    /// `acls`, `grants`, or `default` where the file has neither.
+    pub section: String,
+    /// Which entry of the section, from 0.
+    pub index: u64,
+    /// Where it is written.
+    pub place: Option<PlaceView>,
+    /// The entry of `dst`, without its ports.
+    pub destination: String,
+    /// Its protocols and ports: `tcp:443`.
+    pub ports: Vec<String>,
+    /// Postures, one of which has to hold for who asks.
+    pub postures: Vec<String>,
+}
+
+/// Something that is nearly access.
+#[uniffi::remote(Record)]
+pub struct NearMissView {
+    /// `port`, `protocol`, `route_not_approved`, `no_route`, `router_not_lan`, `lan_not_router`, `tagged`, `visible`, `ping`,
+    /// `posture`, `refuses`, `unknown_person`.
+    pub kind: String,
+    /// What it is, in a fragment.
+    pub message: String,
+    /// What to change.
+    pub fix: String,
+    /// The rule that comes near.
+    pub rule: Option<TailnetRuleView>,
 }

@@ -47,6 +47,29 @@ fn every_view_record_of_the_core_crosses_with_its_comments() {
 }
 
 #[test]
+fn every_answer_about_a_tailnet_crosses_with_its_comments() {
+    let theirs = shapes(include_str!("../../homelab-core/src/view/reachability.rs"));
+    let mut ours = shapes(include_str!("../src/view.rs"));
+    let mirrored = include_str!("../src/reachability.rs");
+    let outdented: Vec<&str> = mirrored
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or(line))
+        .collect();
+    ours.extend(shapes(&outdented.join("\n")));
+    assert!(theirs.len() > 10, "{theirs:?}");
+    for (name, shape) in theirs {
+        let restated = ours
+            .get(&name)
+            .unwrap_or_else(|| panic!("`{name}` does not cross"));
+        assert_eq!(
+            *restated,
+            shape.replace("Arc<str>", "String"),
+            "`{name}` differs from the core's"
+        );
+    }
+}
+
+#[test]
 fn the_enums_that_are_no_views_have_the_cores_comments_too() {
     let ours = shapes(include_str!("../src/view.rs"));
     for (name, source) in [

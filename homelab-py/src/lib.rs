@@ -63,7 +63,7 @@ mod _native {
     #[pymodule_export]
     use crate::runtime::shutdown;
     #[pymodule_export]
-    use crate::tailnet::Tailnet;
+    use crate::tailnet::{Tailnet, answer_text};
     #[pymodule_export]
     use crate::world::{Events, Operation, World};
     use pyo3::prelude::*;

@@ -1,7 +1,11 @@
 //! `Tailnet`: who may reach what by its policy.
 
 use homelab_core::tailnet;
+use homelab_core::view::{ExplanationView, PolicyDiffView, ReachableView, WhoCanReachView};
+use homelab_core::{Error, ErrorKind, Source};
+use jiff::Timestamp;
 use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
 
 use crate::convert::{FilePath, Record, to_python};
 use crate::error::{Failed, Result};
@@ -60,6 +64,62 @@ impl Tailnet {
         Ok(Record::of("PolicyCheckView", &work(py, judge)??))
     }
 
+    /// Says whether the service would accept the policy of a file for the devices and people of others. Raises only when a
+    /// file cannot be read or a list is none.
+    #[staticmethod]
+    #[pyo3(signature = (policy, devices, users=None))]
+    fn judge_files(
+        py: Python<'_>,
+        policy: FilePath,
+        devices: FilePath,
+        users: Option<FilePath>,
+    ) -> Result<Record> {
+        let judge = move || {
+            let users = users.as_ref().map(|path| path.0.as_path());
+            tailnet::Tailnet::judge_files(policy.0, devices.0, users)
+        };
+        Ok(Record::of("PolicyCheckView", &work(py, judge)??))
+    }
+
+    /// Returns the same at a moment: a device whose key is expired then reaches nothing and lets nobody in.
+    #[pyo3(signature = (moment, /))]
+    fn at(&self, moment: Timestamp) -> Self {
+        Tailnet(self.0.clone().at(moment))
+    }
+
+    /// Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
+    #[pyo3(signature = (target, /))]
+    fn who_can_reach(&self, py: Python<'_>, target: String) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let view = work(py, move || tailnet.who_can_reach(&target.parse()?))??;
+        Ok(Record::of("WhoCanReachView", &view))
+    }
+
+    /// Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
+    #[pyo3(signature = (who, /))]
+    fn reachable_from(&self, py: Python<'_>, who: String) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let view = work(py, move || tailnet.reachable_from(&who))??;
+        Ok(Record::of("ReachableView", &view))
+    }
+
+    /// Says why somebody can reach a target, or why not, and what comes near.
+    fn explain(&self, py: Python<'_>, who: String, target: String) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let view = work(py, move || tailnet.explain(&who, &target.parse()?))??;
+        Ok(Record::of("ExplanationView", &view))
+    }
+
+    /// Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
+    /// `name` is how errors call the text.
+    #[pyo3(signature = (policy, /, *, name="policy.hujson"))]
+    fn diff(&self, py: Python<'_>, policy: String, name: &str) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let newer = Source::new(name, policy);
+        let diff = move || tailnet.diff(tailnet::Policy::parse(&newer)?);
+        Ok(Record::of("PolicyDiffView", &work(py, diff)??))
+    }
+
     /// Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
     #[pyo3(signature = (on, /))]
     fn with_https(&self, on: bool) -> Self {
@@ -101,4 +161,23 @@ impl Tailnet {
     fn __repr__(&self) -> String {
         format!("<Tailnet: {} devices>", self.0.roster().devices().len())
     }
+}
+
+/// Returns an answer about a tailnet as people read it: the record of this name, from its JSON.
+#[pyfunction]
+#[pyo3(signature = (name, json, /))]
+pub(crate) fn answer_text(name: &str, json: &str) -> Result<String> {
+    match name {
+        "WhoCanReachView" => read::<WhoCanReachView>(json),
+        "ReachableView" => read::<ReachableView>(json),
+        "ExplanationView" => read::<ExplanationView>(json),
+        "PolicyDiffView" => read::<PolicyDiffView>(json),
+        _ => Err(Error::new(ErrorKind::NotFound, format!("write the record `{name}`")).into()),
+    }
+}
+
+fn read<T: DeserializeOwned + ToString>(json: &str) -> Result<String> {
+    let view: T = serde_json::from_str(json)
+        .map_err(|error| Error::new(ErrorKind::Invalid, "read the record as JSON").with_source(error))?;
+    Ok(view.to_string())
 }

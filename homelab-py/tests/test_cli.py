@@ -18,6 +18,53 @@ from conftest import COMPOSE, ROOT, SlowGit
 
 NOW = "--now=2026-12-01"
 LAB = str(ROOT / "examples" / "lab")
+TAILNET = ["--policy={net}/policy.hujson", "--devices={net}/devices.json", "--users={net}/users.json"]
+POLICY = """{
+    // the NAS is for the family
+    "groups": {"group:family": ["alice@example.com", "bob@example.com"]},
+    "tagOwners": {"tag:nas": ["autogroup:admin"], "tag:router": ["autogroup:admin"]},
+    "acls": [
+        {"action": "accept", "src": ["group:family"], "dst": ["tag:nas:443"]},
+        {"action": "accept", "src": ["autogroup:admin"], "dst": ["tag:nas:22", "192.168.1.0/24:*"]},
+    ],
+    "ssh": [{"action": "accept", "src": ["autogroup:admin"], "dst": ["tag:nas"], "users": ["root"]}],
+    "nodeAttrs": [{"target": ["tag:nas"], "attr": ["funnel"]}],
+    "tests": [{"src": "bob@example.com", "accept": ["tag:nas:443"], "deny": ["tag:nas:22"]}],
+}"""
+
+
+def write_tailnet(folder: Path) -> Path:
+    """Writes a policy, another, one that is none, and the devices and people that they are about."""
+    folder.mkdir()
+    (folder / "policy.hujson").write_text(POLICY)
+    (folder / "newer.hujson").write_text(POLICY.replace("tag:nas:443", "tag:nas:5000", 1))
+    (folder / "wrong.hujson").write_text(POLICY.replace("tag:nas:22", "tag:nobody:22", 1))
+    alice, bob = "alice@example.com", "bob@example.com"
+    devices: list[dict[str, object]] = [
+        {"hostname": "nas", "addresses": ["100.64.0.2", "fd7a:115c:a1e0::2"], "user": alice, "tags": ["tag:nas"]},
+        {
+            "hostname": "router",
+            "addresses": ["100.64.0.3"],
+            "user": alice,
+            "tags": ["tag:router"],
+            "advertisedRoutes": ["192.168.1.0/24"],
+            "enabledRoutes": ["192.168.1.0/24"],
+        },
+        {"hostname": "phone", "addresses": ["100.64.0.1"], "user": bob, "expires": "2027-01-31T00:00:00Z"},
+        {"hostname": "laptop", "addresses": ["100.64.0.4"], "user": alice},
+    ]
+    (folder / "devices.json").write_text(json.dumps({"devices": devices}))
+    users = [{"loginName": alice, "role": "owner"}, {"loginName": bob, "role": "member"}]
+    (folder / "users.json").write_text(json.dumps({"users": users}))
+    return folder
+
+
+def built_examples() -> str | None:
+    """Returns the folder of the Rust examples, where they are built."""
+    named = os.environ.get("HOMELAB_EXAMPLES")
+    if named is None and (ROOT / "target" / "debug" / "reach").exists():
+        return str(ROOT / "target" / "debug")
+    return named or None
 
 
 def run(
@@ -53,18 +100,40 @@ def run(
         ("resolve", ["{folder}/broken.yaml"]),
         ("resolve", ["--project-directory={folder}/notes"]),
         ("init", ["{written}"]),
+        *(("policy", [question, *TAILNET]) for question in ("filter", "ssh", "caps", "peers", "check")),
+        ("policy", ["caps", *TAILNET, "--https"]),
+        ("policy", ["check", *TAILNET[:4]]),
+        ("policy", ["check", "--policy={net}/wrong.hujson", *TAILNET[2:]]),
+        ("policy", ["filter", "--policy={net}/wrong.hujson", *TAILNET[2:]]),
+        ("policy", ["filter", *TAILNET[2:]]),
+        ("reach", ["--to=nas:443", *TAILNET, NOW]),
+        ("reach", ["--to=nas:443", *TAILNET, NOW, "--format=json"]),
+        ("reach", ["--to", "192.168.1.7:53/udp", *TAILNET, NOW]),
+        ("reach", ["--to=nowhere:1", *TAILNET, NOW]),
+        ("reach", ["--to=nas", *TAILNET, "--now=soon"]),
+        ("reach", ["--from=alice@example.com", *TAILNET, NOW]),
+        ("reach", ["--from=tag:nas", *TAILNET, NOW, "--format=json"]),
+        ("reach", ["--explain=bob@example.com", "--to=nas:22", *TAILNET, NOW]),
+        ("reach", ["--explain=bob@example.com", "--to=nas:22", *TAILNET, NOW, "--format=json"]),
+        ("reach", ["--explain=phone", "--to=nas/icmp", *TAILNET, "--now=2027-03-01T00:00:00Z"]),
+        ("reach", ["--diff={net}/newer.hujson", *TAILNET, NOW]),
+        ("reach", ["--diff={net}/newer.hujson", *TAILNET, NOW, "--format=json"]),
+        ("reach", ["--diff={net}/wrong.hujson", *TAILNET, NOW]),
+        ("reach", ["--from=phone", "--diff={net}/newer.hujson", *TAILNET, NOW]),
+        ("reach", [*TAILNET, NOW]),
     ],
 )
 def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list[str]) -> None:
-    examples = os.environ.get("HOMELAB_EXAMPLES")
-    if not examples:
-        pytest.skip("HOMELAB_EXAMPLES names no folder with the built Rust examples")
+    examples = built_examples()
+    if examples is None:
+        pytest.skip("HOMELAB_EXAMPLES names no folder with the built Rust examples, and target/debug has none")
+    net = write_tailnet(folder.parent / "net")
     (folder / "broken.yaml").write_text("services: { x: { imag: 1 } }\n")
     written = folder.parent / "written"
     written.mkdir()
     (written / "lab.toml").touch()
     (written / "instance.toml").touch()
-    words = [word.format(lab=LAB, folder=folder, written=written) for word in words]
+    words = [word.format(lab=LAB, folder=folder, written=written, net=net) for word in words]
     for columns in ("", "60"):
         theirs = run(*words, program=[f"{examples}/{name}"], COLUMNS=columns)
         ours = run(name, *words, COLUMNS=columns)
@@ -76,7 +145,7 @@ def test_init_shows_then_writes_what_the_rust_example_does(folder: Path) -> None
     assert shown.returncode == 0
     assert shown.stdout.endswith("nothing is written yet: `--write` does\n")
     assert not (folder / "lab.toml").exists()
-    if examples := os.environ.get("HOMELAB_EXAMPLES"):
+    if examples := built_examples():
         theirs = run(str(folder), program=[f"{examples}/init"])
 
         def without_id(text: str) -> list[str]:
@@ -119,7 +188,7 @@ def test_reach_answers_for_one_service_or_all(folder: Path) -> None:
 
 def test_help_names_every_command_and_option(folder: Path) -> None:
     text = run("--help").stdout
-    for command in ("audit", "init", "reach", "resolve", "completion"):
+    for command in ("audit", "init", "reach", "policy", "resolve", "completion"):
         assert f"\n    {command}" in text
         assert run(command, "--help").stdout.startswith(f"usage: homelab {command}")
     assert run("--version").stdout == f"homelab {homelab.__version__}\n"

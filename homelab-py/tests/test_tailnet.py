@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_policy_is_in_force_over_devices(tmp_path: Path) -> None:
         homelab.Tailnet.load(tmp_path / "none", tmp_path / "devices.json")
 
 
-def test_a_policy_is_judged() -> None:
+def test_a_policy_is_judged(tmp_path: Path) -> None:
     assert homelab.Tailnet.judge(POLICY, DEVICES).accepted
     failing = homelab.Tailnet.judge(POLICY.replace('"accept": ["tag:nas:443"]', '"accept": ["tag:nas:22"]'), DEVICES)
     assert not failing.accepted
@@ -59,3 +60,59 @@ def test_a_policy_is_judged() -> None:
     assert refused.place is not None
     with pytest.raises(homelab.Invalid):
         homelab.Tailnet.judge(POLICY, "[]")
+    (tmp_path / "policy.hujson").write_text(POLICY)
+    (tmp_path / "devices.json").write_text(DEVICES)
+    judged = homelab.Tailnet.judge_files(tmp_path / "policy.hujson", tmp_path / "devices.json")
+    assert judged.accepted
+    with pytest.raises(homelab.NotFound):
+        homelab.Tailnet.judge_files(tmp_path / "none", tmp_path / "devices.json")
+
+
+def test_who_reaches_what_and_why() -> None:
+    tailnet = homelab.Tailnet.from_texts(POLICY, DEVICES)
+    who = tailnet.who_can_reach("nas:443")
+    assert [person.login for person in who.people] == ["alice@example.com"]
+    assert who.people[0].devices == ("phone",)
+    assert who.people[0].by == (view.ByView(rule=0, through="autogroup:member"),)
+    rule = who.rules[0]
+    assert rule.place is not None
+    assert (rule.section, rule.index, rule.place.line) == ("acls", 0, 4)
+    assert who.carriers[0].kind == "itself"
+    assert "\nalice@example.com from `phone`\n  as autogroup:member by policy.hujson:4:" in str(who)
+
+    reachable = tailnet.reachable_from("phone")
+    assert [there.device for there in reachable.reachable] == ["nas"]
+    assert "nas (100.64.0.2)" in str(reachable)
+
+    assert tailnet.explain("phone", "nas:443").allowed
+    refused = tailnet.explain("alice@example.com", "nas:22")
+    assert not refused.allowed
+    assert refused.misses[0].kind == "port"
+    assert refused.misses[0].rule is not None
+    assert "443" in str(refused)
+
+    change = tailnet.diff(POLICY.replace("nas:443", "nas:22"))
+    assert [gained.to for gained in change.gained] == [("nas",)]
+    assert [lost.to for lost in change.lost] == [("nas",)]
+    assert "22" in str(change)
+    assert not tailnet.diff(POLICY).gained
+
+    for answer in (who, reachable, refused, change):
+        assert type(answer).from_json(answer.to_json()) == answer
+        assert hash(type(answer).from_dict(answer.to_dict())) == hash(answer)
+    assert who.to_dict()["people"][0]["by"] == [{"rule": 0, "as": "autogroup:member"}]
+    with pytest.raises(homelab.NotFound):
+        tailnet.who_can_reach("nowhere:1")
+    with pytest.raises(homelab.Invalid, match=r"other\.hujson"):
+        tailnet.diff("{ nonsense", name="other.hujson")
+    with pytest.raises(homelab.NotFound):
+        homelab._native.answer_text("Nothing", "{}")
+
+
+def test_a_key_that_is_expired_lets_nobody_in() -> None:
+    devices = json.loads(DEVICES)
+    devices["devices"][1]["expires"] = "2027-01-31T00:00:00Z"
+    tailnet = homelab.Tailnet.from_texts(POLICY, json.dumps(devices))
+    before, after = (tailnet.at(datetime(2027, month, 1, tzinfo=timezone.utc)) for month in (1, 3))
+    assert before.explain("phone", "nas:443").allowed
+    assert not after.explain("phone", "nas:443").allowed

@@ -290,7 +290,8 @@ fn kotlin(source: &str) -> Names {
         };
         // Neither margin nor braces part a companion's function from one of no class: each counts as both. Swift's do not.
         let text = line.trim_start();
-        if line == text || text.starts_with("*/ fun") || text.starts_with("@Throws(") {
+        let suspending = line.starts_with("     suspend fun ");
+        if line == text || suspending || text.starts_with("*/ fun") || text.starts_with("@Throws(") {
             names.insert(name.to_owned());
         }
         names.insert(format!("{class}.{name}"));

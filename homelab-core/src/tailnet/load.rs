@@ -49,6 +49,22 @@ impl Tailnet {
         Tailnet::new(Policy::parse(&policy)?, roster)
     }
 
+    /// Says whether the service would accept the policy of a file for these devices and people, its own tests run; `~` is
+    /// the home of whoever runs this.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or one of the lists is none; what is wrong with the policy is in the answer.
+    pub fn judge_files(
+        policy: impl AsRef<Path>,
+        devices: impl AsRef<Path>,
+        users: Option<&Path>,
+    ) -> Result<PolicyCheckView> {
+        let policy = read(policy.as_ref())?;
+        let devices = read(devices.as_ref())?;
+        let users = users.map(read).transpose()?;
+        Ok(Tailnet::judge(&policy, roster(&devices, users.as_ref())?))
+    }
+
     /// Says whether the service would accept the policy of a text for these devices and people, its own tests run.
     ///
     /// # Errors
@@ -109,9 +125,14 @@ mod tests {
             .expect("a file");
         let tailnet = Tailnet::load(&policy, &devices, None).expect("both are valid");
         let error = Tailnet::load(folder.join("none"), &devices, None).expect_err("there is none");
+        let judged = Tailnet::judge_files(&policy, &devices, None).expect("both are valid");
+        let refused = Tailnet::judge_files(&devices, &devices, None).expect("it is an answer");
         let swapped = Tailnet::load(&devices, &devices, None).expect_err("it is no policy");
         std::fs::remove_dir_all(&folder).expect("to clean up");
         assert_eq!(tailnet.filters().len(), 1);
+        assert!(judged.accepted && !refused.accepted);
+        let place = refused.place.expect("the place of what is wrong");
+        assert_eq!(place.file, devices.display().to_string());
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(swapped.kind(), ErrorKind::Invalid);
     }

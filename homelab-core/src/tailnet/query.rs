@@ -122,7 +122,7 @@ impl Compiled {
         };
         TailnetRuleView {
             section: section.to_owned(),
-            index: written.index,
+            index: written.index as u64,
             place: place.then(|| self.policy.span(written.start, written.end).view()),
             destination: to.alias.value.to_string(),
             ports: to

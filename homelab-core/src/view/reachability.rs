@@ -49,7 +49,7 @@ pub struct TailnetRuleView {
     /// `acls`, `grants`, or `default` where the file has neither.
     pub section: String,
     /// Which entry of the section, from 0.
-    pub index: usize,
+    pub index: u64,
     /// Where it is written.
     pub place: Option<PlaceView>,
     /// The entry of `dst`, without its ports.

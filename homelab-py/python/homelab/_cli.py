@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from . import __version__, _native
 from ._completion import SHELLS, script
 from ._errors import Error
-from ._native import Lab, Project, Report
+from ._native import Lab, Project, Report, Tailnet
 from ._progress import Progress
 from ._world import connect_sync
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ._native import Exposure, Plan
     from ._world import SyncWorld
+    from .view import Record
 
 # How a report is written in each format that has a name.
 FORMATS: dict[str, Callable[[Report], str]] = {
@@ -33,6 +34,9 @@ FORMATS: dict[str, Callable[[Report], str]] = {
     "markdown": Report.to_markdown,
     "html": Report.to_html,
 }
+
+# What is asked of a tailnet's policy, beside whether it would be accepted.
+QUESTIONS = ("filter", "ssh", "caps", "peers")
 
 
 def run(words: Sequence[str]) -> int:
@@ -109,20 +113,65 @@ def parser() -> argparse.ArgumentParser:
     folder(init)
     init.add_argument("--write", action="store_true", help="write them")
 
+    def tailnet(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--policy", metavar="FILE", help="the tailnet's policy, as HuJSON")
+        made.add_argument(
+            "--devices",
+            metavar="FILE",
+            help="its devices, as Tailscale's `devices?fields=all`, Headscale's `node` or `tailscale status --json` "
+            "has them",
+        )
+        made.add_argument(
+            "--users",
+            metavar="FILE",
+            help="its people, as Tailscale's `users` has them; roles decide who is in autogroup:admin and the like",
+        )
+
     reach = command(
         "reach",
         _reach,
         "say who can reach what",
-        "Says of each service who can reach it, by which paths, and what is not known.",
+        "Says of each service who can reach it, by which paths, and what is not known. With --policy and --devices it "
+        "asks a tailnet's policy instead, and says by which rule: --to HOST:PORT, --from WHO, --explain WHO --to "
+        "HOST:PORT or --diff POLICY.",
     )
     folder(reach)
     reach.add_argument(
         "--to",
-        metavar="SERVICE",
+        metavar="TARGET",
         action="append",
-        help="this service only: `immich/server`, or `immich` where that is one; may be repeated",
+        help="this service only: `immich/server`, or `immich` where that is one; may be repeated. Of a tailnet, who "
+        "can reach `nas:443`, `192.168.1.7:53/udp` or `nas/icmp`: people, devices of tags",
     )
+    reach.add_argument(
+        "--from", dest="who", metavar="WHO", help="of a tailnet: what a person, group, tag or device can reach"
+    )
+    reach.add_argument(
+        "--explain",
+        metavar="WHO",
+        help="of a tailnet: why they can reach what `--to` names, or why not, and what comes near",
+    )
+    reach.add_argument(
+        "--diff",
+        metavar="POLICY",
+        help="of a tailnet: who would gain and who would lose what, if that policy were in force",
+    )
+    tailnet(reach)
+    reach.add_argument("--now", metavar="TIME", help="of a tailnet: the moment that it is about; default: the clock's")
     reach.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
+
+    policy = command(
+        "policy",
+        _policy,
+        "print what a tailnet's policy comes to",
+        "Prints as JSON what Tailscale's service makes of a policy for these devices, by host name: `filter`, the "
+        "packet filter that each device enforces; `ssh`, its SSH rules in the order in which they are tried; `caps`, "
+        "what `nodeAttrs` give it and what peers may do on it; `peers`, which devices it sees. `check` says whether "
+        "the file would be accepted, its tests run, and exits with 1 where it would be refused.",
+    )
+    policy.add_argument("question", choices=[*QUESTIONS, "check"], help="what is asked")
+    tailnet(policy)
+    policy.add_argument("--https", action="store_true", help="the tailnet gives its devices certificates")
 
     resolve = command(
         "resolve",
@@ -202,6 +251,9 @@ def _init_in(world: SyncWorld, plan: Plan, write: bool) -> int:
 
 
 def _reach(arguments: argparse.Namespace) -> int:
+    asked = (arguments.policy, arguments.devices, arguments.users, arguments.who, arguments.explain, arguments.diff)
+    if any(option is not None for option in (*asked, arguments.now)):
+        return _reach_in_tailnet(arguments)
     with Progress(2) as progress:
         progress.step("reading the lab's files")
         lab = Lab.load(arguments.dir)
@@ -214,6 +266,60 @@ def _reach(arguments: argparse.Namespace) -> int:
     else:
         _say("".join(f"{exposure}\n" for exposure in sorted(found, key=_widest_first)))
     return 0
+
+
+def _reach_in_tailnet(arguments: argparse.Namespace) -> int:
+    files = _tailnet_files(arguments)
+    now = _moment(arguments.now) or datetime.now(timezone.utc)
+    tailnet = Tailnet.load(*files).at(now)
+    to: list[str] = arguments.to or []
+    answer: Record
+    match (to, arguments.who, arguments.explain, arguments.diff):
+        case ([target], None, None, None):
+            answer = tailnet.who_can_reach(target)
+        case ([], str(who), None, None):
+            answer = tailnet.reachable_from(who)
+        case ([target], None, str(who), None):
+            answer = tailnet.explain(who, target)
+        case ([], None, None, str(newer)):
+            answer = tailnet.diff(_read(newer), name=newer)
+        case _:
+            _native.throw("invalid", "find one question", "see `--help`")
+            return 2
+    _say(_json(answer) if arguments.format == "json" else str(answer))
+    return 0
+
+
+def _policy(arguments: argparse.Namespace) -> int:
+    files = _tailnet_files(arguments)
+    if arguments.question == "check":
+        verdict = Tailnet.judge_files(*files)
+        _say(_json(verdict))
+        return 0 if verdict.accepted else 1
+    _say(Tailnet.load(*files).with_https(arguments.https).to_json(arguments.question) + "\n")
+    return 0
+
+
+def _tailnet_files(arguments: argparse.Namespace) -> tuple[str, str, str | None]:
+    for option in ("policy", "devices"):
+        if getattr(arguments, option) is None:
+            _native.throw("invalid", f"find `--{option}`", "`--help` says what is needed")
+    return arguments.policy, arguments.devices, arguments.users
+
+
+def _read(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8") as opened:
+            return opened.read()
+    except (OSError, UnicodeDecodeError) as error:
+        _native.throw("not_found", f"read `{file}`: {getattr(error, 'strerror', None) or error}")
+        return ""
+
+
+def _json(record: Record) -> str:
+    import json
+
+    return json.dumps(record.to_dict(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _widest_first(exposure: Exposure) -> tuple[int, int]:

@@ -38,15 +38,18 @@ class Record:
 
     __slots__ = ()
     _of: ClassVar[Mapping[str, _Convert]] = {}
+    # Fields that are called otherwise in JSON, where their name there is a word of Python's.
+    _called: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def from_dict(cls: type[_R], values: Mapping[str, Any]) -> _R:
         """Returns the record of a dictionary; keys that this version does not know are left out."""
         made: dict[str, Any] = {}
         for field in fields(cls):  # type: ignore[arg-type]  # Every subclass is a dataclass.
-            if field.name in values:
+            name = cls._called.get(field.name, field.name)
+            if name in values:
                 convert = cls._of.get(field.name)
-                value = values[field.name]
+                value = values[name]
                 made[field.name] = value if convert is None else convert(value)
         return cls(**made)
 
@@ -59,7 +62,8 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the record in dictionaries, lists, texts and numbers."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
+        called = self._called
+        return {called.get(field.name, field.name): _plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
 
     def to_json(self, indent: int | None = None) -> str:
         """Returns the record as a JSON text."""
@@ -602,3 +606,296 @@ class PolicyCheckView(Record):
     """The file's own tests that fail."""
     notes: tuple[PolicyNoteView, ...]
     """What is accepted, and still not as it should be."""
+
+
+def _text(record: Record) -> str:
+    from . import _native
+
+    return _native.answer_text(type(record).__name__, record.to_json())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CarrierView(Record):
+    """A device by which packets get to a target."""
+
+    device: str
+    """The device."""
+    kind: str
+    """`itself`, `subnet_router` or `exit_node`."""
+    primary: bool | None
+    """Whether it is the one of several routers that carries the route now, where known."""
+    problem: str | None
+    """Why it does not carry, though the policy would let it: it refuses all connections, its key is expired."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TailnetRuleView(Record):
+    """A rule of a policy, and which part of it an answer is about."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "place": partial(_maybe, PlaceView.from_dict),
+        "ports": tuple,
+        "postures": tuple,
+    }
+
+    section: str
+    """`acls`, `grants`, or `default` where the file has neither."""
+    index: int
+    """Which entry of the section, from 0."""
+    place: PlaceView | None
+    """Where it is written."""
+    destination: str
+    """The entry of `dst`, without its ports."""
+    ports: tuple[str, ...]
+    """Its protocols and ports: `tcp:443`."""
+    postures: tuple[str, ...]
+    """Postures, one of which has to hold for who asks."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ByView(Record):
+    """A rule by which somebody gets in, and as what."""
+
+    _called: ClassVar[Mapping[str, str]] = {"through": "as"}
+
+    rule: int
+    """Which of the answer's rules."""
+    through: str
+    """The entry of its `src` that means them: `group:family`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PersonReachView(Record):
+    """A person who can reach a target."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "devices": tuple,
+        "by": partial(_many, ByView.from_dict),
+        "conditions": tuple,
+    }
+
+    login: str
+    """Their login."""
+    devices: tuple[str, ...]
+    """Their devices that can."""
+    by: tuple[ByView, ...]
+    """By which rules."""
+    conditions: tuple[str, ...]
+    """What it depends on, for some of the devices."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DeviceReachView(Record):
+    """A device of tags that can reach a target."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "tags": tuple,
+        "by": partial(_many, ByView.from_dict),
+        "conditions": tuple,
+    }
+
+    device: str
+    """The device."""
+    tags: tuple[str, ...]
+    """Its tags."""
+    by: tuple[ByView, ...]
+    """By which rules."""
+    conditions: tuple[str, ...]
+    """What it depends on."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RangeReachView(Record):
+    """Addresses of no device that can reach a target."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "by": partial(_many, ByView.from_dict),
+    }
+
+    range: str
+    """An address, a prefix, `first-last`, or `*` for anybody."""
+    by: tuple[ByView, ...]
+    """By which rules."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class WhoCanReachView(Record):
+    """Who can reach a host's port, and how."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "addresses": tuple,
+        "carriers": partial(_many, CarrierView.from_dict),
+        "rules": partial(_many, TailnetRuleView.from_dict),
+        "people": partial(_many, PersonReachView.from_dict),
+        "tagged": partial(_many, DeviceReachView.from_dict),
+        "ranges": partial(_many, RangeReachView.from_dict),
+        "funnel": tuple,
+        "conditions": tuple,
+    }
+
+    target: str
+    """What was asked: `nas:443/tcp`."""
+    addresses: tuple[str, ...]
+    """Its addresses."""
+    carriers: tuple[CarrierView, ...]
+    """The devices by which packets get there: its own, or those that carry a route to it."""
+    rules: tuple[TailnetRuleView, ...]
+    """The rules that let somebody in, in the order of the file."""
+    people: tuple[PersonReachView, ...]
+    """People, by login."""
+    tagged: tuple[DeviceReachView, ...]
+    """Devices that belong to tags, by name."""
+    ranges: tuple[RangeReachView, ...]
+    """Addresses that rules name and no device has: hosts behind a router, mostly."""
+    funnel: tuple[str, ...]
+    """The devices that may open this port to everybody by Funnel, where the policy lets them."""
+    conditions: tuple[str, ...]
+    """What holds for all of it."""
+
+    def __str__(self) -> str:
+        return _text(self)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReachableDeviceView(Record):
+    """What somebody can reach on a device, or through it."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "destinations": tuple,
+        "ports": tuple,
+    }
+
+    device: str
+    """The device."""
+    destinations: tuple[str, ...]
+    """Where: its own addresses, or ranges behind it."""
+    ports: tuple[str, ...]
+    """Protocols and ports: `tcp:443`, `*`."""
+    problem: str | None
+    """Why not after all, though the policy would let them."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReachableView(Record):
+    """What somebody can reach."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "devices": tuple,
+        "reachable": partial(_many, ReachableDeviceView.from_dict),
+    }
+    _called: ClassVar[Mapping[str, str]] = {"who": "from"}
+
+    who: str
+    """Who was asked about."""
+    devices: tuple[str, ...]
+    """The devices that this means."""
+    reachable: tuple[ReachableDeviceView, ...]
+    """What they can reach, by device."""
+
+    def __str__(self) -> str:
+        return _text(self)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NearMissView(Record):
+    """Something that is nearly access."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "rule": partial(_maybe, TailnetRuleView.from_dict),
+    }
+
+    kind: str
+    """`port`, `protocol`, `route_not_approved`, `no_route`, `router_not_lan`, `lan_not_router`, `tagged`, `visible`,
+    `ping`, `posture`, `refuses`, `unknown_person`.
+    """
+    message: str
+    """What it is, in a fragment."""
+    fix: str
+    """What to change."""
+    rule: TailnetRuleView | None
+    """The rule that comes near."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ExplanationView(Record):
+    """Why somebody can, or cannot, reach a target."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "devices": tuple,
+        "rules": partial(_many, TailnetRuleView.from_dict),
+        "by": partial(_many, ByView.from_dict),
+        "conditions": tuple,
+        "misses": partial(_many, NearMissView.from_dict),
+    }
+    _called: ClassVar[Mapping[str, str]] = {"who": "from"}
+
+    who: str
+    """Who."""
+    devices: tuple[str, ...]
+    """The devices that this means."""
+    to: str
+    """What."""
+    allowed: bool
+    """Whether at least one of the devices can."""
+    rules: tuple[TailnetRuleView, ...]
+    """The rules by which, and as what."""
+    by: tuple[ByView, ...]
+    """Which of them lets whom in, as what."""
+    conditions: tuple[str, ...]
+    """What it depends on."""
+    misses: tuple[NearMissView, ...]
+    """What comes near, where it is not allowed; and what is good to know where it is."""
+
+    def __str__(self) -> str:
+        return _text(self)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AccessChangeView(Record):
+    """The same change for everybody whom it is about."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "groups": tuple,
+        "people": tuple,
+        "tags": tuple,
+        "devices": tuple,
+        "ranges": tuple,
+        "to": tuple,
+        "destinations": tuple,
+        "ports": tuple,
+    }
+
+    groups: tuple[str, ...]
+    """Groups that it is about as a whole."""
+    people: tuple[str, ...]
+    """People, by login."""
+    tags: tuple[str, ...]
+    """Tags all whose devices it is about."""
+    devices: tuple[str, ...]
+    """Other devices of tags, and single devices of people."""
+    ranges: tuple[str, ...]
+    """Addresses of no device."""
+    to: tuple[str, ...]
+    """The devices that are reached, or through which something is."""
+    destinations: tuple[str, ...]
+    """Ranges behind them, where it is not the devices themselves."""
+    ports: tuple[str, ...]
+    """Protocols and ports: `tcp:443`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PolicyDiffView(Record):
+    """What a change of a policy takes and gives."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "gained": partial(_many, AccessChangeView.from_dict),
+        "lost": partial(_many, AccessChangeView.from_dict),
+    }
+
+    gained: tuple[AccessChangeView, ...]
+    """Access that there was not before."""
+    lost: tuple[AccessChangeView, ...]
+    """Access that there is no more."""
+
+    def __str__(self) -> str:
+        return _text(self)

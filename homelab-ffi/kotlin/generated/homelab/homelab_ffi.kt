@@ -690,6 +690,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_func_judge_policy_files(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_cancel(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_is_cancelled(
@@ -814,11 +816,29 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_report_worst(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_at(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_check(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_diff(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_diff_text(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_explain(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_explain_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_peers(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_reachable_from(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_to_json(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_with_https(
     ): Int
@@ -1056,11 +1076,29 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_tailnet_load(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_tailnet_at(`ptr`: Long,`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_tailnet_check(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_diff(`ptr`: Long,`newer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_diff_text(`ptr`: Long,`newer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_explain(`ptr`: Long,`from`: RustBuffer.ByValue,`to`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_explain_text(`ptr`: Long,`from`: RustBuffer.ByValue,`to`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_tailnet_peers(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_reachable_from(`ptr`: Long,`who`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(`ptr`: Long,`who`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_tailnet_to_json(`ptr`: Long,`question`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_who_can_reach(`ptr`: Long,`target`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_who_can_reach_text(`ptr`: Long,`target`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_tailnet_with_https(`ptr`: Long,`on`: Byte,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1086,6 +1124,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_judge_policy(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_func_judge_policy_files(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun ffi_homelab_ffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_homelab_ffi_rustbuffer_from_bytes(`bytes`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1215,6 +1255,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy() and 0xFFFF) != 39698) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy_files() and 0xFFFF) != 56957) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_canceltoken_cancel() and 0xFFFF) != 55391) {
@@ -1403,13 +1446,40 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_report_worst() and 0xFFFF) != 17632) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_at() and 0xFFFF) != 24116) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_check() and 0xFFFF) != 7407) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_diff() and 0xFFFF) != 32520) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_diff_text() and 0xFFFF) != 20378) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_explain() and 0xFFFF) != 49498) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_explain_text() and 0xFFFF) != 30928) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_peers() and 0xFFFF) != 1385) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() and 0xFFFF) != 53482) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() and 0xFFFF) != 25047) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_to_json() and 0xFFFF) != 44732) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach() and 0xFFFF) != 33541) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach_text() and 0xFFFF) != 37691) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_with_https() and 0xFFFF) != 34759) {
@@ -5693,9 +5763,35 @@ public object FfiConverterTypeReport: FfiConverter<Report, Long> {
 public interface TailnetInterface {
 
     /**
+     * Returns the same at a moment, such as `2027-01-31T12:00:00Z`: a device whose key is expired then reaches nothing
+     * and lets nobody in.
+     */
+    fun `at`(`at`: kotlin.String): Tailnet
+
+    /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
     fun `check`(): PolicyCheckView
+
+    /**
+     * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
+     */
+    fun `diff`(`newer`: kotlin.String): PolicyDiffView
+
+    /**
+     * Returns the answer of `diff` as people read it.
+     */
+    fun `diffText`(`newer`: kotlin.String): kotlin.String
+
+    /**
+     * Says why somebody can reach a target, or why not, and what comes near.
+     */
+    fun `explain`(`from`: kotlin.String, `to`: kotlin.String): ExplanationView
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+    fun `explainText`(`from`: kotlin.String, `to`: kotlin.String): kotlin.String
 
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
@@ -5703,10 +5799,30 @@ public interface TailnetInterface {
     fun `peers`(): Map<kotlin.String, List<kotlin.String>>
 
     /**
+     * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
+     */
+    fun `reachableFrom`(`who`: kotlin.String): ReachableView
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+    fun `reachableFromText`(`who`: kotlin.String): kotlin.String
+
+    /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
     fun `toJson`(`question`: kotlin.String): kotlin.String
+
+    /**
+     * Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
+     */
+    fun `whoCanReach`(`target`: kotlin.String): WhoCanReachView
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+    fun `whoCanReachText`(`target`: kotlin.String): kotlin.String
 
     /**
      * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
@@ -5823,6 +5939,25 @@ open class Tailnet: Disposable, AutoCloseable, TailnetInterface
 
 
     /**
+     * Returns the same at a moment, such as `2027-01-31T12:00:00Z`: a device whose key is expired then reaches nothing
+     * and lets nobody in.
+     */
+    @Throws(HomelabException::class)override fun `at`(`at`: kotlin.String): Tailnet {
+            return FfiConverterTypeTailnet.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_at(
+        it,
+
+        FfiConverterString.lower(`at`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */override fun `check`(): PolicyCheckView {
             return FfiConverterTypePolicyCheckView.lift(
@@ -5831,6 +5966,80 @@ open class Tailnet: Disposable, AutoCloseable, TailnetInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_check(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
+     */
+    @Throws(HomelabException::class)override fun `diff`(`newer`: kotlin.String): PolicyDiffView {
+            return FfiConverterTypePolicyDiffView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_diff(
+        it,
+
+        FfiConverterString.lower(`newer`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `diff` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `diffText`(`newer`: kotlin.String): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_diff_text(
+        it,
+
+        FfiConverterString.lower(`newer`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Says why somebody can reach a target, or why not, and what comes near.
+     */
+    @Throws(HomelabException::class)override fun `explain`(`from`: kotlin.String, `to`: kotlin.String): ExplanationView {
+            return FfiConverterTypeExplanationView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_explain(
+        it,
+
+        FfiConverterString.lower(`from`),
+        FfiConverterString.lower(`to`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `explainText`(`from`: kotlin.String, `to`: kotlin.String): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_explain_text(
+        it,
+
+        FfiConverterString.lower(`from`),
+        FfiConverterString.lower(`to`),_status)
 }
     }
     )
@@ -5855,6 +6064,42 @@ open class Tailnet: Disposable, AutoCloseable, TailnetInterface
 
 
     /**
+     * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
+     */
+    @Throws(HomelabException::class)override fun `reachableFrom`(`who`: kotlin.String): ReachableView {
+            return FfiConverterTypeReachableView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
+        it,
+
+        FfiConverterString.lower(`who`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `reachableFromText`(`who`: kotlin.String): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
+        it,
+
+        FfiConverterString.lower(`who`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
@@ -5866,6 +6111,42 @@ open class Tailnet: Disposable, AutoCloseable, TailnetInterface
         it,
 
         FfiConverterString.lower(`question`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
+     */
+    @Throws(HomelabException::class)override fun `whoCanReach`(`target`: kotlin.String): WhoCanReachView {
+            return FfiConverterTypeWhoCanReachView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_who_can_reach(
+        it,
+
+        FfiConverterString.lower(`target`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `whoCanReachText`(`target`: kotlin.String): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_who_can_reach_text(
+        it,
+
+        FfiConverterString.lower(`target`),_status)
 }
     }
     )
@@ -6310,6 +6591,211 @@ public object FfiConverterTypeWorld: FfiConverter<World, Long> {
 
 
 /**
+ * The same change for everybody whom it is about.
+ */
+data class AccessChangeView (
+    /**
+     * Groups that it is about as a whole.
+     */
+    val `groups`: List<kotlin.String>
+    ,
+    /**
+     * People, by login.
+     */
+    val `people`: List<kotlin.String>
+    ,
+    /**
+     * Tags all whose devices it is about.
+     */
+    val `tags`: List<kotlin.String>
+    ,
+    /**
+     * Other devices of tags, and single devices of people.
+     */
+    val `devices`: List<kotlin.String>
+    ,
+    /**
+     * Addresses of no device.
+     */
+    val `ranges`: List<kotlin.String>
+    ,
+    /**
+     * The devices that are reached, or through which something is.
+     */
+    val `to`: List<kotlin.String>
+    ,
+    /**
+     * Ranges behind them, where it is not the devices themselves.
+     */
+    val `destinations`: List<kotlin.String>
+    ,
+    /**
+     * Protocols and ports: `tcp:443`.
+     */
+    val `ports`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAccessChangeView: FfiConverterRustBuffer<AccessChangeView> {
+    override fun read(buf: ByteBuffer): AccessChangeView {
+        return AccessChangeView(
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AccessChangeView) = (
+            FfiConverterSequenceString.allocationSize(value.`groups`) +
+            FfiConverterSequenceString.allocationSize(value.`people`) +
+            FfiConverterSequenceString.allocationSize(value.`tags`) +
+            FfiConverterSequenceString.allocationSize(value.`devices`) +
+            FfiConverterSequenceString.allocationSize(value.`ranges`) +
+            FfiConverterSequenceString.allocationSize(value.`to`) +
+            FfiConverterSequenceString.allocationSize(value.`destinations`) +
+            FfiConverterSequenceString.allocationSize(value.`ports`)
+    )
+
+    override fun write(value: AccessChangeView, buf: ByteBuffer) {
+            FfiConverterSequenceString.write(value.`groups`, buf)
+            FfiConverterSequenceString.write(value.`people`, buf)
+            FfiConverterSequenceString.write(value.`tags`, buf)
+            FfiConverterSequenceString.write(value.`devices`, buf)
+            FfiConverterSequenceString.write(value.`ranges`, buf)
+            FfiConverterSequenceString.write(value.`to`, buf)
+            FfiConverterSequenceString.write(value.`destinations`, buf)
+            FfiConverterSequenceString.write(value.`ports`, buf)
+    }
+}
+
+
+
+/**
+ * A rule by which somebody gets in, and as what.
+ */
+data class ByView (
+    /**
+     * Which of the answer's rules.
+     */
+    val `rule`: kotlin.UInt
+    ,
+    /**
+     * The entry of its `src` that means them: `group:family`.
+     */
+    val `through`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeByView: FfiConverterRustBuffer<ByView> {
+    override fun read(buf: ByteBuffer): ByView {
+        return ByView(
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ByView) = (
+            FfiConverterUInt.allocationSize(value.`rule`) +
+            FfiConverterString.allocationSize(value.`through`)
+    )
+
+    override fun write(value: ByView, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`rule`, buf)
+            FfiConverterString.write(value.`through`, buf)
+    }
+}
+
+
+
+/**
+ * A device by which packets get to a target.
+ */
+data class CarrierView (
+    /**
+     * The device.
+     */
+    val `device`: kotlin.String
+    ,
+    /**
+     * `itself`, `subnet_router` or `exit_node`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * Whether it is the one of several routers that carries the route now, where known.
+     */
+    val `primary`: kotlin.Boolean?
+    ,
+    /**
+     * Why it does not carry, though the policy would let it: it refuses all connections, its key is expired.
+     */
+    val `problem`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCarrierView: FfiConverterRustBuffer<CarrierView> {
+    override fun read(buf: ByteBuffer): CarrierView {
+        return CarrierView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CarrierView) = (
+            FfiConverterString.allocationSize(value.`device`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`primary`) +
+            FfiConverterOptionalString.allocationSize(value.`problem`)
+    )
+
+    override fun write(value: CarrierView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`device`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterOptionalBoolean.write(value.`primary`, buf)
+            FfiConverterOptionalString.write(value.`problem`, buf)
+    }
+}
+
+
+
+/**
  * How many findings there are of each severity.
  */
 data class CountsView (
@@ -6549,6 +7035,69 @@ public object FfiConverterTypeDeclarationView: FfiConverterRustBuffer<Declaratio
 
 
 /**
+ * A device of tags that can reach a target.
+ */
+data class DeviceReachView (
+    /**
+     * The device.
+     */
+    val `device`: kotlin.String
+    ,
+    /**
+     * Its tags.
+     */
+    val `tags`: List<kotlin.String>
+    ,
+    /**
+     * By which rules.
+     */
+    val `by`: List<ByView>
+    ,
+    /**
+     * What it depends on.
+     */
+    val `conditions`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDeviceReachView: FfiConverterRustBuffer<DeviceReachView> {
+    override fun read(buf: ByteBuffer): DeviceReachView {
+        return DeviceReachView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeByView.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DeviceReachView) = (
+            FfiConverterString.allocationSize(value.`device`) +
+            FfiConverterSequenceString.allocationSize(value.`tags`) +
+            FfiConverterSequenceTypeByView.allocationSize(value.`by`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
+    )
+
+    override fun write(value: DeviceReachView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`device`, buf)
+            FfiConverterSequenceString.write(value.`tags`, buf)
+            FfiConverterSequenceTypeByView.write(value.`by`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
+    }
+}
+
+
+
+/**
  * Something that happened while a plan was applied.
  */
 data class EventView (
@@ -6646,6 +7195,101 @@ public object FfiConverterTypeEvidenceView: FfiConverterRustBuffer<EvidenceView>
     override fun write(value: EvidenceView, buf: ByteBuffer) {
             FfiConverterString.write(value.`text`, buf)
             FfiConverterOptionalTypePlaceView.write(value.`place`, buf)
+    }
+}
+
+
+
+/**
+ * Why somebody can, or cannot, reach a target.
+ */
+data class ExplanationView (
+    /**
+     * Who.
+     */
+    val `from`: kotlin.String
+    ,
+    /**
+     * The devices that this means.
+     */
+    val `devices`: List<kotlin.String>
+    ,
+    /**
+     * What.
+     */
+    val `to`: kotlin.String
+    ,
+    /**
+     * Whether at least one of the devices can.
+     */
+    val `allowed`: kotlin.Boolean
+    ,
+    /**
+     * The rules by which, and as what.
+     */
+    val `rules`: List<TailnetRuleView>
+    ,
+    /**
+     * Which of them lets whom in, as what.
+     */
+    val `by`: List<ByView>
+    ,
+    /**
+     * What it depends on.
+     */
+    val `conditions`: List<kotlin.String>
+    ,
+    /**
+     * What comes near, where it is not allowed; and what is good to know where it is.
+     */
+    val `misses`: List<NearMissView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeExplanationView: FfiConverterRustBuffer<ExplanationView> {
+    override fun read(buf: ByteBuffer): ExplanationView {
+        return ExplanationView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeTailnetRuleView.read(buf),
+            FfiConverterSequenceTypeByView.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeNearMissView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ExplanationView) = (
+            FfiConverterString.allocationSize(value.`from`) +
+            FfiConverterSequenceString.allocationSize(value.`devices`) +
+            FfiConverterString.allocationSize(value.`to`) +
+            FfiConverterBoolean.allocationSize(value.`allowed`) +
+            FfiConverterSequenceTypeTailnetRuleView.allocationSize(value.`rules`) +
+            FfiConverterSequenceTypeByView.allocationSize(value.`by`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`) +
+            FfiConverterSequenceTypeNearMissView.allocationSize(value.`misses`)
+    )
+
+    override fun write(value: ExplanationView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`from`, buf)
+            FfiConverterSequenceString.write(value.`devices`, buf)
+            FfiConverterString.write(value.`to`, buf)
+            FfiConverterBoolean.write(value.`allowed`, buf)
+            FfiConverterSequenceTypeTailnetRuleView.write(value.`rules`, buf)
+            FfiConverterSequenceTypeByView.write(value.`by`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
+            FfiConverterSequenceTypeNearMissView.write(value.`misses`, buf)
     }
 }
 
@@ -6984,6 +7628,70 @@ public object FfiConverterTypeMountView: FfiConverterRustBuffer<MountView> {
 
 
 /**
+ * Something that is nearly access.
+ */
+data class NearMissView (
+    /**
+     * `port`, `protocol`, `route_not_approved`, `no_route`, `router_not_lan`, `lan_not_router`, `tagged`, `visible`, `ping`,
+     * `posture`, `refuses`, `unknown_person`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * What it is, in a fragment.
+     */
+    val `message`: kotlin.String
+    ,
+    /**
+     * What to change.
+     */
+    val `fix`: kotlin.String
+    ,
+    /**
+     * The rule that comes near.
+     */
+    val `rule`: TailnetRuleView?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNearMissView: FfiConverterRustBuffer<NearMissView> {
+    override fun read(buf: ByteBuffer): NearMissView {
+        return NearMissView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeTailnetRuleView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NearMissView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`message`) +
+            FfiConverterString.allocationSize(value.`fix`) +
+            FfiConverterOptionalTypeTailnetRuleView.allocationSize(value.`rule`)
+    )
+
+    override fun write(value: NearMissView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`message`, buf)
+            FfiConverterString.write(value.`fix`, buf)
+            FfiConverterOptionalTypeTailnetRuleView.write(value.`rule`, buf)
+    }
+}
+
+
+
+/**
  * What became of a plan that was applied.
  */
 data class OutcomeView (
@@ -7104,6 +7812,69 @@ public object FfiConverterTypePathView: FfiConverterRustBuffer<PathView> {
             FfiConverterString.write(value.`label`, buf)
             FfiConverterSequenceString.write(value.`guards`, buf)
             FfiConverterSequenceTypeEvidenceView.write(value.`evidence`, buf)
+    }
+}
+
+
+
+/**
+ * A person who can reach a target.
+ */
+data class PersonReachView (
+    /**
+     * Their login.
+     */
+    val `login`: kotlin.String
+    ,
+    /**
+     * Their devices that can.
+     */
+    val `devices`: List<kotlin.String>
+    ,
+    /**
+     * By which rules.
+     */
+    val `by`: List<ByView>
+    ,
+    /**
+     * What it depends on, for some of the devices.
+     */
+    val `conditions`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePersonReachView: FfiConverterRustBuffer<PersonReachView> {
+    override fun read(buf: ByteBuffer): PersonReachView {
+        return PersonReachView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeByView.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PersonReachView) = (
+            FfiConverterString.allocationSize(value.`login`) +
+            FfiConverterSequenceString.allocationSize(value.`devices`) +
+            FfiConverterSequenceTypeByView.allocationSize(value.`by`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
+    )
+
+    override fun write(value: PersonReachView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`login`, buf)
+            FfiConverterSequenceString.write(value.`devices`, buf)
+            FfiConverterSequenceTypeByView.write(value.`by`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
     }
 }
 
@@ -7293,6 +8064,53 @@ public object FfiConverterTypePolicyCheckView: FfiConverterRustBuffer<PolicyChec
             FfiConverterOptionalString.write(value.`hint`, buf)
             FfiConverterSequenceTypePolicyTestView.write(value.`failures`, buf)
             FfiConverterSequenceTypePolicyNoteView.write(value.`notes`, buf)
+    }
+}
+
+
+
+/**
+ * What a change of a policy takes and gives.
+ */
+data class PolicyDiffView (
+    /**
+     * Access that there was not before.
+     */
+    val `gained`: List<AccessChangeView>
+    ,
+    /**
+     * Access that there is no more.
+     */
+    val `lost`: List<AccessChangeView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePolicyDiffView: FfiConverterRustBuffer<PolicyDiffView> {
+    override fun read(buf: ByteBuffer): PolicyDiffView {
+        return PolicyDiffView(
+            FfiConverterSequenceTypeAccessChangeView.read(buf),
+            FfiConverterSequenceTypeAccessChangeView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PolicyDiffView) = (
+            FfiConverterSequenceTypeAccessChangeView.allocationSize(value.`gained`) +
+            FfiConverterSequenceTypeAccessChangeView.allocationSize(value.`lost`)
+    )
+
+    override fun write(value: PolicyDiffView, buf: ByteBuffer) {
+            FfiConverterSequenceTypeAccessChangeView.write(value.`gained`, buf)
+            FfiConverterSequenceTypeAccessChangeView.write(value.`lost`, buf)
     }
 }
 
@@ -7663,6 +8481,53 @@ public object FfiConverterTypeProjectView: FfiConverterRustBuffer<ProjectView> {
 
 
 /**
+ * Addresses of no device that can reach a target.
+ */
+data class RangeReachView (
+    /**
+     * An address, a prefix, `first-last`, or `*` for anybody.
+     */
+    val `range`: kotlin.String
+    ,
+    /**
+     * By which rules.
+     */
+    val `by`: List<ByView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRangeReachView: FfiConverterRustBuffer<RangeReachView> {
+    override fun read(buf: ByteBuffer): RangeReachView {
+        return RangeReachView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeByView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RangeReachView) = (
+            FfiConverterString.allocationSize(value.`range`) +
+            FfiConverterSequenceTypeByView.allocationSize(value.`by`)
+    )
+
+    override fun write(value: RangeReachView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`range`, buf)
+            FfiConverterSequenceTypeByView.write(value.`by`, buf)
+    }
+}
+
+
+
+/**
  * How many services are reached from how far, each counted once, by its widest known reach.
  */
 data class ReachCountsView (
@@ -7736,6 +8601,124 @@ public object FfiConverterTypeReachCountsView: FfiConverterRustBuffer<ReachCount
             FfiConverterULong.write(value.`lan`, buf)
             FfiConverterULong.write(value.`internet`, buf)
             FfiConverterULong.write(value.`uncertain`, buf)
+    }
+}
+
+
+
+/**
+ * What somebody can reach on a device, or through it.
+ */
+data class ReachableDeviceView (
+    /**
+     * The device.
+     */
+    val `device`: kotlin.String
+    ,
+    /**
+     * Where: its own addresses, or ranges behind it.
+     */
+    val `destinations`: List<kotlin.String>
+    ,
+    /**
+     * Protocols and ports: `tcp:443`, `*`.
+     */
+    val `ports`: List<kotlin.String>
+    ,
+    /**
+     * Why not after all, though the policy would let them.
+     */
+    val `problem`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer<ReachableDeviceView> {
+    override fun read(buf: ByteBuffer): ReachableDeviceView {
+        return ReachableDeviceView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReachableDeviceView) = (
+            FfiConverterString.allocationSize(value.`device`) +
+            FfiConverterSequenceString.allocationSize(value.`destinations`) +
+            FfiConverterSequenceString.allocationSize(value.`ports`) +
+            FfiConverterOptionalString.allocationSize(value.`problem`)
+    )
+
+    override fun write(value: ReachableDeviceView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`device`, buf)
+            FfiConverterSequenceString.write(value.`destinations`, buf)
+            FfiConverterSequenceString.write(value.`ports`, buf)
+            FfiConverterOptionalString.write(value.`problem`, buf)
+    }
+}
+
+
+
+/**
+ * What somebody can reach.
+ */
+data class ReachableView (
+    /**
+     * Who was asked about.
+     */
+    val `from`: kotlin.String
+    ,
+    /**
+     * The devices that this means.
+     */
+    val `devices`: List<kotlin.String>
+    ,
+    /**
+     * What they can reach, by device.
+     */
+    val `reachable`: List<ReachableDeviceView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReachableView: FfiConverterRustBuffer<ReachableView> {
+    override fun read(buf: ByteBuffer): ReachableView {
+        return ReachableView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeReachableDeviceView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReachableView) = (
+            FfiConverterString.allocationSize(value.`from`) +
+            FfiConverterSequenceString.allocationSize(value.`devices`) +
+            FfiConverterSequenceTypeReachableDeviceView.allocationSize(value.`reachable`)
+    )
+
+    override fun write(value: ReachableView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`from`, buf)
+            FfiConverterSequenceString.write(value.`devices`, buf)
+            FfiConverterSequenceTypeReachableDeviceView.write(value.`reachable`, buf)
     }
 }
 
@@ -8358,6 +9341,85 @@ public object FfiConverterTypeSystemView: FfiConverterRustBuffer<SystemView> {
 
 
 /**
+ * A rule of a policy, and which part of it an answer is about.
+ */
+data class TailnetRuleView (
+    /**
+     * `acls`, `grants`, or `default` where the file has neither.
+     */
+    val `section`: kotlin.String
+    ,
+    /**
+     * Which entry of the section, from 0.
+     */
+    val `index`: kotlin.ULong
+    ,
+    /**
+     * Where it is written.
+     */
+    val `place`: PlaceView?
+    ,
+    /**
+     * The entry of `dst`, without its ports.
+     */
+    val `destination`: kotlin.String
+    ,
+    /**
+     * Its protocols and ports: `tcp:443`.
+     */
+    val `ports`: List<kotlin.String>
+    ,
+    /**
+     * Postures, one of which has to hold for who asks.
+     */
+    val `postures`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTailnetRuleView: FfiConverterRustBuffer<TailnetRuleView> {
+    override fun read(buf: ByteBuffer): TailnetRuleView {
+        return TailnetRuleView(
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterOptionalTypePlaceView.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TailnetRuleView) = (
+            FfiConverterString.allocationSize(value.`section`) +
+            FfiConverterULong.allocationSize(value.`index`) +
+            FfiConverterOptionalTypePlaceView.allocationSize(value.`place`) +
+            FfiConverterString.allocationSize(value.`destination`) +
+            FfiConverterSequenceString.allocationSize(value.`ports`) +
+            FfiConverterSequenceString.allocationSize(value.`postures`)
+    )
+
+    override fun write(value: TailnetRuleView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`section`, buf)
+            FfiConverterULong.write(value.`index`, buf)
+            FfiConverterOptionalTypePlaceView.write(value.`place`, buf)
+            FfiConverterString.write(value.`destination`, buf)
+            FfiConverterSequenceString.write(value.`ports`, buf)
+            FfiConverterSequenceString.write(value.`postures`, buf)
+    }
+}
+
+
+
+/**
  * How a report is written as text.
  */
 data class TextSettings (
@@ -8399,6 +9461,109 @@ public object FfiConverterTypeTextSettings: FfiConverterRustBuffer<TextSettings>
     override fun write(value: TextSettings, buf: ByteBuffer) {
             FfiConverterBoolean.write(value.`colour`, buf)
             FfiConverterOptionalUInt.write(value.`width`, buf)
+    }
+}
+
+
+
+/**
+ * Who can reach a host's port, and how.
+ */
+data class WhoCanReachView (
+    /**
+     * What was asked: `nas:443/tcp`.
+     */
+    val `target`: kotlin.String
+    ,
+    /**
+     * Its addresses.
+     */
+    val `addresses`: List<kotlin.String>
+    ,
+    /**
+     * The devices by which packets get there: its own, or those that carry a route to it.
+     */
+    val `carriers`: List<CarrierView>
+    ,
+    /**
+     * The rules that let somebody in, in the order of the file.
+     */
+    val `rules`: List<TailnetRuleView>
+    ,
+    /**
+     * People, by login.
+     */
+    val `people`: List<PersonReachView>
+    ,
+    /**
+     * Devices that belong to tags, by name.
+     */
+    val `tagged`: List<DeviceReachView>
+    ,
+    /**
+     * Addresses that rules name and no device has: hosts behind a router, mostly.
+     */
+    val `ranges`: List<RangeReachView>
+    ,
+    /**
+     * The devices that may open this port to everybody by Funnel, where the policy lets them.
+     */
+    val `funnel`: List<kotlin.String>
+    ,
+    /**
+     * What holds for all of it.
+     */
+    val `conditions`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWhoCanReachView: FfiConverterRustBuffer<WhoCanReachView> {
+    override fun read(buf: ByteBuffer): WhoCanReachView {
+        return WhoCanReachView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeCarrierView.read(buf),
+            FfiConverterSequenceTypeTailnetRuleView.read(buf),
+            FfiConverterSequenceTypePersonReachView.read(buf),
+            FfiConverterSequenceTypeDeviceReachView.read(buf),
+            FfiConverterSequenceTypeRangeReachView.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: WhoCanReachView) = (
+            FfiConverterString.allocationSize(value.`target`) +
+            FfiConverterSequenceString.allocationSize(value.`addresses`) +
+            FfiConverterSequenceTypeCarrierView.allocationSize(value.`carriers`) +
+            FfiConverterSequenceTypeTailnetRuleView.allocationSize(value.`rules`) +
+            FfiConverterSequenceTypePersonReachView.allocationSize(value.`people`) +
+            FfiConverterSequenceTypeDeviceReachView.allocationSize(value.`tagged`) +
+            FfiConverterSequenceTypeRangeReachView.allocationSize(value.`ranges`) +
+            FfiConverterSequenceString.allocationSize(value.`funnel`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
+    )
+
+    override fun write(value: WhoCanReachView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`target`, buf)
+            FfiConverterSequenceString.write(value.`addresses`, buf)
+            FfiConverterSequenceTypeCarrierView.write(value.`carriers`, buf)
+            FfiConverterSequenceTypeTailnetRuleView.write(value.`rules`, buf)
+            FfiConverterSequenceTypePersonReachView.write(value.`people`, buf)
+            FfiConverterSequenceTypeDeviceReachView.write(value.`tagged`, buf)
+            FfiConverterSequenceTypeRangeReachView.write(value.`ranges`, buf)
+            FfiConverterSequenceString.write(value.`funnel`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
     }
 }
 
@@ -10155,6 +11320,38 @@ public object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalBoolean: FfiConverterRustBuffer<kotlin.Boolean?> {
+    override fun read(buf: ByteBuffer): kotlin.Boolean? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterBoolean.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.Boolean?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterBoolean.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.Boolean?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterBoolean.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
     override fun read(buf: ByteBuffer): kotlin.String? {
         if (buf.get().toInt() == 0) {
@@ -10337,6 +11534,38 @@ public object FfiConverterOptionalTypePlaceView: FfiConverterRustBuffer<PlaceVie
         } else {
             buf.put(1)
             FfiConverterTypePlaceView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeTailnetRuleView: FfiConverterRustBuffer<TailnetRuleView?> {
+    override fun read(buf: ByteBuffer): TailnetRuleView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTailnetRuleView.read(buf)
+    }
+
+    override fun allocationSize(value: TailnetRuleView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTailnetRuleView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TailnetRuleView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTailnetRuleView.write(value, buf)
         }
     }
 }
@@ -10531,6 +11760,90 @@ public object FfiConverterSequenceTypeProject: FfiConverterRustBuffer<List<Proje
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeAccessChangeView: FfiConverterRustBuffer<List<AccessChangeView>> {
+    override fun read(buf: ByteBuffer): List<AccessChangeView> {
+        val len = buf.getInt()
+        return List<AccessChangeView>(len) {
+            FfiConverterTypeAccessChangeView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AccessChangeView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAccessChangeView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AccessChangeView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAccessChangeView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeByView: FfiConverterRustBuffer<List<ByView>> {
+    override fun read(buf: ByteBuffer): List<ByView> {
+        val len = buf.getInt()
+        return List<ByView>(len) {
+            FfiConverterTypeByView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ByView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeByView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ByView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeByView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer<List<CarrierView>> {
+    override fun read(buf: ByteBuffer): List<CarrierView> {
+        val len = buf.getInt()
+        return List<CarrierView>(len) {
+            FfiConverterTypeCarrierView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CarrierView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCarrierView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CarrierView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCarrierView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer<List<DeclarationView>> {
     override fun read(buf: ByteBuffer): List<DeclarationView> {
         val len = buf.getInt()
@@ -10549,6 +11862,34 @@ public object FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer<Li
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeDeclarationView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeDeviceReachView: FfiConverterRustBuffer<List<DeviceReachView>> {
+    override fun read(buf: ByteBuffer): List<DeviceReachView> {
+        val len = buf.getInt()
+        return List<DeviceReachView>(len) {
+            FfiConverterTypeDeviceReachView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DeviceReachView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDeviceReachView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DeviceReachView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDeviceReachView.write(it, buf)
         }
     }
 }
@@ -10671,6 +12012,34 @@ public object FfiConverterSequenceTypeMountView: FfiConverterRustBuffer<List<Mou
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeNearMissView: FfiConverterRustBuffer<List<NearMissView>> {
+    override fun read(buf: ByteBuffer): List<NearMissView> {
+        val len = buf.getInt()
+        return List<NearMissView>(len) {
+            FfiConverterTypeNearMissView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<NearMissView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeNearMissView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<NearMissView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeNearMissView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<PathView>> {
     override fun read(buf: ByteBuffer): List<PathView> {
         val len = buf.getInt()
@@ -10689,6 +12058,34 @@ public object FfiConverterSequenceTypePathView: FfiConverterRustBuffer<List<Path
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypePathView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePersonReachView: FfiConverterRustBuffer<List<PersonReachView>> {
+    override fun read(buf: ByteBuffer): List<PersonReachView> {
+        val len = buf.getInt()
+        return List<PersonReachView>(len) {
+            FfiConverterTypePersonReachView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PersonReachView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePersonReachView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PersonReachView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePersonReachView.write(it, buf)
         }
     }
 }
@@ -10801,6 +12198,62 @@ public object FfiConverterSequenceTypeProjectView: FfiConverterRustBuffer<List<P
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeProjectView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeRangeReachView: FfiConverterRustBuffer<List<RangeReachView>> {
+    override fun read(buf: ByteBuffer): List<RangeReachView> {
+        val len = buf.getInt()
+        return List<RangeReachView>(len) {
+            FfiConverterTypeRangeReachView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RangeReachView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRangeReachView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RangeReachView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRangeReachView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeReachableDeviceView: FfiConverterRustBuffer<List<ReachableDeviceView>> {
+    override fun read(buf: ByteBuffer): List<ReachableDeviceView> {
+        val len = buf.getInt()
+        return List<ReachableDeviceView>(len) {
+            FfiConverterTypeReachableDeviceView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ReachableDeviceView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeReachableDeviceView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ReachableDeviceView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeReachableDeviceView.write(it, buf)
         }
     }
 }
@@ -10979,6 +12432,34 @@ public object FfiConverterSequenceTypeSystemView: FfiConverterRustBuffer<List<Sy
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuffer<List<TailnetRuleView>> {
+    override fun read(buf: ByteBuffer): List<TailnetRuleView> {
+        val len = buf.getInt()
+        return List<TailnetRuleView>(len) {
+            FfiConverterTypeTailnetRuleView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TailnetRuleView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTailnetRuleView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TailnetRuleView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTailnetRuleView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeReach: FfiConverterRustBuffer<List<Reach>> {
     override fun read(buf: ByteBuffer): List<Reach> {
         val len = buf.getInt()
@@ -11142,5 +12623,29 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
         FfiConverterString.lower(`devices`),
         FfiConverterOptionalString.lower(`users`),_status)
 }
+    )
+    }
+
+
+        /**
+         * Says whether the service would accept the policy of a file for the devices and people of others, its own tests run. Fails
+         * only when a file cannot be read or a list is none.
+         */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `judgePolicyFiles`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null, `cancel`: CancelToken? = null) : PolicyCheckView {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_func_judge_policy_files(
+        FfiConverterString.lower(`policy`),
+        FfiConverterString.lower(`devices`),
+        FfiConverterOptionalString.lower(`users`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePolicyCheckView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }

@@ -2883,9 +2883,35 @@ public func FfiConverterTypeReport_lower(_ value: Report) -> UInt64 {
 public protocol TailnetProtocol: AnyObject, Sendable {
 
     /**
+     * Returns the same at a moment, such as `2027-01-31T12:00:00Z`: a device whose key is expired then reaches nothing
+     * and lets nobody in.
+     */
+    func at(at: String) throws  -> Tailnet
+
+    /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
     func check()  -> PolicyCheckView
+
+    /**
+     * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
+     */
+    func diff(newer: String) throws  -> PolicyDiffView
+
+    /**
+     * Returns the answer of `diff` as people read it.
+     */
+    func diffText(newer: String) throws  -> String
+
+    /**
+     * Says why somebody can reach a target, or why not, and what comes near.
+     */
+    func explain(from: String, to: String) throws  -> ExplanationView
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+    func explainText(from: String, to: String) throws  -> String
 
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
@@ -2893,10 +2919,30 @@ public protocol TailnetProtocol: AnyObject, Sendable {
     func peers()  -> [String: [String]]
 
     /**
+     * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
+     */
+    func reachableFrom(who: String) throws  -> ReachableView
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+    func reachableFromText(who: String) throws  -> String
+
+    /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
     func toJson(question: String) throws  -> String
+
+    /**
+     * Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
+     */
+    func whoCanReach(target: String) throws  -> WhoCanReachView
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+    func whoCanReachText(target: String) throws  -> String
 
     /**
      * Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
@@ -2995,6 +3041,20 @@ public static func load(policy: String, devices: String, users: String? = nil, c
 
 
     /**
+     * Returns the same at a moment, such as `2027-01-31T12:00:00Z`: a device whose key is expired then reaches nothing
+     * and lets nobody in.
+     */
+open func at(at: String)throws  -> Tailnet  {
+    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_at(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(at),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
 open func check() -> PolicyCheckView  {
@@ -3002,6 +3062,60 @@ open func check() -> PolicyCheckView  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_tailnet_check(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
+     */
+open func diff(newer: String)throws  -> PolicyDiffView  {
+    return try  FfiConverterTypePolicyDiffView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_diff(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(newer),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `diff` as people read it.
+     */
+open func diffText(newer: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_diff_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(newer),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Says why somebody can reach a target, or why not, and what comes near.
+     */
+open func explain(from: String, to: String)throws  -> ExplanationView  {
+    return try  FfiConverterTypeExplanationView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_explain(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(from),
+        FfiConverterString.lower(to),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+open func explainText(from: String, to: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_explain_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(from),
+        FfiConverterString.lower(to),uniffiCallStatus
     )
 })
 }
@@ -3019,6 +3133,32 @@ open func peers() -> [String: [String]]  {
 }
 
     /**
+     * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
+     */
+open func reachableFrom(who: String)throws  -> ReachableView  {
+    return try  FfiConverterTypeReachableView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+open func reachableFromText(who: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
@@ -3028,6 +3168,32 @@ open func toJson(question: String)throws  -> String  {
     uniffi_homelab_ffi_fn_method_tailnet_to_json(
             self.uniffiCloneHandle(),
         FfiConverterString.lower(question),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
+     */
+open func whoCanReach(target: String)throws  -> WhoCanReachView  {
+    return try  FfiConverterTypeWhoCanReachView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_who_can_reach(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+open func whoCanReachText(target: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_tailnet_who_can_reach_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),uniffiCallStatus
     )
 })
 }
@@ -3281,6 +3447,293 @@ public func FfiConverterTypeWorld_lower(_ value: World) -> UInt64 {
 }
 
 
+
+
+/**
+ * The same change for everybody whom it is about.
+ */
+public struct AccessChangeView: Equatable, Hashable {
+    /**
+     * Groups that it is about as a whole.
+     */
+    public let groups: [String]
+    /**
+     * People, by login.
+     */
+    public let people: [String]
+    /**
+     * Tags all whose devices it is about.
+     */
+    public let tags: [String]
+    /**
+     * Other devices of tags, and single devices of people.
+     */
+    public let devices: [String]
+    /**
+     * Addresses of no device.
+     */
+    public let ranges: [String]
+    /**
+     * The devices that are reached, or through which something is.
+     */
+    public let to: [String]
+    /**
+     * Ranges behind them, where it is not the devices themselves.
+     */
+    public let destinations: [String]
+    /**
+     * Protocols and ports: `tcp:443`.
+     */
+    public let ports: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Groups that it is about as a whole.
+         */groups: [String],
+        /**
+         * People, by login.
+         */people: [String],
+        /**
+         * Tags all whose devices it is about.
+         */tags: [String],
+        /**
+         * Other devices of tags, and single devices of people.
+         */devices: [String],
+        /**
+         * Addresses of no device.
+         */ranges: [String],
+        /**
+         * The devices that are reached, or through which something is.
+         */to: [String],
+        /**
+         * Ranges behind them, where it is not the devices themselves.
+         */destinations: [String],
+        /**
+         * Protocols and ports: `tcp:443`.
+         */ports: [String]) {
+        self.groups = groups
+        self.people = people
+        self.tags = tags
+        self.devices = devices
+        self.ranges = ranges
+        self.to = to
+        self.destinations = destinations
+        self.ports = ports
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AccessChangeView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAccessChangeView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AccessChangeView {
+        return
+            try AccessChangeView(
+                groups: FfiConverterSequenceString.read(from: &buf),
+                people: FfiConverterSequenceString.read(from: &buf),
+                tags: FfiConverterSequenceString.read(from: &buf),
+                devices: FfiConverterSequenceString.read(from: &buf),
+                ranges: FfiConverterSequenceString.read(from: &buf),
+                to: FfiConverterSequenceString.read(from: &buf),
+                destinations: FfiConverterSequenceString.read(from: &buf),
+                ports: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AccessChangeView, into buf: inout [UInt8]) {
+        FfiConverterSequenceString.write(value.groups, into: &buf)
+        FfiConverterSequenceString.write(value.people, into: &buf)
+        FfiConverterSequenceString.write(value.tags, into: &buf)
+        FfiConverterSequenceString.write(value.devices, into: &buf)
+        FfiConverterSequenceString.write(value.ranges, into: &buf)
+        FfiConverterSequenceString.write(value.to, into: &buf)
+        FfiConverterSequenceString.write(value.destinations, into: &buf)
+        FfiConverterSequenceString.write(value.ports, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAccessChangeView_lift(_ buf: RustBuffer) throws -> AccessChangeView {
+    return try FfiConverterTypeAccessChangeView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAccessChangeView_lower(_ value: AccessChangeView) -> RustBuffer {
+    return FfiConverterTypeAccessChangeView.lower(value)
+}
+
+
+/**
+ * A rule by which somebody gets in, and as what.
+ */
+public struct ByView: Equatable, Hashable {
+    /**
+     * Which of the answer's rules.
+     */
+    public let rule: UInt32
+    /**
+     * The entry of its `src` that means them: `group:family`.
+     */
+    public let through: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which of the answer's rules.
+         */rule: UInt32,
+        /**
+         * The entry of its `src` that means them: `group:family`.
+         */through: String) {
+        self.rule = rule
+        self.through = through
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ByView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeByView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ByView {
+        return
+            try ByView(
+                rule: FfiConverterUInt32.read(from: &buf),
+                through: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ByView, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.rule, into: &buf)
+        FfiConverterString.write(value.through, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeByView_lift(_ buf: RustBuffer) throws -> ByView {
+    return try FfiConverterTypeByView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeByView_lower(_ value: ByView) -> RustBuffer {
+    return FfiConverterTypeByView.lower(value)
+}
+
+
+/**
+ * A device by which packets get to a target.
+ */
+public struct CarrierView: Equatable, Hashable {
+    /**
+     * The device.
+     */
+    public let device: String
+    /**
+     * `itself`, `subnet_router` or `exit_node`.
+     */
+    public let kind: String
+    /**
+     * Whether it is the one of several routers that carries the route now, where known.
+     */
+    public let primary: Bool?
+    /**
+     * Why it does not carry, though the policy would let it: it refuses all connections, its key is expired.
+     */
+    public let problem: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The device.
+         */device: String,
+        /**
+         * `itself`, `subnet_router` or `exit_node`.
+         */kind: String,
+        /**
+         * Whether it is the one of several routers that carries the route now, where known.
+         */primary: Bool?,
+        /**
+         * Why it does not carry, though the policy would let it: it refuses all connections, its key is expired.
+         */problem: String?) {
+        self.device = device
+        self.kind = kind
+        self.primary = primary
+        self.problem = problem
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CarrierView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCarrierView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CarrierView {
+        return
+            try CarrierView(
+                device: FfiConverterString.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                primary: FfiConverterOptionBool.read(from: &buf),
+                problem: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CarrierView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.device, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterOptionBool.write(value.primary, into: &buf)
+        FfiConverterOptionString.write(value.problem, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCarrierView_lift(_ buf: RustBuffer) throws -> CarrierView {
+    return try FfiConverterTypeCarrierView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCarrierView_lower(_ value: CarrierView) -> RustBuffer {
+    return FfiConverterTypeCarrierView.lower(value)
+}
 
 
 /**
@@ -3603,6 +4056,95 @@ public func FfiConverterTypeDeclarationView_lower(_ value: DeclarationView) -> R
 
 
 /**
+ * A device of tags that can reach a target.
+ */
+public struct DeviceReachView: Equatable, Hashable {
+    /**
+     * The device.
+     */
+    public let device: String
+    /**
+     * Its tags.
+     */
+    public let tags: [String]
+    /**
+     * By which rules.
+     */
+    public let by: [ByView]
+    /**
+     * What it depends on.
+     */
+    public let conditions: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The device.
+         */device: String,
+        /**
+         * Its tags.
+         */tags: [String],
+        /**
+         * By which rules.
+         */by: [ByView],
+        /**
+         * What it depends on.
+         */conditions: [String]) {
+        self.device = device
+        self.tags = tags
+        self.by = by
+        self.conditions = conditions
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DeviceReachView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDeviceReachView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DeviceReachView {
+        return
+            try DeviceReachView(
+                device: FfiConverterString.read(from: &buf),
+                tags: FfiConverterSequenceString.read(from: &buf),
+                by: FfiConverterSequenceTypeByView.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DeviceReachView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.device, into: &buf)
+        FfiConverterSequenceString.write(value.tags, into: &buf)
+        FfiConverterSequenceTypeByView.write(value.by, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeviceReachView_lift(_ buf: RustBuffer) throws -> DeviceReachView {
+    return try FfiConverterTypeDeviceReachView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDeviceReachView_lower(_ value: DeviceReachView) -> RustBuffer {
+    return FfiConverterTypeDeviceReachView.lower(value)
+}
+
+
+/**
  * Something that happened while a plan was applied.
  */
 public struct EventView: Equatable, Hashable {
@@ -3749,6 +4291,135 @@ public func FfiConverterTypeEvidenceView_lift(_ buf: RustBuffer) throws -> Evide
 #endif
 public func FfiConverterTypeEvidenceView_lower(_ value: EvidenceView) -> RustBuffer {
     return FfiConverterTypeEvidenceView.lower(value)
+}
+
+
+/**
+ * Why somebody can, or cannot, reach a target.
+ */
+public struct ExplanationView: Equatable, Hashable {
+    /**
+     * Who.
+     */
+    public let from: String
+    /**
+     * The devices that this means.
+     */
+    public let devices: [String]
+    /**
+     * What.
+     */
+    public let to: String
+    /**
+     * Whether at least one of the devices can.
+     */
+    public let allowed: Bool
+    /**
+     * The rules by which, and as what.
+     */
+    public let rules: [TailnetRuleView]
+    /**
+     * Which of them lets whom in, as what.
+     */
+    public let by: [ByView]
+    /**
+     * What it depends on.
+     */
+    public let conditions: [String]
+    /**
+     * What comes near, where it is not allowed; and what is good to know where it is.
+     */
+    public let misses: [NearMissView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Who.
+         */from: String,
+        /**
+         * The devices that this means.
+         */devices: [String],
+        /**
+         * What.
+         */to: String,
+        /**
+         * Whether at least one of the devices can.
+         */allowed: Bool,
+        /**
+         * The rules by which, and as what.
+         */rules: [TailnetRuleView],
+        /**
+         * Which of them lets whom in, as what.
+         */by: [ByView],
+        /**
+         * What it depends on.
+         */conditions: [String],
+        /**
+         * What comes near, where it is not allowed; and what is good to know where it is.
+         */misses: [NearMissView]) {
+        self.from = from
+        self.devices = devices
+        self.to = to
+        self.allowed = allowed
+        self.rules = rules
+        self.by = by
+        self.conditions = conditions
+        self.misses = misses
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ExplanationView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeExplanationView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ExplanationView {
+        return
+            try ExplanationView(
+                from: FfiConverterString.read(from: &buf),
+                devices: FfiConverterSequenceString.read(from: &buf),
+                to: FfiConverterString.read(from: &buf),
+                allowed: FfiConverterBool.read(from: &buf),
+                rules: FfiConverterSequenceTypeTailnetRuleView.read(from: &buf),
+                by: FfiConverterSequenceTypeByView.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf),
+                misses: FfiConverterSequenceTypeNearMissView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ExplanationView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.from, into: &buf)
+        FfiConverterSequenceString.write(value.devices, into: &buf)
+        FfiConverterString.write(value.to, into: &buf)
+        FfiConverterBool.write(value.allowed, into: &buf)
+        FfiConverterSequenceTypeTailnetRuleView.write(value.rules, into: &buf)
+        FfiConverterSequenceTypeByView.write(value.by, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
+        FfiConverterSequenceTypeNearMissView.write(value.misses, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExplanationView_lift(_ buf: RustBuffer) throws -> ExplanationView {
+    return try FfiConverterTypeExplanationView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExplanationView_lower(_ value: ExplanationView) -> RustBuffer {
+    return FfiConverterTypeExplanationView.lower(value)
 }
 
 
@@ -4209,6 +4880,97 @@ public func FfiConverterTypeMountView_lower(_ value: MountView) -> RustBuffer {
 
 
 /**
+ * Something that is nearly access.
+ */
+public struct NearMissView: Equatable, Hashable {
+    /**
+     * `port`, `protocol`, `route_not_approved`, `no_route`, `router_not_lan`, `lan_not_router`, `tagged`, `visible`, `ping`,
+     * `posture`, `refuses`, `unknown_person`.
+     */
+    public let kind: String
+    /**
+     * What it is, in a fragment.
+     */
+    public let message: String
+    /**
+     * What to change.
+     */
+    public let fix: String
+    /**
+     * The rule that comes near.
+     */
+    public let rule: TailnetRuleView?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `port`, `protocol`, `route_not_approved`, `no_route`, `router_not_lan`, `lan_not_router`, `tagged`, `visible`, `ping`,
+         * `posture`, `refuses`, `unknown_person`.
+         */kind: String,
+        /**
+         * What it is, in a fragment.
+         */message: String,
+        /**
+         * What to change.
+         */fix: String,
+        /**
+         * The rule that comes near.
+         */rule: TailnetRuleView?) {
+        self.kind = kind
+        self.message = message
+        self.fix = fix
+        self.rule = rule
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NearMissView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNearMissView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NearMissView {
+        return
+            try NearMissView(
+                kind: FfiConverterString.read(from: &buf),
+                message: FfiConverterString.read(from: &buf),
+                fix: FfiConverterString.read(from: &buf),
+                rule: FfiConverterOptionTypeTailnetRuleView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NearMissView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.message, into: &buf)
+        FfiConverterString.write(value.fix, into: &buf)
+        FfiConverterOptionTypeTailnetRuleView.write(value.rule, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNearMissView_lift(_ buf: RustBuffer) throws -> NearMissView {
+    return try FfiConverterTypeNearMissView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNearMissView_lower(_ value: NearMissView) -> RustBuffer {
+    return FfiConverterTypeNearMissView.lower(value)
+}
+
+
+/**
  * What became of a plan that was applied.
  */
 public struct OutcomeView: Equatable, Hashable {
@@ -4383,6 +5145,95 @@ public func FfiConverterTypePathView_lift(_ buf: RustBuffer) throws -> PathView 
 #endif
 public func FfiConverterTypePathView_lower(_ value: PathView) -> RustBuffer {
     return FfiConverterTypePathView.lower(value)
+}
+
+
+/**
+ * A person who can reach a target.
+ */
+public struct PersonReachView: Equatable, Hashable {
+    /**
+     * Their login.
+     */
+    public let login: String
+    /**
+     * Their devices that can.
+     */
+    public let devices: [String]
+    /**
+     * By which rules.
+     */
+    public let by: [ByView]
+    /**
+     * What it depends on, for some of the devices.
+     */
+    public let conditions: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Their login.
+         */login: String,
+        /**
+         * Their devices that can.
+         */devices: [String],
+        /**
+         * By which rules.
+         */by: [ByView],
+        /**
+         * What it depends on, for some of the devices.
+         */conditions: [String]) {
+        self.login = login
+        self.devices = devices
+        self.by = by
+        self.conditions = conditions
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PersonReachView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePersonReachView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PersonReachView {
+        return
+            try PersonReachView(
+                login: FfiConverterString.read(from: &buf),
+                devices: FfiConverterSequenceString.read(from: &buf),
+                by: FfiConverterSequenceTypeByView.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PersonReachView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.login, into: &buf)
+        FfiConverterSequenceString.write(value.devices, into: &buf)
+        FfiConverterSequenceTypeByView.write(value.by, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePersonReachView_lift(_ buf: RustBuffer) throws -> PersonReachView {
+    return try FfiConverterTypePersonReachView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePersonReachView_lower(_ value: PersonReachView) -> RustBuffer {
+    return FfiConverterTypePersonReachView.lower(value)
 }
 
 
@@ -4650,6 +5501,75 @@ public func FfiConverterTypePolicyCheckView_lift(_ buf: RustBuffer) throws -> Po
 #endif
 public func FfiConverterTypePolicyCheckView_lower(_ value: PolicyCheckView) -> RustBuffer {
     return FfiConverterTypePolicyCheckView.lower(value)
+}
+
+
+/**
+ * What a change of a policy takes and gives.
+ */
+public struct PolicyDiffView: Equatable, Hashable {
+    /**
+     * Access that there was not before.
+     */
+    public let gained: [AccessChangeView]
+    /**
+     * Access that there is no more.
+     */
+    public let lost: [AccessChangeView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Access that there was not before.
+         */gained: [AccessChangeView],
+        /**
+         * Access that there is no more.
+         */lost: [AccessChangeView]) {
+        self.gained = gained
+        self.lost = lost
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PolicyDiffView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePolicyDiffView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PolicyDiffView {
+        return
+            try PolicyDiffView(
+                gained: FfiConverterSequenceTypeAccessChangeView.read(from: &buf),
+                lost: FfiConverterSequenceTypeAccessChangeView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PolicyDiffView, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeAccessChangeView.write(value.gained, into: &buf)
+        FfiConverterSequenceTypeAccessChangeView.write(value.lost, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyDiffView_lift(_ buf: RustBuffer) throws -> PolicyDiffView {
+    return try FfiConverterTypePolicyDiffView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePolicyDiffView_lower(_ value: PolicyDiffView) -> RustBuffer {
+    return FfiConverterTypePolicyDiffView.lower(value)
 }
 
 
@@ -5161,6 +6081,75 @@ public func FfiConverterTypeProjectView_lower(_ value: ProjectView) -> RustBuffe
 
 
 /**
+ * Addresses of no device that can reach a target.
+ */
+public struct RangeReachView: Equatable, Hashable {
+    /**
+     * An address, a prefix, `first-last`, or `*` for anybody.
+     */
+    public let range: String
+    /**
+     * By which rules.
+     */
+    public let by: [ByView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * An address, a prefix, `first-last`, or `*` for anybody.
+         */range: String,
+        /**
+         * By which rules.
+         */by: [ByView]) {
+        self.range = range
+        self.by = by
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RangeReachView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRangeReachView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RangeReachView {
+        return
+            try RangeReachView(
+                range: FfiConverterString.read(from: &buf),
+                by: FfiConverterSequenceTypeByView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RangeReachView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.range, into: &buf)
+        FfiConverterSequenceTypeByView.write(value.by, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRangeReachView_lift(_ buf: RustBuffer) throws -> RangeReachView {
+    return try FfiConverterTypeRangeReachView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRangeReachView_lower(_ value: RangeReachView) -> RustBuffer {
+    return FfiConverterTypeRangeReachView.lower(value)
+}
+
+
+/**
  * How many services are reached from how far, each counted once, by its widest known reach.
  */
 public struct ReachCountsView: Equatable, Hashable {
@@ -5266,6 +6255,174 @@ public func FfiConverterTypeReachCountsView_lift(_ buf: RustBuffer) throws -> Re
 #endif
 public func FfiConverterTypeReachCountsView_lower(_ value: ReachCountsView) -> RustBuffer {
     return FfiConverterTypeReachCountsView.lower(value)
+}
+
+
+/**
+ * What somebody can reach on a device, or through it.
+ */
+public struct ReachableDeviceView: Equatable, Hashable {
+    /**
+     * The device.
+     */
+    public let device: String
+    /**
+     * Where: its own addresses, or ranges behind it.
+     */
+    public let destinations: [String]
+    /**
+     * Protocols and ports: `tcp:443`, `*`.
+     */
+    public let ports: [String]
+    /**
+     * Why not after all, though the policy would let them.
+     */
+    public let problem: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The device.
+         */device: String,
+        /**
+         * Where: its own addresses, or ranges behind it.
+         */destinations: [String],
+        /**
+         * Protocols and ports: `tcp:443`, `*`.
+         */ports: [String],
+        /**
+         * Why not after all, though the policy would let them.
+         */problem: String?) {
+        self.device = device
+        self.destinations = destinations
+        self.ports = ports
+        self.problem = problem
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReachableDeviceView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReachableDeviceView {
+        return
+            try ReachableDeviceView(
+                device: FfiConverterString.read(from: &buf),
+                destinations: FfiConverterSequenceString.read(from: &buf),
+                ports: FfiConverterSequenceString.read(from: &buf),
+                problem: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReachableDeviceView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.device, into: &buf)
+        FfiConverterSequenceString.write(value.destinations, into: &buf)
+        FfiConverterSequenceString.write(value.ports, into: &buf)
+        FfiConverterOptionString.write(value.problem, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableDeviceView_lift(_ buf: RustBuffer) throws -> ReachableDeviceView {
+    return try FfiConverterTypeReachableDeviceView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableDeviceView_lower(_ value: ReachableDeviceView) -> RustBuffer {
+    return FfiConverterTypeReachableDeviceView.lower(value)
+}
+
+
+/**
+ * What somebody can reach.
+ */
+public struct ReachableView: Equatable, Hashable {
+    /**
+     * Who was asked about.
+     */
+    public let from: String
+    /**
+     * The devices that this means.
+     */
+    public let devices: [String]
+    /**
+     * What they can reach, by device.
+     */
+    public let reachable: [ReachableDeviceView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Who was asked about.
+         */from: String,
+        /**
+         * The devices that this means.
+         */devices: [String],
+        /**
+         * What they can reach, by device.
+         */reachable: [ReachableDeviceView]) {
+        self.from = from
+        self.devices = devices
+        self.reachable = reachable
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReachableView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReachableView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReachableView {
+        return
+            try ReachableView(
+                from: FfiConverterString.read(from: &buf),
+                devices: FfiConverterSequenceString.read(from: &buf),
+                reachable: FfiConverterSequenceTypeReachableDeviceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReachableView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.from, into: &buf)
+        FfiConverterSequenceString.write(value.devices, into: &buf)
+        FfiConverterSequenceTypeReachableDeviceView.write(value.reachable, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableView_lift(_ buf: RustBuffer) throws -> ReachableView {
+    return try FfiConverterTypeReachableView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableView_lower(_ value: ReachableView) -> RustBuffer {
+    return FfiConverterTypeReachableView.lower(value)
 }
 
 
@@ -6122,6 +7279,115 @@ public func FfiConverterTypeSystemView_lower(_ value: SystemView) -> RustBuffer 
 
 
 /**
+ * A rule of a policy, and which part of it an answer is about.
+ */
+public struct TailnetRuleView: Equatable, Hashable {
+    /**
+     * `acls`, `grants`, or `default` where the file has neither.
+     */
+    public let section: String
+    /**
+     * Which entry of the section, from 0.
+     */
+    public let index: UInt64
+    /**
+     * Where it is written.
+     */
+    public let place: PlaceView?
+    /**
+     * The entry of `dst`, without its ports.
+     */
+    public let destination: String
+    /**
+     * Its protocols and ports: `tcp:443`.
+     */
+    public let ports: [String]
+    /**
+     * Postures, one of which has to hold for who asks.
+     */
+    public let postures: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `acls`, `grants`, or `default` where the file has neither.
+         */section: String,
+        /**
+         * Which entry of the section, from 0.
+         */index: UInt64,
+        /**
+         * Where it is written.
+         */place: PlaceView?,
+        /**
+         * The entry of `dst`, without its ports.
+         */destination: String,
+        /**
+         * Its protocols and ports: `tcp:443`.
+         */ports: [String],
+        /**
+         * Postures, one of which has to hold for who asks.
+         */postures: [String]) {
+        self.section = section
+        self.index = index
+        self.place = place
+        self.destination = destination
+        self.ports = ports
+        self.postures = postures
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TailnetRuleView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTailnetRuleView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TailnetRuleView {
+        return
+            try TailnetRuleView(
+                section: FfiConverterString.read(from: &buf),
+                index: FfiConverterUInt64.read(from: &buf),
+                place: FfiConverterOptionTypePlaceView.read(from: &buf),
+                destination: FfiConverterString.read(from: &buf),
+                ports: FfiConverterSequenceString.read(from: &buf),
+                postures: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TailnetRuleView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.section, into: &buf)
+        FfiConverterUInt64.write(value.index, into: &buf)
+        FfiConverterOptionTypePlaceView.write(value.place, into: &buf)
+        FfiConverterString.write(value.destination, into: &buf)
+        FfiConverterSequenceString.write(value.ports, into: &buf)
+        FfiConverterSequenceString.write(value.postures, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTailnetRuleView_lift(_ buf: RustBuffer) throws -> TailnetRuleView {
+    return try FfiConverterTypeTailnetRuleView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTailnetRuleView_lower(_ value: TailnetRuleView) -> RustBuffer {
+    return FfiConverterTypeTailnetRuleView.lower(value)
+}
+
+
+/**
  * How a report is written as text.
  */
 public struct TextSettings: Equatable, Hashable {
@@ -6187,6 +7453,145 @@ public func FfiConverterTypeTextSettings_lift(_ buf: RustBuffer) throws -> TextS
 #endif
 public func FfiConverterTypeTextSettings_lower(_ value: TextSettings) -> RustBuffer {
     return FfiConverterTypeTextSettings.lower(value)
+}
+
+
+/**
+ * Who can reach a host's port, and how.
+ */
+public struct WhoCanReachView: Equatable, Hashable {
+    /**
+     * What was asked: `nas:443/tcp`.
+     */
+    public let target: String
+    /**
+     * Its addresses.
+     */
+    public let addresses: [String]
+    /**
+     * The devices by which packets get there: its own, or those that carry a route to it.
+     */
+    public let carriers: [CarrierView]
+    /**
+     * The rules that let somebody in, in the order of the file.
+     */
+    public let rules: [TailnetRuleView]
+    /**
+     * People, by login.
+     */
+    public let people: [PersonReachView]
+    /**
+     * Devices that belong to tags, by name.
+     */
+    public let tagged: [DeviceReachView]
+    /**
+     * Addresses that rules name and no device has: hosts behind a router, mostly.
+     */
+    public let ranges: [RangeReachView]
+    /**
+     * The devices that may open this port to everybody by Funnel, where the policy lets them.
+     */
+    public let funnel: [String]
+    /**
+     * What holds for all of it.
+     */
+    public let conditions: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What was asked: `nas:443/tcp`.
+         */target: String,
+        /**
+         * Its addresses.
+         */addresses: [String],
+        /**
+         * The devices by which packets get there: its own, or those that carry a route to it.
+         */carriers: [CarrierView],
+        /**
+         * The rules that let somebody in, in the order of the file.
+         */rules: [TailnetRuleView],
+        /**
+         * People, by login.
+         */people: [PersonReachView],
+        /**
+         * Devices that belong to tags, by name.
+         */tagged: [DeviceReachView],
+        /**
+         * Addresses that rules name and no device has: hosts behind a router, mostly.
+         */ranges: [RangeReachView],
+        /**
+         * The devices that may open this port to everybody by Funnel, where the policy lets them.
+         */funnel: [String],
+        /**
+         * What holds for all of it.
+         */conditions: [String]) {
+        self.target = target
+        self.addresses = addresses
+        self.carriers = carriers
+        self.rules = rules
+        self.people = people
+        self.tagged = tagged
+        self.ranges = ranges
+        self.funnel = funnel
+        self.conditions = conditions
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension WhoCanReachView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWhoCanReachView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WhoCanReachView {
+        return
+            try WhoCanReachView(
+                target: FfiConverterString.read(from: &buf),
+                addresses: FfiConverterSequenceString.read(from: &buf),
+                carriers: FfiConverterSequenceTypeCarrierView.read(from: &buf),
+                rules: FfiConverterSequenceTypeTailnetRuleView.read(from: &buf),
+                people: FfiConverterSequenceTypePersonReachView.read(from: &buf),
+                tagged: FfiConverterSequenceTypeDeviceReachView.read(from: &buf),
+                ranges: FfiConverterSequenceTypeRangeReachView.read(from: &buf),
+                funnel: FfiConverterSequenceString.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: WhoCanReachView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.target, into: &buf)
+        FfiConverterSequenceString.write(value.addresses, into: &buf)
+        FfiConverterSequenceTypeCarrierView.write(value.carriers, into: &buf)
+        FfiConverterSequenceTypeTailnetRuleView.write(value.rules, into: &buf)
+        FfiConverterSequenceTypePersonReachView.write(value.people, into: &buf)
+        FfiConverterSequenceTypeDeviceReachView.write(value.tagged, into: &buf)
+        FfiConverterSequenceTypeRangeReachView.write(value.ranges, into: &buf)
+        FfiConverterSequenceString.write(value.funnel, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWhoCanReachView_lift(_ buf: RustBuffer) throws -> WhoCanReachView {
+    return try FfiConverterTypeWhoCanReachView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWhoCanReachView_lower(_ value: WhoCanReachView) -> RustBuffer {
+    return FfiConverterTypeWhoCanReachView.lower(value)
 }
 
 
@@ -7533,6 +8938,30 @@ fileprivate struct FfiConverterOptionUInt64: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionBool: FfiConverterRustBuffer {
+    typealias SwiftType = Bool?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterBool.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterBool.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
     typealias SwiftType = String?
 
@@ -7669,6 +9098,30 @@ fileprivate struct FfiConverterOptionTypePlaceView: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypePlaceView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeTailnetRuleView: FfiConverterRustBuffer {
+    typealias SwiftType = TailnetRuleView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeTailnetRuleView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeTailnetRuleView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -7823,6 +9276,81 @@ fileprivate struct FfiConverterSequenceTypeProject: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeAccessChangeView: FfiConverterRustBuffer {
+    typealias SwiftType = [AccessChangeView]
+
+    public static func write(_ value: [AccessChangeView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAccessChangeView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AccessChangeView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AccessChangeView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAccessChangeView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeByView: FfiConverterRustBuffer {
+    typealias SwiftType = [ByView]
+
+    public static func write(_ value: [ByView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeByView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ByView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ByView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeByView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer {
+    typealias SwiftType = [CarrierView]
+
+    public static func write(_ value: [CarrierView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCarrierView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CarrierView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CarrierView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCarrierView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer {
     typealias SwiftType = [DeclarationView]
 
@@ -7840,6 +9368,31 @@ fileprivate struct FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuff
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeDeclarationView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeDeviceReachView: FfiConverterRustBuffer {
+    typealias SwiftType = [DeviceReachView]
+
+    public static func write(_ value: [DeviceReachView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDeviceReachView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DeviceReachView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DeviceReachView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDeviceReachView.read(from: &buf))
         }
         return seq
     }
@@ -7948,6 +9501,31 @@ fileprivate struct FfiConverterSequenceTypeMountView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeNearMissView: FfiConverterRustBuffer {
+    typealias SwiftType = [NearMissView]
+
+    public static func write(_ value: [NearMissView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNearMissView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NearMissView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NearMissView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNearMissView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
     typealias SwiftType = [PathView]
 
@@ -7965,6 +9543,31 @@ fileprivate struct FfiConverterSequenceTypePathView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePathView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePersonReachView: FfiConverterRustBuffer {
+    typealias SwiftType = [PersonReachView]
+
+    public static func write(_ value: [PersonReachView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePersonReachView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PersonReachView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PersonReachView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePersonReachView.read(from: &buf))
         }
         return seq
     }
@@ -8065,6 +9668,56 @@ fileprivate struct FfiConverterSequenceTypeProjectView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeProjectView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeRangeReachView: FfiConverterRustBuffer {
+    typealias SwiftType = [RangeReachView]
+
+    public static func write(_ value: [RangeReachView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRangeReachView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RangeReachView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RangeReachView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRangeReachView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeReachableDeviceView: FfiConverterRustBuffer {
+    typealias SwiftType = [ReachableDeviceView]
+
+    public static func write(_ value: [ReachableDeviceView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeReachableDeviceView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ReachableDeviceView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ReachableDeviceView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeReachableDeviceView.read(from: &buf))
         }
         return seq
     }
@@ -8215,6 +9868,31 @@ fileprivate struct FfiConverterSequenceTypeSystemView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeSystemView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuffer {
+    typealias SwiftType = [TailnetRuleView]
+
+    public static func write(_ value: [TailnetRuleView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTailnetRuleView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TailnetRuleView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TailnetRuleView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTailnetRuleView.read(from: &buf))
         }
         return seq
     }
@@ -8390,6 +10068,24 @@ public func judgePolicy(policy: String, devices: String, users: String? = nil)th
     )
 })
 }
+/**
+ * Says whether the service would accept the policy of a file for the devices and people of others, its own tests run. Fails
+ * only when a file cannot be read or a list is none.
+ */
+public func judgePolicyFiles(policy: String, devices: String, users: String? = nil, cancel: CancelToken? = nil)async throws  -> PolicyCheckView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_func_judge_policy_files(FfiConverterString.lower(policy),FfiConverterString.lower(devices),FfiConverterOptionString.lower(users),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePolicyCheckView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
 
 private enum InitializationResult {
     case ok
@@ -8416,6 +10112,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_judge_policy() != 39698) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_judge_policy_files() != 56957) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_canceltoken_cancel() != 55391) {
@@ -8604,13 +10303,40 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_report_worst() != 17632) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_at() != 24116) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_tailnet_check() != 7407) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_diff() != 32520) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_diff_text() != 20378) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_explain() != 49498) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_explain_text() != 30928) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_tailnet_peers() != 1385) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() != 53482) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() != 25047) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_tailnet_to_json() != 44732) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach() != 33541) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach_text() != 37691) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_tailnet_with_https() != 34759) {

@@ -714,9 +714,34 @@ uint64_t uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(RustBuffer policy,
 uint64_t uniffi_homelab_ffi_fn_constructor_tailnet_load(RustBuffer policy, RustBuffer devices, RustBuffer users, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_AT
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_at(uint64_t ptr, RustBuffer at, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_CHECK
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_CHECK
 RustBuffer uniffi_homelab_ffi_fn_method_tailnet_check(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_diff(uint64_t ptr, RustBuffer newer, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_diff_text(uint64_t ptr, RustBuffer newer, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_EXPLAIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_EXPLAIN
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_explain(uint64_t ptr, RustBuffer from, RustBuffer to, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_EXPLAIN_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_EXPLAIN_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_explain_text(uint64_t ptr, RustBuffer from, RustBuffer to, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_PEERS
@@ -724,9 +749,29 @@ RustBuffer uniffi_homelab_ffi_fn_method_tailnet_check(uint64_t ptr, RustCallStat
 RustBuffer uniffi_homelab_ffi_fn_method_tailnet_peers(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_reachable_from(uint64_t ptr, RustBuffer who, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(uint64_t ptr, RustBuffer who, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_TO_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_TO_JSON
 RustBuffer uniffi_homelab_ffi_fn_method_tailnet_to_json(uint64_t ptr, RustBuffer question, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WHO_CAN_REACH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WHO_CAN_REACH
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_who_can_reach(uint64_t ptr, RustBuffer target, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WHO_CAN_REACH_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WHO_CAN_REACH_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_tailnet_who_can_reach_text(uint64_t ptr, RustBuffer target, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WITH_HTTPS
@@ -789,6 +834,11 @@ RustBuffer uniffi_homelab_ffi_fn_func_version(RustCallStatus *_Nonnull out_statu
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
 RustBuffer uniffi_homelab_ffi_fn_func_judge_policy(RustBuffer policy, RustBuffer devices, RustBuffer users, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY_FILES
+uint64_t uniffi_homelab_ffi_fn_func_judge_policy_files(RustBuffer policy, RustBuffer devices, RustBuffer users, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_FFI_HOMELAB_FFI_RUSTBUFFER_ALLOC
@@ -1072,6 +1122,12 @@ uint16_t uniffi_homelab_ffi_checksum_func_version(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_JUDGE_POLICY
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_JUDGE_POLICY
 uint16_t uniffi_homelab_ffi_checksum_func_judge_policy(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_JUDGE_POLICY_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_JUDGE_POLICY_FILES
+uint16_t uniffi_homelab_ffi_checksum_func_judge_policy_files(void
 
 );
 #endif
@@ -1447,9 +1503,39 @@ uint16_t uniffi_homelab_ffi_checksum_method_report_worst(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_AT
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_at(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_CHECK
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_CHECK
 uint16_t uniffi_homelab_ffi_checksum_method_tailnet_check(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_DIFF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_DIFF
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_diff(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_DIFF_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_DIFF_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_diff_text(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_EXPLAIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_EXPLAIN
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_explain(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_EXPLAIN_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_EXPLAIN_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_explain_text(void
 
 );
 #endif
@@ -1459,9 +1545,33 @@ uint16_t uniffi_homelab_ffi_checksum_method_tailnet_peers(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_REACHABLE_FROM
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_REACHABLE_FROM
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_reachable_from(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_REACHABLE_FROM_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_REACHABLE_FROM_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_TO_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_TO_JSON
 uint16_t uniffi_homelab_ffi_checksum_method_tailnet_to_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_WHO_CAN_REACH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_WHO_CAN_REACH
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_WHO_CAN_REACH_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_WHO_CAN_REACH_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach_text(void
 
 );
 #endif

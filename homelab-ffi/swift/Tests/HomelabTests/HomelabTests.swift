@@ -182,5 +182,13 @@ final class TailnetTests: XCTestCase {
         XCTAssertTrue(try tailnet.toJson(question: "filter").contains("100.64.0.1"))
         XCTAssertTrue(try judgePolicy(policy: policy, devices: devices).accepted)
         XCTAssertFalse(try judgePolicy(policy: "{ nonsense", devices: devices).accepted)
+
+        XCTAssertEqual(try tailnet.whoCanReach(target: "nas:443").carriers.map(\.device), ["nas"])
+        XCTAssertEqual(try tailnet.reachableFrom(who: "phone").reachable.map(\.device), ["nas"])
+        XCTAssertTrue(try tailnet.explain(from: "phone", to: "nas:443").allowed)
+        XCTAssertFalse(try tailnet.at(at: "2027-01-31T00:00:00Z").explain(from: "phone", to: "nas:22").allowed)
+        let newer = policy.replacingOccurrences(of: "*:443", with: "*:22")
+        XCTAssertEqual(try tailnet.diff(newer: newer).gained.isEmpty, false)
+        XCTAssertThrowsError(try tailnet.whoCanReach(target: "nowhere:1"))
     }
 }

@@ -44,4 +44,51 @@ class TailnetTest {
         assertFalse(judgePolicy("{ nonsense", DEVICES).accepted)
         assertFailsWith<HomelabException.Invalid> { judgePolicy(POLICY, "[]") }
     }
+
+    @Test
+    fun `who reaches what, by which rule, and why not`() {
+        val tailnet = Tailnet.fromTexts(POLICY, DEVICES)
+        val who = tailnet.whoCanReach("nas:443")
+        assertEquals("alice@example.com", who.people.single().login)
+        assertEquals(listOf("phone"), who.people.single().devices)
+        assertEquals(listOf(ByView(0u, "autogroup:member")), who.people.single().by)
+        assertEquals(3u, who.rules.single().place?.line)
+        assertContains(tailnet.whoCanReachText("nas:443"), "as autogroup:member by policy.hujson:3:")
+
+        assertEquals(listOf("nas"), tailnet.reachableFrom("phone").reachable.map { it.device })
+        assertContains(tailnet.reachableFromText("phone"), "nas (100.64.0.2)")
+
+        assertTrue(tailnet.explain("phone", "nas:443").allowed)
+        val refused = tailnet.explain("alice@example.com", "nas:22")
+        assertFalse(refused.allowed)
+        assertEquals("port", refused.misses.first().kind)
+        assertContains(tailnet.explainText("alice@example.com", "nas:22"), "443")
+
+        val newer = POLICY.replace("\"dst\": [\"tag:nas:443\"]", "\"dst\": [\"tag:nas:22\"]")
+        val change = tailnet.diff(newer)
+        assertEquals(listOf("nas"), change.gained.single().to)
+        assertEquals(listOf("nas"), change.lost.single().to)
+        assertContains(tailnet.diffText(newer), "22")
+        assertFailsWith<HomelabException.NotFound> { tailnet.whoCanReach("nowhere:1") }
+        assertFailsWith<HomelabException.Invalid> { tailnet.diff("{ nonsense") }
+    }
+
+    @Test
+    fun `a key that is expired lets nobody in`() {
+        val devices = DEVICES.replace("\"100.64.0.1\"],", "\"100.64.0.1\"], \"expires\": \"2027-01-31T00:00:00Z\",")
+        val tailnet = Tailnet.fromTexts(POLICY, devices)
+        assertTrue(tailnet.at("2027-01-01T00:00:00Z").explain("phone", "nas:443").allowed)
+        assertFalse(tailnet.at("2027-03-01T00:00:00Z").explain("phone", "nas:443").allowed)
+        assertFailsWith<HomelabException.Invalid> { tailnet.at("soon") }
+    }
+
+    @Test
+    fun `a policy in a file is judged`() = runBlocking<Unit> {
+        folder("policy.d/policy.hujson" to POLICY, "policy.d/devices.json" to DEVICES) { root ->
+            val file = { name: String -> root.resolve("policy.d").resolve(name).toString() }
+            assertTrue(judgePolicyFiles(file("policy.hujson"), file("devices.json")).accepted)
+            assertFalse(judgePolicyFiles(file("devices.json"), file("devices.json")).accepted)
+            assertFailsWith<HomelabException.NotFound> { judgePolicyFiles(file("none"), file("devices.json")) }
+        }
+    }
 }
