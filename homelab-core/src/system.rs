@@ -20,6 +20,7 @@
 //! the endpoints here.
 
 mod catalog;
+mod known_word;
 mod outline;
 mod pattern;
 mod record;
@@ -27,6 +28,7 @@ mod secret_name;
 
 pub(crate) use catalog::image_of;
 pub use catalog::{Basis, Catalog, Recognition};
+pub(crate) use known_word::{holds_placeholder, is_known_word};
 pub use pattern::{ImagePattern, InvalidPattern};
 pub use record::{
     AdminPath, Authentication, CaptureStep, Category, Class, Data, Databases, Endpoint, Port, PortRole,

@@ -2,7 +2,7 @@
 //!
 //! Judges write what they read into messages, labels and evidence, in whole and in parts: a host name out of a rule, a
 //! network's name. So the values are taken out of every text that leaves the lab, in one place, and what the file has
-//! stands there: `${NAME}`.
+//! stands there: `${NAME}`. Passwords that everybody knows are left in, unless lab.toml calls their slot secret.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use crate::compose::Project;
 use crate::finding::{Evidence, Finding};
 use crate::name::SlotName;
 use crate::secret::Secret;
-use crate::system::{names_connection, names_secret};
+use crate::system::{is_known_word, names_connection, names_secret};
 
 /// From this length a value is found within a word; a shorter one is so only as a word of its own.
 const LONG: usize = 6;
@@ -108,8 +108,10 @@ fn secret_values<'a>(pattern: &Pattern, projects: &'a [Project]) -> Vec<(&'a str
             .and_then(|name| pattern.slots().get(&name));
         let declared = slot.is_some_and(super::Slot::is_secret);
         let named = slot.is_none_or(super::Slot::is_secret) && (names_secret(name) || names_connection(name));
-        // The name of a variable may only seem to say so, and a word such as `admin` is everywhere.
-        let telling = value.len() >= LONG || value.chars().any(|c| !c.is_ascii_lowercase());
+        // The name of a variable may only seem to say so, and a word such as `admin` is everywhere. One that everybody
+        // knows as a password is nothing to hide: `postgres` is the name of an image too.
+        let telling =
+            (value.len() >= LONG || value.chars().any(|c| !c.is_ascii_lowercase())) && !is_known_word(value);
         let is_secret = declared || named && telling && value.len() > 2;
         if is_secret && !value.is_empty() && !values.iter().any(|(_, known)| *known == value) {
             values.push((name, value));
@@ -181,17 +183,42 @@ mod tests {
                 "in_hqd82nfkwords",
                 "in_${DB_PASSWORD}ords",
             ),
-            (
-                "DB_PASSWORD",
-                "administrator",
-                "",
-                "administrator",
-                "${DB_PASSWORD}",
-            ),
+            ("DB_PASSWORD", "bookkeeping", "", "bookkeeping", "${DB_PASSWORD}"),
             ("DB_PASSWORD", "Ab1", "", "is Ab1", "is ${DB_PASSWORD}"),
             // A word that is everywhere, a value that is too short, a name that says nothing.
             ("DB_PASSWORD", "admin", "", "the admin", "the admin"),
             ("DB_PASSWORD", "A1", "", "is A1", "is A1"),
+            // Words that everybody knows as passwords, unless the lab says that this one is secret; what only holds
+            // such a word is hidden.
+            (
+                "DB_PASSWORD",
+                "postgres",
+                "",
+                "ghcr.io/immich-app/postgres:14",
+                "ghcr.io/immich-app/postgres:14",
+            ),
+            ("DB_PASSWORD", "changeme", "", "is changeme", "is changeme"),
+            (
+                "DB_PASSWORD",
+                "Password123",
+                "",
+                "is password123",
+                "is password123",
+            ),
+            (
+                "DB_PASSWORD",
+                "postgres",
+                "[slots.DB_PASSWORD]\nsecret = true\n",
+                "is postgres",
+                "is ${DB_PASSWORD}",
+            ),
+            (
+                "DB_PASSWORD",
+                "changeme-hqd82",
+                "",
+                "is changeme-hqd82",
+                "is ${DB_PASSWORD}",
+            ),
             ("TZ", "Europe/Vienna", "", "in Europe/Vienna", "in Europe/Vienna"),
             // The lab knows better than a name.
             (

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::finding::secret_looking::stretches;
 use crate::lab::Lab;
-use crate::service::rules::secrets::{Held, is_known_word, is_random, is_setting, password_in};
+use crate::service::rules::secrets::{Held, is_known_password, is_random, is_setting, password_in};
 use crate::system::{names_connection, names_secret};
 
 /// From this length a secret is looked for everywhere; a shorter one may be a word that stands for something else, and is
@@ -44,7 +44,7 @@ impl<'a> Scrubber<'a> {
         }
         for (name, value) in lab.secret_variables() {
             let secret = &value[secret_of(name, value)];
-            let is_known = is_known_word(secret, name, value);
+            let is_known = is_known_password(secret, name, value);
             scrubber.stand_in(secret, is_known);
             if !is_known {
                 scrubber.everywhere.push(secret.to_owned());
@@ -205,7 +205,7 @@ impl<'a> Scrubber<'a> {
                 continue;
             }
             let (range, _) = shift(start..start + secret.len());
-            ranges.push((range, is_known_word(secret, name, text)));
+            ranges.push((range, is_known_password(secret, name, text)));
         }
     }
 

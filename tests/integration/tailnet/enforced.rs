@@ -23,6 +23,9 @@ const USUAL: u64 = 24;
 const ALLOWED: u32 = 15_000;
 const DENIED: u32 = 700;
 
+/// Of each node, a list.
+type ByNode<T> = BTreeMap<String, Vec<T>>;
+
 /// What was tried.
 #[derive(Default)]
 struct Count {
@@ -224,10 +227,7 @@ fn connections(
     tailnet: &mut RealTailnet,
     nodes: &[RealNode],
     ours: &Tailnet,
-    (filters, peers): (
-        &BTreeMap<String, Vec<FilterRuleView>>,
-        &BTreeMap<String, Vec<Arc<str>>>,
-    ),
+    (filters, peers): (&ByNode<FilterRuleView>, &ByNode<Arc<str>>),
     count: &mut Count,
 ) -> Result<(), String> {
     let attic = &nodes[4];

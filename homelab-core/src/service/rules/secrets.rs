@@ -5,7 +5,7 @@ use crate::compose::{Field, Service, VariableState};
 use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
 use crate::lab::{Lab, in_words};
 use crate::span::Span;
-use crate::system::{System, names_connection, names_secret};
+use crate::system::{System, holds_placeholder, is_known_word, names_connection, names_secret};
 
 pub(super) static LITERAL_SECRET: Rule = Rule {
     id: "service.literal-secret",
@@ -289,55 +289,7 @@ fn without_variables(raw: &str) -> String {
 
 /// Returns whether a password is one that everybody knows whatever it belongs to: from a list, a placeholder, or the name
 /// of its own variable.
-pub(crate) fn is_known_word(secret: &str, variable: &str, value: &str) -> bool {
-    const KNOWN: [&str; 34] = [
-        "password",
-        "passwd",
-        "pass",
-        "pass123",
-        "password1",
-        "password123",
-        "passw0rd",
-        "p@ssw0rd",
-        "secret",
-        "admin",
-        "admin123",
-        "administrator",
-        "root",
-        "toor",
-        "user",
-        "guest",
-        "demo",
-        "test",
-        "test123",
-        "default",
-        "qwerty",
-        "letmein",
-        "welcome",
-        "postgres",
-        "mysql",
-        "mariadb",
-        "mongo",
-        "redis",
-        "minioadmin",
-        "supersecret",
-        "mypassword",
-        "my_password",
-        "some_password",
-        "insecure",
-    ];
-    const PLACEHOLDERS: [&str; 10] = [
-        "changeme",
-        "change_me",
-        "change-me",
-        "changethis",
-        "change_this",
-        "change-this",
-        "replaceme",
-        "replace_me",
-        "replace-me",
-        "placeholder",
-    ];
+pub(crate) fn is_known_password(secret: &str, variable: &str, value: &str) -> bool {
     const BEGINNINGS: [&str; 8] = [
         "<",
         "[",
@@ -349,23 +301,17 @@ pub(crate) fn is_known_word(secret: &str, variable: &str, value: &str) -> bool {
         "secretpassword",
     ];
     let lower = secret.to_ascii_lowercase();
-    if KNOWN.contains(&lower.as_str())
-        || PLACEHOLDERS.iter().any(|mark| lower.contains(mark))
+    is_known_word(secret)
+        || holds_placeholder(secret)
         || BEGINNINGS.iter().any(|mark| lower.starts_with(mark))
         || secret.eq_ignore_ascii_case(variable)
-    {
-        return true;
-    }
-    if "1234567890".starts_with(&lower) && lower.len() >= 3 {
-        return true;
-    }
-    // `postgres://app:app@db/app`
-    value.contains(&format!("//{secret}:{secret}@"))
+        // `postgres://app:app@db/app`
+        || value.contains(&format!("//{secret}:{secret}@"))
 }
 
 /// Returns whether a password is one that everybody knows, or the name of its user or database.
 fn is_well_known(secret: &str, variable: &str, value: &str, service: &Service) -> bool {
-    if is_known_word(secret, variable, value) {
+    if is_known_password(secret, variable, value) {
         return true;
     }
     let is_name = |name: &str| {
