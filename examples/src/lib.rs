@@ -22,6 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// use homelab_examples::Arguments;
 ///
 /// let mut arguments = Arguments::of(["--format=json", "lab", "--strict", "--profile", "a"]);
+/// assert!(arguments.has("--format") && !arguments.has("--form"));
 /// assert!(arguments.flag("--strict"));
 /// assert_eq!(arguments.value("--format")?.as_deref(), Some("json"));
 /// assert_eq!(arguments.values("--profile")?, ["a"]);
@@ -56,6 +57,15 @@ impl Arguments {
         let before = self.0.len();
         self.0.retain(|word| word != name);
         self.0.len() < before
+    }
+
+    /// Returns whether an option is there, and leaves it.
+    pub fn has(&self, name: &str) -> bool {
+        let is = |word: &String| {
+            word.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        self.0.iter().any(is)
     }
 
     /// Takes out every `NAME VALUE` and `NAME=VALUE`, and returns the values.

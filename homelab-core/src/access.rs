@@ -45,6 +45,7 @@ mod upstream;
 
 use std::fmt;
 
+pub(crate) use path::{Door, DoorOf};
 pub use path::{Guard, GuardKind, Path, PathKind, Unknown, UnknownKind};
 
 use crate::error::Result;
@@ -77,6 +78,7 @@ pub struct Exposure {
     image: Option<String>,
     place: Span,
     facts: Facts,
+    audience: Option<Vec<String>>,
 }
 
 impl Exposure {
@@ -111,6 +113,7 @@ impl Exposure {
             image,
             place: service.service().span.clone(),
             facts,
+            audience: None,
         }
     }
 
@@ -147,6 +150,17 @@ impl Exposure {
         &self.unknowns
     }
 
+    /// Returns who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names
+    /// of tagged devices and written addresses.
+    pub fn audience(&self) -> Option<&[String]> {
+        self.audience.as_deref()
+    }
+
+    pub(crate) fn set_audience(&mut self, mut audience: Vec<String>, unsaid: &Unsaid) {
+        audience.iter_mut().for_each(|who| unsaid.clear(who));
+        self.audience = Some(audience);
+    }
+
     /// Returns where the service is declared.
     pub fn place(&self) -> &Span {
         &self.place
@@ -165,6 +179,7 @@ impl Exposure {
             zones: self.zones.clone(),
             paths: self.paths.iter().map(Path::view).collect(),
             unknowns: self.unknowns.iter().map(ToString::to_string).collect(),
+            audience: self.audience.clone(),
             place: Some(path::place_view(&self.place)),
         }
     }
@@ -215,8 +230,8 @@ impl Lab {
 
     /// Returns who can reach what: one verdict for each service, in the order of [`Lab::services`].
     ///
-    /// What was observed adds nothing yet: all of it comes from files.
-    pub fn exposures(&self, _seen: &Observed) -> Vec<Exposure> {
+    /// What was observed adds to whom the tailnet lets in; everything else comes from files.
+    pub fn exposures(&self, seen: &Observed) -> Vec<Exposure> {
         let instance = self.instance();
         let catalog = self.catalog();
         let host_facts = |id: &ServiceId| {
@@ -249,7 +264,7 @@ impl Lab {
         proxies.paths(&topology, &mut paths);
         let facts = facts::all(&topology, &proxies, tunnels);
         let judged = services.into_iter().zip(paths).zip(facts).enumerate();
-        judged
+        let mut exposures: Vec<Exposure> = judged
             .map(|(index, ((service, mut paths), facts))| {
                 if !paths.iter().any(|path| path.zone() >= Reach::Host) {
                     paths.extend(inside(&topology, index));
@@ -258,7 +273,9 @@ impl Lab {
                 paths.sort_by_key(|path| std::cmp::Reverse((path.zone(), path.at_most())));
                 Exposure::new(service, paths, facts, self.unsaid())
             })
-            .collect()
+            .collect();
+        self.add_audiences(&mut exposures, seen);
+        exposures
     }
 }
 

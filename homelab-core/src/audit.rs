@@ -38,7 +38,7 @@ use crate::finding::{Finding, Report, Rule, Subject};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::service::rules::Declared;
-use crate::{access, compose, lab, service, update};
+use crate::{access, compose, lab, service, tailnet, update};
 
 /// Every rule of every domain, in the order in which docs/rules lists them.
 pub const ALL: &[&Rule] = &joined();
@@ -47,6 +47,7 @@ const DOMAINS: &[&[&Rule]] = &[
     compose::rules::ALL,
     lab::rules::RULES,
     access::rules::RULES,
+    tailnet::rules::RULES,
     service::rules::ALL,
     update::ALL,
     rules::ALL,
@@ -117,6 +118,7 @@ impl Lab {
         findings.extend(nothing_declared(self));
         findings.extend(self.versioned(seen));
         findings.extend(self.access_findings(&exposures, seen));
+        findings.extend(self.tailnet_findings(&exposures, seen));
         let services = Declared::all(self);
         findings.extend(service::rules::hygiene(&services));
         findings.extend(update::judge(&services));

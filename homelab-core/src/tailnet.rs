@@ -46,6 +46,8 @@ pub mod policy;
 mod ports;
 mod query;
 mod ranges;
+pub(crate) mod rules;
+mod services;
 mod ssh;
 mod target;
 mod text;

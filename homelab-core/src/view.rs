@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::reachability::{
     AccessChangeView, ByView, CarrierView, DeviceReachView, ExplanationView, NearMissView, PersonReachView,
-    PolicyDiffView, RangeReachView, ReachableDeviceView, ReachableView, TailnetRuleView, WhoCanReachView,
+    PolicyDiffView, RangeReachView, ReachableDeviceView, ReachableServiceView, ReachableServicesView,
+    ReachableView, ServiceReachView, ServiceWayView, TailnetRuleView, WhoCanReachView,
 };
 pub use self::tailnet::{
     CapabilitiesView, CapabilityGrantView, CapabilityMap, DestinationView, FilterRuleView, PolicyCheckView,
@@ -123,6 +124,10 @@ pub struct ServiceView {
     pub paths: Vec<PathView>,
     /// What is not known, and widens `at_most`.
     pub unknowns: Vec<String>,
+    /// Who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names of tagged
+    /// devices and written addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Vec<String>>,
     /// Where it is declared.
     pub place: Option<PlaceView>,
 }

@@ -87,6 +87,9 @@ pub struct ServiceView {
     pub paths: Vec<PathView>,
     /// What is not known, and widens `at_most`.
     pub unknowns: Vec<String>,
+    /// Who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names of tagged
+    /// devices and written addresses.
+    pub audience: Option<Vec<String>>,
     /// Where it is declared.
     pub place: Option<PlaceView>,
 }

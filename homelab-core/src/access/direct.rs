@@ -1,7 +1,10 @@
 //! The ways that need nobody in between: published ports, the machine's own network, an address of one's own, and
 //! what a router forwards to them.
 
-use super::path::{Path, PathKind, Unknown, UnknownKind};
+use std::net::IpAddr;
+
+use super::address::HostFacts;
+use super::path::{Door, DoorOf, Path, PathKind, Unknown, UnknownKind};
 use super::topology::{Namespace, NodeIndex, Topology};
 use crate::compose::{Field, Port, Protocol};
 use crate::finding::Evidence;
@@ -145,6 +148,7 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, stretch: Stretch<'
         .on_range((port.target, stretch.last.target), port.protocol)
         .with(Evidence::at(text, &field.span));
     path.zones = meaning.zones;
+    path = path.by(door(facts, port.host_ip, stretch.published(), port.protocol));
     path = path.with_all(meaning.evidence);
     if meaning.zone >= Reach::Lan
         && let Some(evidence) = &facts.evidence
@@ -171,6 +175,24 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, stretch: Stretch<'
         }
     }
     all
+}
+
+/// Returns where those come in who come by the tailnet to a socket of the machine that is bound to this address.
+fn door(
+    facts: &HostFacts,
+    address: Option<IpAddr>,
+    ports: Option<(u16, u16)>,
+    protocol: Protocol,
+) -> Option<Door> {
+    let of = match address.map(|address| address.to_canonical()) {
+        None => DoorOf::Machine,
+        Some(address) if address.is_unspecified() || address.is_loopback() && facts.loopback.is_some() => {
+            DoorOf::Machine
+        }
+        Some(address) if facts.meaning(Some(address)).zone == Reach::Tailnet => DoorOf::Address(address),
+        Some(_) => return None,
+    };
+    Some(Door { of, ports, protocol })
 }
 
 fn port_label(stretch: Stretch<'_>) -> String {
@@ -235,6 +257,12 @@ fn host_network(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>
             .on(listener.port, listener.protocol)
             .with(declared.clone())
             .with_all(listener.evidence)
+            .by(door(
+                facts,
+                listener.address,
+                listener.port.map(|port| (port, port)),
+                listener.protocol,
+            ))
             .with_all(meaning.evidence);
         path.zones = meaning.zones;
         if let Some(unknown) = meaning.unknown {

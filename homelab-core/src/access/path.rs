@@ -1,6 +1,7 @@
 //! One way to a service: [`Path`], what guards it, and what about it is not known.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::compose::Protocol;
 use crate::finding::Evidence;
@@ -199,6 +200,26 @@ impl fmt::Display for Unknown {
     }
 }
 
+/// Which device of the tailnet a [`Door`] is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DoorOf {
+    /// The machine that the service runs on.
+    Machine,
+    /// The one that has this address.
+    Address(IpAddr),
+    /// A container's own device, by its name.
+    Device(String),
+}
+
+/// A port on which a path begins, where whoever comes from the tailnet meets its policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Door {
+    pub(crate) of: DoorOf,
+    /// The first and last port; none where nobody knows which.
+    pub(crate) ports: Option<(u16, u16)>,
+    pub(crate) protocol: Protocol,
+}
+
 /// One way by which a service can be reached, and what shows it.
 ///
 /// Invariants: `at_most` is never narrower than `zone`, and where it is wider there is at least one [`Unknown`]
@@ -219,6 +240,8 @@ pub struct Path {
     pub(super) unknowns: Vec<Unknown>,
     /// Whether it leads to the administration of a proxy rather than to what the proxy serves.
     pub(super) admin: bool,
+    /// Where it begins for those who come by the tailnet.
+    pub(super) doors: Vec<Door>,
 }
 
 impl Path {
@@ -250,6 +273,7 @@ impl Path {
             evidence: Vec::new(),
             unknowns: Vec::new(),
             admin: false,
+            doors: Vec::new(),
         }
     }
 
@@ -262,6 +286,16 @@ impl Path {
     pub(super) fn on_range(mut self, ports: (u16, u16), protocol: Protocol) -> Self {
         self.ports = Some(ports);
         self.protocol = protocol;
+        self
+    }
+
+    /// Adds ports on which it begins.
+    pub(super) fn by(mut self, doors: impl IntoIterator<Item = Door>) -> Self {
+        for door in doors {
+            if !self.doors.contains(&door) {
+                self.doors.push(door);
+            }
+        }
         self
     }
 
@@ -362,6 +396,11 @@ impl Path {
     /// Returns what is not known about it.
     pub fn unknowns(&self) -> &[Unknown] {
         &self.unknowns
+    }
+
+    /// Returns the ports on which it begins for those who come by the tailnet.
+    pub(crate) fn doors(&self) -> &[Door] {
+        &self.doors
     }
 
     /// Returns whether a guard of this kind stands on it.

@@ -6,7 +6,7 @@ mod command;
 use serde_json::Value;
 
 use super::files::Files;
-use super::path::{Path, PathKind, Unknown, UnknownKind};
+use super::path::{Door, DoorOf, Path, PathKind, Unknown, UnknownKind};
 use super::spread::{Source, Spreads};
 use super::topology::{Namespace, Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, upstream};
@@ -116,7 +116,20 @@ fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
     }
     for member in topology.namespace_members(index) {
         let label = format!("every port, on the tailnet device of `{}`", node.id);
-        let mut path = Path::new(PathKind::TailnetNode, Reach::Tailnet, label).on(None, Protocol::Tcp);
+        let known = topology.nodes[member]
+            .known_ports
+            .iter()
+            .filter(|known| known.sure);
+        let doors = known.filter_map(|known| {
+            Some(Door {
+                of: device_of(node)?,
+                ports: Some((known.port, known.port)),
+                protocol: known.protocol,
+            })
+        });
+        let mut path = Path::new(PathKind::TailnetNode, Reach::Tailnet, label)
+            .on(None, Protocol::Tcp)
+            .by(doors);
         let shared = [member, index]
             .into_iter()
             .find_map(|one| topology.nodes[one].service.network_mode.as_ref());
@@ -129,6 +142,17 @@ fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
         };
         paths[member].push(path);
     }
+}
+
+/// Returns which device a Tailscale container is: the name that it is told to take, else that of its host.
+fn device_of(node: &Node<'_>) -> Option<DoorOf> {
+    if node.namespace == Namespace::Host {
+        return Some(DoorOf::Machine);
+    }
+    let told = node.environment("TS_HOSTNAME").map(|(name, _)| name);
+    let own = || node.service.hostname.as_ref().map(|name| name.value.as_str());
+    let name = told.or_else(own)?.trim();
+    (!name.is_empty()).then(|| DoorOf::Device(name.to_owned()))
 }
 
 fn image(node: &Node<'_>) -> Evidence {
@@ -169,6 +193,11 @@ fn serve(
         return;
     };
     for handler in handlers {
+        let served = device_of(node).map(|of| Door {
+            of,
+            ports: Some((handler.port, handler.port)),
+            protocol: Protocol::Tcp,
+        });
         let Some((host, port)) = upstream(&handler.target) else {
             continue;
         };
@@ -181,6 +210,7 @@ fn serve(
             let way = |kind, zone| {
                 Path::new(kind, zone, label.clone())
                     .on(Some(port), Protocol::Tcp)
+                    .by(served.clone())
                     .with(declared.clone())
                     .with(evidence.clone())
             };

@@ -29,6 +29,15 @@ pub struct Target {
 }
 
 impl Target {
+    /// Returns a port of a device.
+    pub(super) fn of(host: &str, port: u16, protocol: u8) -> Target {
+        Target {
+            host: host.to_owned(),
+            port: Some(port),
+            protocol,
+        }
+    }
+
     /// Returns the host as it was named, without brackets.
     pub fn host(&self) -> &str {
         &self.host

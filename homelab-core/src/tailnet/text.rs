@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use crate::view::{
-    AccessChangeView, ByView, ExplanationView, PlaceView, PolicyDiffView, ReachableView, TailnetRuleView,
-    WhoCanReachView,
+    AccessChangeView, ByView, ExplanationView, PlaceView, PolicyDiffView, Reach, ReachableServicesView,
+    ReachableView, ServiceReachView, TailnetRuleView, WhoCanReachView,
 };
 
 impl Display for WhoCanReachView {
@@ -57,6 +57,43 @@ impl Display for WhoCanReachView {
             writeln!(f)?;
         }
         conditions(f, &self.conditions)
+    }
+}
+
+impl Display for ServiceReachView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.service)?;
+        match self.reach {
+            Reach::Lan => writeln!(f, "the local network reaches it, past the tailnet's policy")?,
+            Reach::Internet => writeln!(f, "the internet reaches it, past the tailnet's policy")?,
+            _ => {}
+        }
+        if self.ways.is_empty() {
+            writeln!(f, "no way of the tailnet leads to it")?;
+        }
+        for way in &self.ways {
+            writeln!(f, "\nby {}: {}", way.kind.replace('_', " "), way.label)?;
+            if let Some(problem) = &way.problem {
+                writeln!(f, "who comes in by it cannot be said: {problem}")?;
+            }
+            for answer in &way.answers {
+                write!(f, "{answer}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Display for ReachableServicesView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} is {}", self.from, list(&self.devices))?;
+        if self.services.is_empty() {
+            writeln!(f, "and can reach no service by the tailnet")?;
+        }
+        for one in &self.services {
+            writeln!(f, "  {} on {}", one.service, one.targets.join(", "))?;
+        }
+        Ok(())
     }
 }
 

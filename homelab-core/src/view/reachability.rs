@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PlaceView;
+use super::{PlaceView, Reach};
 
 /// Who can reach a host's port, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -114,6 +114,50 @@ pub struct ReachableView {
     pub devices: Vec<Arc<str>>,
     /// What they can reach, by device.
     pub reachable: Vec<ReachableDeviceView>,
+}
+
+/// Who can reach a service of a lab by the tailnet, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceReachView {
+    /// The service: `immich/server`.
+    pub service: String,
+    /// The widest zone that is known to reach it: beyond the tailnet nobody is asked who they are.
+    pub reach: Reach,
+    /// Every way by which those of the tailnet come in.
+    pub ways: Vec<ServiceWayView>,
+}
+
+/// One way of a service, and who comes in by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceWayView {
+    /// Which kind of way it is: `published_port`, `serve`, `tailnet_node`, ...
+    pub kind: String,
+    /// The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+    pub label: String,
+    /// Who can reach each port on which it begins.
+    pub answers: Vec<WhoCanReachView>,
+    /// Why there is no answer.
+    pub problem: Option<String>,
+}
+
+/// The services of a lab that somebody can reach by the tailnet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReachableServicesView {
+    /// Who was asked about.
+    pub from: String,
+    /// The devices that this means.
+    pub devices: Vec<Arc<str>>,
+    /// The services, in the order of the lab.
+    pub services: Vec<ReachableServiceView>,
+}
+
+/// A service that somebody can reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReachableServiceView {
+    /// The service: `immich/server`.
+    pub service: String,
+    /// On which ports of which devices: `nas:2283/tcp`.
+    pub targets: Vec<String>,
 }
 
 /// What somebody can reach on a device, or through it.

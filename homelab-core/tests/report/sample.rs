@@ -82,6 +82,7 @@ fn service(name: &str, application: Option<&str>, reach: Reach, at_most: Reach) 
         at_most,
         zones: Vec::new(),
         paths: Vec::new(),
+        audience: None,
         unknowns: Vec::new(),
         place: None,
     }

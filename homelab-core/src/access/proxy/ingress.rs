@@ -1,6 +1,6 @@
 //! Who comes in through a proxy, and past which guards.
 
-use crate::access::path::{Guard, Path, PathKind, Unknown, UnknownKind, Zones};
+use crate::access::path::{Door, Guard, Path, PathKind, Unknown, UnknownKind, Zones};
 use crate::access::topology::NodeIndex;
 use crate::compose::Protocol;
 use crate::finding::Evidence;
@@ -16,6 +16,7 @@ pub(super) struct Ingress {
     pub(super) unknowns: Vec<Unknown>,
     pub(super) proxy: NodeIndex,
     pub(super) others: usize,
+    pub(super) doors: Vec<Door>,
 }
 
 /// Returns one record for each zone and set of guards; that of the machine itself where there is no other.
@@ -34,10 +35,18 @@ pub(super) fn merge<'a>(
             unknowns: path.unknowns.clone(),
             proxy,
             others: 0,
+            doors: path.doors.clone(),
         };
         add_guards(&mut one.guards, guards);
         match all.iter_mut().find(|other| other.is_like(&one)) {
-            Some(other) => other.zones = other.zones.union(one.zones),
+            Some(other) => {
+                other.zones = other.zones.union(one.zones);
+                for door in one.doors {
+                    if !other.doors.contains(&door) {
+                        other.doors.push(door);
+                    }
+                }
+            }
             None => all.push(one),
         }
     }
@@ -51,6 +60,7 @@ pub(super) fn merge<'a>(
             unknowns: Vec::new(),
             proxy,
             others: 0,
+            doors: Vec::new(),
         });
     }
     all
@@ -79,6 +89,7 @@ impl Ingress {
             unknowns: nobody.unknowns,
             proxy,
             others: 0,
+            doors: Vec::new(),
         }
     }
 
@@ -92,6 +103,6 @@ impl Ingress {
         path.zones = self.zones;
         path.unknowns.clone_from(&self.unknowns);
         path.guards.clone_from(&self.guards);
-        path
+        path.by(self.doors.iter().cloned())
     }
 }

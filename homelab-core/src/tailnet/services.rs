@@ -1,0 +1,387 @@
+//! The tailnet and the lab joined: who can reach which service, by its name.
+
+use std::collections::BTreeSet;
+
+use super::compile::Compiled;
+use super::target::Target;
+use super::{Tailnet, ports};
+use crate::access::{Door, DoorOf, Exposure, Path};
+use crate::compose::Protocol;
+use crate::error::Result;
+use crate::lab::Lab;
+use crate::observed::Observed;
+use crate::view::{
+    Reach, ReachableServiceView, ReachableServicesView, ServiceReachView, ServiceWayView, WhoCanReachView,
+};
+
+/// How many ports of a range are asked about one by one.
+const PORTS: u16 = 16;
+
+impl Lab {
+    /// Says who can reach a service by the tailnet: people, devices of tags, written addresses; by which ways and rules.
+    ///
+    /// Names are as in [`Lab::service`]. A way begins on a device: the machine's own where a port is published, that of a
+    /// Tailscale container beside the service, one that serves it, or that of a proxy before it.
+    ///
+    /// ```
+    /// use homelab_core::{Lab, Observed};
+    ///
+    /// let lab = Lab::from_texts("home", [
+    ///     ("instance.toml", "[hosts.nas]\naddresses = ['100.64.0.2']\n[projects.photos]\nhosts = ['nas']\n\
+    ///         [tailnet]\npolicy = 'policy.hujson'\n\
+    ///         [[tailnet.devices]]\nname = 'nas'\naddresses = ['100.64.0.2']\ntags = ['tag:nas']\n\
+    ///         [[tailnet.devices]]\nname = 'phone'\naddresses = ['100.64.0.1']\nuser = 'ann@example.org'\n\
+    ///         [people.ann]\nlogin = 'ann@example.org'\n"),
+    ///     ("photos/compose.yaml", "services: { server: { image: photos, ports: ['100.64.0.2:2283:2283'] } }"),
+    ///     ("policy.hujson", r#"{"tagOwners": {"tag:nas": []},
+    ///         "acls": [{"action": "accept", "src": ["ann@example.org"], "dst": ["tag:nas:2283"]}]}"#),
+    /// ]);
+    /// let seen = Observed::none("2027-01-01T00:00:00Z".parse()?);
+    ///
+    /// let reach = lab.who_can_reach("photos/server", &seen)?;
+    /// let answer = &reach.ways[0].answers[0];
+    /// assert_eq!((answer.target.as_str(), &*answer.people[0].login), ("100.64.0.2:2283/tcp", "ann@example.org"));
+    /// assert_eq!(lab.exposure("photos/server", &seen)?.audience(), Some(&["ann@example.org".to_owned()][..]));
+    /// assert_eq!(lab.reachable_from("ann@example.org", &seen)?.services[0].service, "nas:photos/server");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Lab::service`] and [`Lab::tailnet`].
+    pub fn who_can_reach(&self, service: &str, seen: &Observed) -> Result<ServiceReachView> {
+        let exposure = self.exposure(service, seen)?;
+        let tailnet = self.tailnet(seen)?;
+        let ways = ways(&exposure).map(|path| {
+            let answers = answers(self, &tailnet, &exposure, path, seen);
+            let problem = match (path.doors(), &answers[..]) {
+                (_, [_, ..]) => None,
+                ([], []) => Some("on which device and port it begins is not known"),
+                ([..], []) => Some("its device is not among those of the tailnet, or its port is not known"),
+            };
+            ServiceWayView {
+                kind: path.kind().as_str().to_owned(),
+                label: path.label().to_owned(),
+                answers: answers.into_iter().map(|(_, answer)| answer).collect(),
+                problem: problem.map(str::to_owned),
+            }
+        });
+        Ok(ServiceReachView {
+            service: exposure.id().to_string(),
+            reach: exposure.reach(),
+            ways: ways.collect(),
+        })
+    }
+
+    /// Lists the services of the lab that somebody can reach by the tailnet: a person by login, a group, a tag, a device by
+    /// name or address.
+    ///
+    /// # Errors
+    /// As [`Lab::tailnet`], and `NotFound` where nothing of the tailnet has that name.
+    pub fn reachable_from(&self, who: &str, seen: &Observed) -> Result<ReachableServicesView> {
+        let tailnet = self.tailnet(seen)?;
+        let net = &*tailnet.compiled;
+        let from = net.names(&net.principals(who)?);
+        let mut services = Vec::new();
+        for exposure in self.exposures(seen) {
+            let mut targets: Vec<String> = Vec::new();
+            for path in ways(&exposure) {
+                for (target, answer) in answers(self, &tailnet, &exposure, path, seen) {
+                    let people = answer.people.iter().flat_map(|person| &person.devices);
+                    let tagged = answer.tagged.iter().map(|tagged| &tagged.device);
+                    let target = target.to_string();
+                    if people.chain(tagged).any(|device| from.contains(device)) && !targets.contains(&target)
+                    {
+                        targets.push(target);
+                    }
+                }
+            }
+            if !targets.is_empty() {
+                services.push(ReachableServiceView {
+                    service: exposure.id().to_string(),
+                    targets,
+                });
+            }
+        }
+        Ok(ReachableServicesView {
+            from: who.to_owned(),
+            devices: from,
+            services,
+        })
+    }
+
+    /// Adds to services that the tailnet alone reaches who that is, where the policy and all devices are known.
+    pub(crate) fn add_audiences(&self, exposures: &mut [Exposure], seen: &Observed) {
+        if !exposures
+            .iter()
+            .any(|exposure| exposure.reach() == Reach::Tailnet)
+        {
+            return;
+        }
+        let Ok(tailnet) = self.tailnet(seen) else {
+            return;
+        };
+        if !tailnet.roster().is_whole() {
+            return;
+        }
+        for exposure in exposures.iter_mut().filter(|one| one.reach() == Reach::Tailnet) {
+            if let Some(audience) = audience(self, &tailnet, exposure, seen) {
+                exposure.set_audience(audience, self.unsaid());
+            }
+        }
+    }
+}
+
+/// Returns the ways of a service that those who come by the tailnet have.
+fn ways(exposure: &Exposure) -> impl Iterator<Item = &Path> {
+    let by_tailnet = |path: &&Path| {
+        path.zone() == Reach::Tailnet || path.zone() > Reach::Tailnet && !path.doors().is_empty()
+    };
+    exposure.paths().iter().filter(by_tailnet)
+}
+
+/// Returns everybody whom a way of the tailnet leads to a service, in order; nothing where one of the ways is not known.
+fn audience(lab: &Lab, tailnet: &Tailnet, exposure: &Exposure, seen: &Observed) -> Option<Vec<String>> {
+    let mut people = BTreeSet::new();
+    let mut others = BTreeSet::new();
+    for path in ways(exposure) {
+        let answers = answers(lab, tailnet, exposure, path, seen);
+        if answers.is_empty() {
+            return None;
+        }
+        for (_, answer) in answers {
+            people.extend(answer.people.iter().map(|person| person.login.to_string()));
+            others.extend(answer.tagged.iter().map(|tagged| tagged.device.to_string()));
+            others.extend(answer.ranges.into_iter().map(|range| range.range));
+        }
+    }
+    Some(people.into_iter().chain(others).collect())
+}
+
+/// Returns who can come in by each port on which a way begins; nothing of those whose device or port is not known.
+pub(super) fn answers(
+    lab: &Lab,
+    tailnet: &Tailnet,
+    exposure: &Exposure,
+    path: &Path,
+    seen: &Observed,
+) -> Vec<(Target, WhoCanReachView)> {
+    let net = &*tailnet.compiled;
+    let mut found = Vec::new();
+    for door in path.doors() {
+        let (Some(host), Some((first, last))) = (host(lab, net, exposure, door, seen), door.ports) else {
+            continue;
+        };
+        let asked = last.min(first.saturating_add(PORTS - 1));
+        for port in first..=asked {
+            let target = Target::of(&host, port, number(door.protocol));
+            // Whatever names the device was looked up just now.
+            let Ok(mut answer) = net.who_can_reach(&target) else {
+                continue;
+            };
+            if asked < last {
+                answer.conditions.push(format!(
+                    "of the ports {first}-{last} only the first {PORTS} were asked about"
+                ));
+            }
+            found.push((target, answer));
+        }
+    }
+    found
+}
+
+/// Returns the device or address of the tailnet on which a way begins.
+fn host(lab: &Lab, net: &Compiled, exposure: &Exposure, door: &Door, seen: &Observed) -> Option<String> {
+    let directory = &net.directory;
+    let device = match &door.of {
+        DoorOf::Address(address) => return directory.at(*address).map(|_| address.to_string()),
+        DoorOf::Device(name) => directory.named(name),
+        DoorOf::Machine => match exposure.id().host() {
+            Some(name) => {
+                let machine = lab.instance().host(name);
+                let own = machine.into_iter().flat_map(|machine| machine.addresses());
+                own.filter_map(|address| directory.at(*address.value()))
+                    .next()
+                    .or_else(|| directory.named(name.as_str()))
+            }
+            // A lab of one machine that nobody has named is the machine that looks.
+            None if lab.instance().hosts().len() == 0 => {
+                let own = seen.tailnet().and_then(|node| node.value().status().own());
+                let mut addresses = own.into_iter().flat_map(|own| own.addresses());
+                addresses.find_map(|address| directory.at(*address))
+            }
+            None => None,
+        },
+    }?;
+    Some(directory.name(device).to_string())
+}
+
+fn number(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Tcp => ports::TCP,
+        Protocol::Udp => ports::UDP,
+        Protocol::Sctp => 132,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    const INSTANCE: &str = "[hosts.nas]\naddresses = ['100.64.0.10']\n[projects.photos]\nhosts = ['nas']\n\
+        [people.ann]\nlogin = 'ann@example.org'\n[people.ben]\nlogin = 'ben@example.org'\n\
+        [[tailnet.devices]]\nname = 'laptop'\naddresses = ['100.64.0.1']\nuser = 'ann@example.org'\n\
+        [[tailnet.devices]]\nname = 'phone'\naddresses = ['100.64.0.2']\nuser = 'ben@example.org'\n\
+        [[tailnet.devices]]\nname = 'album'\naddresses = ['100.64.0.20']\ntags = ['tag:album']\n\
+        [[tailnet.devices]]\nname = 'nas'\naddresses = ['100.64.0.10']\ntags = ['tag:nas']\n";
+    const POLICY: &str = r#"{"tagOwners": {"tag:nas": [], "tag:album": []}, "acls": [
+        {"action": "accept", "src": ["ann@example.org"], "dst": ["tag:nas:80"]},
+        {"action": "accept", "src": ["ben@example.org", "tag:nas"], "dst": ["tag:album:443"]},
+        {"action": "accept", "src": ["ann@example.org"], "dst": ["tag:album:3000"]}]}"#;
+
+    fn lab(compose: &str) -> Lab {
+        Lab::from_texts(
+            "home",
+            [
+                ("instance.toml", INSTANCE),
+                ("policy.hujson", POLICY),
+                ("photos/compose.yaml", compose),
+            ],
+        )
+    }
+
+    fn nothing_seen() -> Observed {
+        Observed::none(Timestamp::UNIX_EPOCH)
+    }
+
+    /// `KIND TARGET: WHO` of each answer.
+    fn who(lab: &Lab, service: &str) -> Vec<String> {
+        let reach = lab.who_can_reach(service, &nothing_seen()).expect("an answer");
+        let mut lines = Vec::new();
+        for way in &reach.ways {
+            for answer in &way.answers {
+                let people = answer.people.iter().map(|person| &*person.login);
+                let all: Vec<&str> = people
+                    .chain(answer.tagged.iter().map(|tagged| &*tagged.device))
+                    .collect();
+                lines.push(format!("{} {}: {}", way.kind, answer.target, all.join(" ")));
+            }
+            if let Some(problem) = &way.problem {
+                lines.push(format!("{}: {problem}", way.kind));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn a_published_port_is_one_of_the_machine() {
+        let lab = lab("services: { server: { image: photos, ports: ['100.64.0.10:80:3000'] } }");
+        assert_eq!(
+            who(&lab, "photos/server"),
+            ["published_port 100.64.0.10:80/tcp: ann@example.org"]
+        );
+        let from = |who: &str| {
+            lab.reachable_from(who, &nothing_seen())
+                .expect("an answer")
+                .services
+        };
+        assert_eq!(from("ann@example.org")[0].targets, ["100.64.0.10:80/tcp"]);
+        assert!(from("ben@example.org").is_empty());
+        assert!(lab.reachable_from("carl@example.org", &nothing_seen()).is_err());
+        let text = lab
+            .who_can_reach("photos/server", &nothing_seen())
+            .expect("an answer")
+            .to_string();
+        assert!(
+            text.starts_with("nas:photos/server\n\nby published port: 100.64.0.10:80 -> 3000/tcp\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("as ann@example.org by policy.hujson:2:9, to tag:nas on 80"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_port_on_all_interfaces_is_one_of_the_machine_too() {
+        let lab = lab("services: { server: { image: photos, ports: ['80:3000'] } }");
+        assert_eq!(
+            who(&lab, "photos/server"),
+            ["published_port nas:80/tcp: ann@example.org"]
+        );
+        let exposure = lab.exposure("photos/server", &nothing_seen()).expect("a service");
+        assert_eq!(exposure.audience(), None, "the local network asks nobody");
+    }
+
+    const SIDECAR: &str = "services:\n  server: { image: photos, network_mode: 'service:tail', expose: [3000] }\n  tail:\n    \
+        image: tailscale/tailscale\n    environment: { TS_HOSTNAME: album, TS_SERVE_CONFIG: /serve.json }\n    \
+        configs: [serve]\nconfigs:\n  serve:\n    \
+        content: '{\"Web\": {\"album:443\": {\"Handlers\": {\"/\": {\"Proxy\": \"http://127.0.0.1:3000\"}}}}}'\n";
+
+    #[test]
+    fn a_device_beside_a_service_is_its_way() {
+        let lab = lab(SIDECAR);
+        let ways = who(&lab, "photos/server");
+        assert!(
+            ways.contains(&"serve album:443/tcp: ben@example.org nas".to_owned()),
+            "{ways:?}"
+        );
+        let from = |who: &str| {
+            lab.reachable_from(who, &nothing_seen())
+                .expect("an answer")
+                .services
+        };
+        assert_eq!(from("ben@example.org")[0].service, "nas:photos/server");
+        assert!(
+            from("ben@example.org")[0]
+                .targets
+                .contains(&"album:443/tcp".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_proxy_passes_on_who_reaches_it() {
+        let lab = lab("services:\n  \
+            proxy: { image: 'traefik:3', command: ['--providers.docker', '--entrypoints.web.address=:80'], ports: ['100.64.0.10:80:80'] }\n  \
+            server: { image: photos, labels: { 'traefik.enable': 'true', 'traefik.http.routers.p.rule': 'Host(`p`)' } }");
+        assert_eq!(
+            who(&lab, "photos/server"),
+            ["proxy 100.64.0.10:80/tcp: ann@example.org"]
+        );
+        let exposure = lab.exposure("photos/server", &nothing_seen()).expect("a service");
+        assert_eq!(exposure.audience(), Some(&["ann@example.org".to_owned()][..]));
+        assert_eq!(exposure.view().audience.as_deref(), exposure.audience());
+    }
+
+    #[test]
+    fn what_is_not_known_is_said() {
+        let unknown = lab("services: { server: { image: photos, ports: ['100.64.0.99:80:80'] } }");
+        assert_eq!(
+            who(&unknown, "photos/server"),
+            ["published_port: its device is not among those of the tailnet, or its port is not known"]
+        );
+        let exposure = unknown
+            .exposure("photos/server", &nothing_seen())
+            .expect("a service");
+        assert_eq!((exposure.reach(), exposure.audience()), (Reach::Tailnet, None));
+        let inside = lab("services: { server: { image: photos } }");
+        assert!(who(&inside, "photos/server").is_empty());
+        let range = lab("services: { server: { image: photos, ports: ['100.64.0.10:2100-2140:100-140'] } }");
+        let reach = range
+            .who_can_reach("photos/server", &nothing_seen())
+            .expect("an answer");
+        assert_eq!(reach.ways[0].answers.len(), usize::from(PORTS));
+        let conditions = &reach.ways[0].answers[0].conditions;
+        assert!(
+            conditions.iter().any(|one| one.contains("2100-2140")),
+            "{conditions:?}"
+        );
+        let bare = Lab::from_texts("home", [("a/compose.yaml", "services: { one: { image: x } }")]);
+        let error = bare
+            .who_can_reach("a/one", &nothing_seen())
+            .expect_err("no policy");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+}
