@@ -1,9 +1,14 @@
 //! What the examples about a tailnet are given: its policy, its devices and its people.
 
-use homelab_core::tailnet::Roster;
-use homelab_core::{Error, ErrorKind, Result, Source};
+use std::fmt::Display;
 
-use crate::Arguments;
+use homelab_core::tailnet::{Policy, Roster, Tailnet};
+use homelab_core::{Error, ErrorKind, Lab, Observed, Result, Source, World};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{Arguments, one, wait};
 
 /// What a usage says of the options that [`given`] takes.
 pub const OPTIONS: &str = "  --policy FILE    the policy, as HuJSON
@@ -35,4 +40,102 @@ pub fn file_of(file: &str) -> Result<Source> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Error::new(ErrorKind::NotFound, format!("read `{file}`")).with_source(error))?;
     Ok(Source::new(file, text))
+}
+
+/// The tailnet that is asked: that of a lab, by the names of its services, or one in files.
+pub enum Asked {
+    /// A lab, and what was seen of it.
+    Lab(Box<(Lab, Observed)>),
+    /// One whose policy and devices are in files.
+    Files(Box<Tailnet>),
+}
+
+impl Asked {
+    /// Returns the tailnet in files where some are named, else that of the lab in the folder that is left.
+    ///
+    /// # Errors
+    /// When what is named cannot be read, or a folder is named beside files.
+    pub fn of(mut arguments: Arguments, now: Timestamp) -> Result<Self> {
+        if arguments.has("--policy") || arguments.has("--devices") {
+            let (policy, roster) = given(&mut arguments)?;
+            if let Some(folder) = arguments.rest()?.first() {
+                return Err(Error::new(ErrorKind::Invalid, format!("read `{folder}`"))
+                    .with_hint("name a folder, or files of a tailnet"));
+            }
+            let tailnet = Tailnet::new(Policy::parse(&policy)?, roster)?.at(now);
+            return Ok(Asked::Files(Box::new(tailnet)));
+        }
+        let lab = Lab::load(one(arguments.rest()?)?)?;
+        let seen = wait(async { World::connect(&lab).await.observe(&lab).await }).with_at(now);
+        Ok(Asked::Lab(Box::new((lab, seen))))
+    }
+
+    /// Returns who can reach a service of the lab, or a host and port.
+    ///
+    /// # Errors
+    /// When the target means nothing, or the lab has no tailnet.
+    pub fn who_can_reach(self, to: &str, form: Form) -> Result<String> {
+        match self {
+            Asked::Lab(asked) if asked.0.service(to).is_ok() => {
+                asked.0.who_can_reach(to, &asked.1).map(|view| form.of(&view))
+            }
+            other => Ok(form.of(&other.tailnet()?.who_can_reach(&to.parse()?)?)),
+        }
+    }
+
+    /// Returns what somebody can reach: services of the lab, or devices and ports.
+    ///
+    /// # Errors
+    /// When nobody is called so, or the lab has no tailnet.
+    pub fn reachable_from(self, who: &str, form: Form) -> Result<String> {
+        match self {
+            Asked::Lab(asked) => asked.0.reachable_from(who, &asked.1).map(|view| form.of(&view)),
+            Asked::Files(tailnet) => tailnet.reachable_from(who).map(|view| form.of(&view)),
+        }
+    }
+
+    /// Returns the tailnet itself.
+    ///
+    /// # Errors
+    /// When the lab has none.
+    pub fn tailnet(self) -> Result<Tailnet> {
+        match self {
+            Asked::Lab(asked) => Ok(asked.0.tailnet(&asked.1)?.at(asked.1.at())),
+            Asked::Files(tailnet) => Ok(*tailnet),
+        }
+    }
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy)]
+pub enum Form {
+    /// For a person.
+    Text,
+    /// For a program.
+    Json,
+}
+
+impl Form {
+    /// Takes out `--format`.
+    ///
+    /// # Errors
+    /// When it is neither `text` nor `json`.
+    pub fn given(arguments: &mut Arguments) -> Result<Self> {
+        match arguments.value("--format")?.as_deref() {
+            None | Some("text") => Ok(Form::Text),
+            Some("json") => Ok(Form::Json),
+            Some(other) => Err(
+                Error::new(ErrorKind::Invalid, format!("write the format `{other}`"))
+                    .with_hint("there are text and json"),
+            ),
+        }
+    }
+
+    /// Returns an answer in this form.
+    pub fn of(self, answer: &(impl Display + Serialize)) -> String {
+        match self {
+            Form::Text => answer.to_string(),
+            Form::Json => format!("{:#}\n", json!(answer)),
+        }
+    }
 }

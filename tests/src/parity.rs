@@ -128,7 +128,9 @@ fn parity(
 
     let mut page = String::from(
         "# The same in every language\n\n\
-         Every public operation of the core, and its name in each language. Made from the sources by\n\
+         Every public operation of the types that the core's root names, and its name in each language. The traits and\n\
+         clients in modules (`engine`, `tailnet::local`, `tailnet::api`, `process`) are for Rust programs; what they\n\
+         bring crosses in an `Observed`. Made from the sources by\n\
          `HOMELAB_UPDATE=1 cargo test -p homelab-tests --test integration parity`; the same test fails when a language lacks one.\n\
          What is spelt otherwise, or left out, stands in [parity.toml](parity.toml).\n\n\
          | Rust | Python | Kotlin | Swift |\n|---|---|---|---|\n",

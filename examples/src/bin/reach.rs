@@ -1,13 +1,12 @@
 //! Says who can reach what in a tailnet, and why: `reach --to SERVICE|HOST:PORT`, `--from WHO`, `--explain WHO --to HOST:PORT`,
 //! `--diff POLICY`.
 
-use std::fmt::Display;
 use std::process::ExitCode;
 
-use homelab_core::tailnet::{Policy, Tailnet};
-use homelab_core::{Error, ErrorKind, Lab, Result, World};
-use homelab_examples::{Arguments, fail, moment, one, say, tailnet, wait};
-use serde_json::{Value, json};
+use homelab_core::tailnet::Policy;
+use homelab_core::{Error, ErrorKind, Result};
+use homelab_examples::tailnet::{self, Asked, Form, file_of};
+use homelab_examples::{Arguments, fail, moment, say};
 
 const USAGE: &str = "reach --to SERVICE|HOST:PORT | --from WHO | --explain WHO --to HOST:PORT | --diff POLICY
       [DIR] | --policy FILE --devices FILE [--users FILE]  [--format text|json] [--now TIME]
@@ -31,61 +30,19 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: Arguments) -> Result<()> {
-    let by_files = arguments.has("--policy") || arguments.has("--devices");
-    let given = by_files.then(|| tailnet::given(&mut arguments)).transpose()?;
     let now = moment(arguments.value("--now")?.as_deref())?;
-    let format = arguments.value("--format")?.unwrap_or_else(|| "text".to_owned());
-    if !matches!(format.as_str(), "text" | "json") {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            format!("write the format `{format}`"),
-        ));
-    }
+    let form = Form::given(&mut arguments)?;
     let (to, from) = (arguments.value("--to")?, arguments.value("--from")?);
     let (who, diff) = (arguments.value("--explain")?, arguments.value("--diff")?);
-    let newer = diff
-        .map(|file| Policy::parse(&tailnet::file_of(&file)?))
-        .transpose()?;
-    let rest = arguments.rest()?;
-    let lab = match given {
-        Some(_) if !rest.is_empty() => {
-            return Err(Error::new(ErrorKind::Invalid, format!("read `{}`", rest[0]))
-                .with_hint("name a folder, or files of a tailnet"));
+    let asked = Asked::of(arguments, now)?;
+    let text = match (to, from, who, diff) {
+        (Some(to), None, None, None) => asked.who_can_reach(&to, form)?,
+        (None, Some(from), None, None) => asked.reachable_from(&from, form)?,
+        (Some(to), None, Some(who), None) => form.of(&asked.tailnet()?.explain(&who, &to.parse()?)?),
+        (None, None, None, Some(newer)) => {
+            form.of(&asked.tailnet()?.diff(Policy::parse(&file_of(&newer)?)?)?)
         }
-        Some(_) => None,
-        None => {
-            let lab = Lab::load(one(rest)?)?;
-            let seen = wait(async { World::connect(&lab).await.observe(&lab).await }).with_at(now);
-            Some((lab, seen))
-        }
+        _ => return Err(Error::new(ErrorKind::Invalid, "find one question").with_hint("see `--help`")),
     };
-    let net = || match (&lab, &given) {
-        (Some((lab, seen)), _) => Ok(lab.tailnet(seen)?.at(now)),
-        (None, Some((policy, roster))) => Ok(Tailnet::new(Policy::parse(policy)?, roster.clone())?.at(now)),
-        (None, None) => Err(Error::new(ErrorKind::NotFound, "find a tailnet")),
-    };
-    let form = |text: &dyn Display, value: Value| match format == "json" {
-        true => format!("{value:#}\n"),
-        false => text.to_string(),
-    };
-    let text = match (to, from, who, newer) {
-        (Some(to), None, None, None) => match lab.as_ref().filter(|(lab, _)| lab.service(&to).is_ok()) {
-            Some((lab, seen)) => lab.who_can_reach(&to, seen).map(|view| form(&view, json!(view))),
-            None => net()?
-                .who_can_reach(&to.parse()?)
-                .map(|view| form(&view, json!(view))),
-        },
-        (None, Some(from), None, None) => match &lab {
-            Some((lab, seen)) => lab
-                .reachable_from(&from, seen)
-                .map(|view| form(&view, json!(view))),
-            None => net()?.reachable_from(&from).map(|view| form(&view, json!(view))),
-        },
-        (Some(to), None, Some(who), None) => {
-            net()?.explain(&who, &to.parse()?).map(|it| form(&it, json!(it)))
-        }
-        (None, None, None, Some(newer)) => net()?.diff(newer).map(|view| form(&view, json!(view))),
-        _ => Err(Error::new(ErrorKind::Invalid, "find one question").with_hint("see `--help`")),
-    };
-    say(&text?)
+    say(&text)
 }

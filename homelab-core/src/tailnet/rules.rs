@@ -169,7 +169,7 @@ impl Lab {
                     .iter()
                     .filter_map(|rule| {
                         let written = net.rules().iter().find(|one| {
-                            (section(one.section), one.index) == (rule.section.as_str(), rule.index)
+                            (section(one.section), one.index as u64) == (rule.section.as_str(), rule.index)
                         })?;
                         Some((written.start, written.end))
                     })
