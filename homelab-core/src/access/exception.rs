@@ -22,7 +22,7 @@ pub(super) enum MitigationState {
 pub(super) struct Measured<'a> {
     pub(super) exposure: &'a Exposure,
     pub(super) allowed: Allowed,
-    /// The exception that counts now and allows what the policy does not.
+    /// The exception that counts now and allows as much as can come in.
     pub(super) exception: Option<&'a Exception>,
     /// One that would, and has ended.
     pub(super) expired: Option<&'a Exception>,
@@ -30,37 +30,25 @@ pub(super) struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     pub(super) fn new(exposure: &'a Exposure, pattern: &'a Pattern, now: Timestamp) -> Self {
-        let allowed = pattern.policy().allowed(exposure.id());
-        let mut measured = Measured {
-            exposure,
-            allowed,
-            exception: None,
-            expired: None,
+        let fits = |exception: &&Exception| {
+            exception.service().value().matches(exposure.id()) && exception.reach() >= exposure.reach()
         };
-        if measured.exceeds() {
-            let fits = |exception: &&Exception| {
-                exception.service().value().matches(exposure.id()) && exception.reach() >= exposure.reach()
-            };
-            let (expired, live): (Vec<_>, Vec<_>) = pattern
-                .exceptions()
-                .iter()
-                .filter(fits)
-                .partition(|exception| exception.is_expired(now));
-            measured.exception = live
+        let (expired, live): (Vec<_>, Vec<_>) = pattern
+            .exceptions()
+            .iter()
+            .filter(fits)
+            .partition(|exception| exception.is_expired(now));
+        let last = |exceptions: Vec<&'a Exception>| {
+            exceptions
                 .into_iter()
-                .max_by_key(|exception| *exception.expires().value());
-            if measured.exception.is_none() {
-                measured.expired = expired
-                    .into_iter()
-                    .max_by_key(|exception| *exception.expires().value());
-            }
+                .max_by_key(|exception| *exception.expires().value())
+        };
+        Measured {
+            exposure,
+            allowed: pattern.policy().allowed(exposure.id()),
+            exception: last(live),
+            expired: last(expired),
         }
-        measured
-    }
-
-    /// Whether more can come in than the policy allows.
-    pub(super) fn exceeds(&self) -> bool {
-        self.exposure.reach() > self.allowed.reach
     }
 
     /// Returns the paths by which more comes in than the policy allows.

@@ -116,7 +116,7 @@ fn reach_over_services(lab: &Lab, files: &mut HashMap<String, Vec<Suppression>>)
         let Some(comments) = files.get_mut(name.source().name()) else {
             continue;
         };
-        if body.source().name() != name.source().name() || body.text().is_empty() {
+        if body.source().name() != name.source().name() {
             continue;
         }
         let (first, last) = (name.line(), name.source().line_column(body.end()).0);

@@ -1,5 +1,8 @@
 //! What the audit does with what the judges find; the sample lab; the pages of docs/rules.
 
+mod comments;
+mod gathered;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -511,30 +514,6 @@ fn a_folder_without_any_service_is_said_to_be_one() {
     assert!(report.to_string().contains("no Compose file"), "{report}");
     assert_eq!(report.exit_code(Severity::Warning), 0);
     assert_eq!(ids(&lab(PRIVILEGED, "").audit_with(&now(), &only)), [""; 0]);
-}
-
-#[test]
-fn a_comment_above_a_service_accepts_what_is_inside_it() {
-    let two = "services:
-  one:
-    image: nginx:1.29
-    privileged: true
-  ALLOW
-  two:
-    image: nginx:1.29
-    restart: always
-    privileged: true
-  three:
-    image: nginx:1.29
-    privileged: true
-";
-    let report = lab(&two.replace("ALLOW", ALLOW), "").audit(&now());
-    assert_eq!(ids(&report), ["service.privileged"; 2]);
-    let [suppressed] = report.suppressed() else {
-        panic!("{:?}", report.suppressed());
-    };
-    let accepted = suppressed.finding.service().map(|id| id.service().as_str());
-    assert_eq!(accepted, Some("two"));
 }
 
 /// Each value stands where a judge quotes it: a port that is none, a host name, a network, an image's tag, a limit.

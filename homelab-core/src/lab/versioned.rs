@@ -10,10 +10,9 @@ use crate::system::names_secret;
 impl Lab {
     /// Returns what there is to say of the lab's version control: nothing where it was not looked at.
     pub(crate) fn versioned(&self, seen: &Observed) -> Vec<Finding> {
-        match seen.worktree() {
-            Some(worktree) if worktree.value().why_unknown().is_none() => judge(self, worktree.value()),
-            _ => Vec::new(),
-        }
+        // One of which nothing is known has no repositories, and the state of its files is unknown.
+        seen.worktree()
+            .map_or_else(Vec::new, |worktree| judge(self, worktree.value()))
     }
 }
 

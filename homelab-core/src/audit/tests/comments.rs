@@ -1,0 +1,51 @@
+//! Comments that speak of a whole service.
+
+use super::{ALLOW, ids, lab, now};
+
+#[test]
+fn a_comment_above_a_service_accepts_what_is_inside_it() {
+    let two = "services:
+  one:
+    image: nginx:1.29
+    privileged: true
+  ALLOW
+  two:
+    image: nginx:1.29
+    restart: always
+    privileged: true
+  three:
+    image: nginx:1.29
+    privileged: true
+";
+    let report = lab(&two.replace("ALLOW", ALLOW), "").audit(&now());
+    assert_eq!(ids(&report), ["service.privileged"; 2]);
+    let [suppressed] = report.suppressed() else {
+        panic!("{:?}", report.suppressed());
+    };
+    let accepted = suppressed.finding.service().map(|id| id.service().as_str());
+    assert_eq!(accepted, Some("two"));
+}
+
+#[test]
+fn an_unneeded_comment_names_the_lines_that_it_speaks_of() {
+    let unused = |compose: &str| {
+        let report = lab(compose, "").audit(&now());
+        let found = report
+            .findings()
+            .iter()
+            .find(|finding| finding.rule().id == "audit.unused-suppression");
+        found.expect("a comment that is not needed").message().to_owned()
+    };
+    let other = ALLOW.replace("privileged", "docker-socket");
+    let service = "    image: nginx:1.29\n    restart: always\n    privileged: true\n";
+    let above = format!("services:\n  {other}\n  web:\n{service}");
+    assert_eq!(
+        unused(&above),
+        "nothing of `service.docker-socket` is found on lines 3 to 6"
+    );
+    let beside = format!("services:\n  web:\n{service}    tty: true {other}\n");
+    assert_eq!(
+        unused(&beside),
+        "nothing of `service.docker-socket` is found on line 6"
+    );
+}
