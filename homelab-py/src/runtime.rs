@@ -1,9 +1,10 @@
 //! Where work is done: beside Python, so that other threads run meanwhile and Ctrl-C is heard.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -86,20 +87,91 @@ pub(crate) fn shutdown(py: Python<'_>) {
     });
 }
 
-/// Does pure work without Python's lock, on a thread of its own so that Ctrl-C is heard: it is then left to end alone.
+/// What a thread is given to do; it calls what it is given when only the answer is left to hand over.
+type Job = Box<dyn FnOnce(&dyn Fn()) + Send>;
+
+/// How many threads are kept that have nothing to do.
+const KEPT: usize = 4;
+
+/// Threads that have done their work and wait for more, of the process that began them: to begin one for each call costs
+/// more than a small call, and its memory is never warm.
+struct Idle {
+    process: u32,
+    threads: Vec<SyncSender<Job>>,
+}
+
+static IDLE: Mutex<Idle> = Mutex::new(Idle {
+    process: 0,
+    threads: Vec::new(),
+});
+
+/// Does pure work without Python's lock, on another thread so that Ctrl-C is heard: it is then left to end alone.
 pub(crate) fn work<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = sync_channel(1);
+    let job: Job = Box::new(move |rest| {
+        let done = work();
+        // First, so that the next call finds this thread.
+        rest();
+        // Nobody may be waiting any more.
+        let _ = sender.send(done);
+    });
+    let unsent = match idle(|threads| threads.pop()).flatten() {
+        Some(thread) => thread.send(job).err().map(|unsent| unsent.0),
+        None => Some(job),
+    };
+    if let Some(job) = unsent {
+        begin(job)?;
+    }
+    wait(py, receiver, || ())
+}
+
+/// Begins a thread that does a job, and then whatever else comes.
+fn begin(mut job: Job) -> std::io::Result<()> {
+    let (sender, receiver) = sync_channel(1);
     std::thread::Builder::new()
         .name("homelab".into())
         .stack_size(STACK)
         .spawn(move || {
-            // Nobody may be waiting any more.
-            let _ = sender.send(work());
+            loop {
+                let kept = Cell::new(false);
+                job(&|| {
+                    let keep = |threads: &mut Vec<SyncSender<Job>>| {
+                        let room = threads.len() < KEPT;
+                        if room {
+                            threads.push(sender.clone());
+                        }
+                        room
+                    };
+                    kept.set(idle(keep) == Some(true));
+                });
+                if !kept.get() {
+                    return;
+                }
+                // It holds a sender itself, so it waits for as long as the process lives.
+                let Ok(next) = receiver.recv() else { return };
+                job = next;
+            }
         })?;
-    wait(py, receiver, || ())
+    Ok(())
+}
+
+/// Does something with the threads that wait; nothing when another thread is at it, which a fork may have left behind.
+fn idle<T>(with: impl FnOnce(&mut Vec<SyncSender<Job>>) -> T) -> Option<T> {
+    let mut idle = match IDLE.try_lock() {
+        Ok(idle) => idle,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    let process = std::process::id();
+    if idle.process != process {
+        // Those of the process from which this one was forked are not here.
+        idle.process = process;
+        idle.threads.clear();
+    }
+    Some(with(&mut idle.threads))
 }
 
 /// Waits for what the runtime does, without Python's lock. After Ctrl-C it is dropped, and so told to stop.

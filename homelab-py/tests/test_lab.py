@@ -4,6 +4,8 @@ import copy
 import json
 import os
 import pickle
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -266,3 +268,45 @@ volumes: { cache: }
     assert "hunter22" not in web.to_json()
     assert (db.network_mode, db.replicas, db.networks) == ("service:web", 2, ())
     assert view.DeclarationView.from_json(web.to_json()) == web
+
+
+THREADS = """
+import os, sys, threading, time
+import homelab
+
+def own():
+    count = 0
+    for task in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{task}/comm") as name:
+                count += name.read().strip() == "homelab"
+        except OSError:
+            pass  # It ended meanwhile.
+    return count
+
+def settled(most):
+    end = time.monotonic() + 10
+    while own() > most and time.monotonic() < end:
+        time.sleep(0.01)
+    return own()
+
+texts = {"a/compose.yaml": "services: {a: {image: nginx:1.29}}"}
+for _ in range(100):
+    homelab.Lab.from_texts("home", texts).audit()
+assert settled(1) == 1, "one call at a time needs one thread"
+threads = [threading.Thread(target=lambda: [homelab.Lab.from_texts("home", texts).audit() for _ in range(20)])
+           for _ in range(16)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert 1 <= settled(4) <= 4, "few are kept"
+child = os.fork()
+if child == 0:
+    os._exit(0 if len(homelab.Lab.from_texts("home", texts).services) == 1 and own() == 1 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "a forked process begins its own"
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not say which threads there are")
+def test_threads_are_kept_and_do_not_pile_up() -> None:
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, timeout=60)
+    assert (done.stderr, done.returncode) == ("", 0)
