@@ -275,8 +275,14 @@ import os, sys, threading, time
 import homelab
 
 def own():
-    names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")]
-    return names.count("homelab")
+    count = 0
+    for task in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{task}/comm") as name:
+                count += name.read().strip() == "homelab"
+        except OSError:
+            pass  # It ended meanwhile.
+    return count
 
 def settled(most):
     end = time.monotonic() + 10
