@@ -53,7 +53,12 @@ pub(super) fn tagged(text: &str, forced: bool) -> Value {
             if let Some(value) = float(&digits) {
                 return Value::Float(value);
             }
-        } else if let Some(value) = float(text) {
+            if let Some(value) = signed(&digits) {
+                return value;
+            }
+        } else if are_underscores_between_digits(text)
+            && let Some(value) = float(&text.replace('_', ""))
+        {
             return Value::Float(value);
         }
     }
@@ -82,6 +87,23 @@ fn integer(text: &str) -> Option<Value> {
         return 0i64.checked_sub_unsigned(size).map(Value::Int);
     }
     Some(i64::try_from(size).map_or(Value::Uint(size), Value::Int))
+}
+
+/// A sign behind the base: the Go reader takes `0b` or `0o` away, and reads the rest as a number of its own.
+fn signed(text: &str) -> Option<Value> {
+    let (base, digits) = match text.get(..2)? {
+        "0b" => (2, &text[2..]),
+        "0o" => (8, &text[2..]),
+        _ => return None,
+    };
+    i64::from_str_radix(digits, base).ok().map(Value::Int)
+}
+
+/// Behind a leading point Go wants each `_` between two digits.
+fn are_underscores_between_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    (0..bytes.len()).all(|at| bytes[at] != b'_' || (at > 0 && is_digit(at - 1) && is_digit(at + 1)))
 }
 
 /// A decimal number as YAML writes one: `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.

@@ -95,6 +95,30 @@ fn dates_are_what_gos_layouts_take() {
 }
 
 #[test]
+fn underscores_and_signs_in_numbers_are_those_of_go() {
+    for (text, expected) in [
+        (".5_5", "Float(0.55)"),
+        (".5e1_0", "Float(5000000000.0)"),
+        (".5__5", "\".5__5\""),
+        (".5_", "\".5_\""),
+        ("._5", "\"._5\""),
+        (".5_e1", "\".5_e1\""),
+        ("1_.5", "Float(1.5)"),
+        ("0b-1", "Int(-1)"),
+        ("0b+1", "Int(1)"),
+        ("0o-7", "Int(-7)"),
+        ("0_b_-1", "Int(-1)"),
+        ("-0b-1", "\"-0b-1\""),
+        ("+0b-1", "\"+0b-1\""),
+        ("0x-1", "\"0x-1\""),
+        ("0B-1", "\"0B-1\""),
+        ("0b--1", "\"0b--1\""),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn explicit_keys_win_over_merged_ones_and_the_first_merge_over_the_next() {
     let root = root(
         "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\nd:\n  !!merge <<: *b\n  y: 4\n",
