@@ -530,3 +530,24 @@ fn port_zero_in_the_container_is_refused() {
         "0"
     );
 }
+
+#[test]
+fn an_empty_key_is_refused_where_names_and_values_are_listed() {
+    for attribute in ["labels", "environment", "annotations", "sysctls", "extra_hosts"] {
+        let text = format!("services:\n  a:\n    image: x\n    {attribute}: {{\"\": b, c: d}}\n");
+        let refused = refusal(&[("app/compose.yaml", &text)]);
+        assert!(refused.contains("empty key"), "{refused}");
+        let project = lenient(&[("app/compose.yaml", &text)]);
+        assert_eq!(rules(&project), ["compose.invalid-value"]);
+        assert!(
+            project.to_json(false)["services"]["a"][attribute]
+                .to_string()
+                .contains('d')
+        );
+    }
+    let text = "services:\n  a:\n    image: x\n    labels: ['=b']\n";
+    assert_eq!(
+        strict(&[("app/compose.yaml", text)])["services"]["a"]["labels"],
+        json!({"": "b"})
+    );
+}
