@@ -14,7 +14,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 
 use super::node::{Map, Node, Value};
 use super::path::Path;
@@ -91,6 +91,7 @@ fn read_all(source: &Source) -> Reading {
         source,
         anchors: HashMap::default(),
         values: 0,
+        flow: 0,
         path: Path::default(),
         resets: Vec::new(),
         faults: Vec::new(),
@@ -136,6 +137,8 @@ struct Reader<'s> {
     source: &'s Source,
     anchors: HashMap<usize, Option<(Node, usize)>, foldhash::fast::RandomState>,
     values: usize,
+    /// How many flow collections are open here.
+    flow: usize,
     path: Path,
     resets: Vec<Path>,
     faults: Vec<Fault>,
@@ -217,18 +220,21 @@ impl<'s> Reader<'s> {
                 };
             }
             Event::Scalar(text, style, anchor, tag) => {
+                self.look_at(style, &at);
                 let value = value_of(text, style, tag.as_deref());
                 (Node::new(value, at), anchor, tag)
             }
-            Event::SequenceStart(_, anchor, tag) => {
+            Event::SequenceStart(style, anchor, tag) => {
                 let mut items = Vec::new();
                 if anchor != 0 {
                     self.anchors.insert(anchor, None);
                 }
                 let mut end = at.end();
+                self.flow += usize::from(style == StructureStyle::Flow);
                 loop {
                     let (event, span) = self.next(events)?;
                     if matches!(event, Event::SequenceEnd) {
+                        self.flow -= usize::from(style == StructureStyle::Flow);
                         end = end.max(self.span(span).end());
                         break;
                     }
@@ -246,11 +252,13 @@ impl<'s> Reader<'s> {
                     tag,
                 )
             }
-            Event::MappingStart(_, anchor, tag) => {
+            Event::MappingStart(style, anchor, tag) => {
                 if anchor != 0 {
                     self.anchors.insert(anchor, None);
                 }
+                self.flow += usize::from(style == StructureStyle::Flow);
                 let (map, end) = self.mapping(at.end(), events, depth)?;
+                self.flow -= usize::from(style == StructureStyle::Flow);
                 (
                     Node::new(Value::Map(map), Span::new(self.source, at.start(), end)),
                     anchor,
@@ -280,6 +288,26 @@ impl<'s> Reader<'s> {
             }
             _ => Ok(Some(node)),
         }
+    }
+
+    /// Reports what a scalar is written with that the Go reader does not take.
+    fn look_at(&mut self, style: ScalarStyle, at: &Span) {
+        let written = self.source.text().get(at.start()..at.end()).unwrap_or("");
+        let message = match style {
+            ScalarStyle::Plain if self.flow > 0 && written.contains('?') => {
+                "a `?` inside brackets: put the text in quotes"
+            }
+            ScalarStyle::Plain if self.flow > 0 && written.starts_with(':') => {
+                "a text inside brackets cannot begin with `:`: put it in quotes"
+            }
+            ScalarStyle::DoubleQuoted if escapes_a_slash(written) => "`\\/` is no escape: write `/`",
+            _ => return,
+        };
+        self.faults.push(Fault {
+            rule: &rules::SYNTAX,
+            span: at.clone(),
+            message: message.into(),
+        });
     }
 
     fn mapping(
@@ -396,6 +424,18 @@ impl<'s> Reader<'s> {
             }
         }
     }
+}
+
+/// Whether a scalar in double quotes has a backslash before a slash, and none before that backslash.
+fn escapes_a_slash(written: &str) -> bool {
+    let mut bytes = written.bytes();
+    // What follows a backslash is taken with it.
+    while let Some(byte) = bytes.next() {
+        if byte == b'\\' && bytes.next() == Some(b'/') {
+            return true;
+        }
+    }
+    false
 }
 
 /// The name of one of Compose's own tags, or an empty text.

@@ -119,6 +119,39 @@ fn underscores_and_signs_in_numbers_are_those_of_go() {
 }
 
 #[test]
+fn signs_that_end_a_plain_scalar_in_flow_style_are_faults() {
+    for (text, place) in [
+        ("a: [CMD, 'http://h/?a', http://h/?a=b]\n", "f:1:25"),
+        ("a: {b: http://h/?a}\n", "f:1:8"),
+        ("a: {b?: c}\n", "f:1:5"),
+        ("a: [:80]\n", "f:1:5"),
+        ("a: {b: :c}\n", "f:1:8"),
+        ("a: {:b: c}\n", "f:1:5"),
+        ("a: [\"\\/\"]\n", "f:1:5"),
+        ("a: \"b\\\\\\/\"\n", "f:1:4"),
+    ] {
+        let reading = read(&Source::new("f", text));
+        assert!(reading.broken.is_none(), "{text}");
+        let places: Vec<_> = reading
+            .faults
+            .iter()
+            .map(|fault| fault.span.to_string())
+            .collect();
+        assert_eq!(places, [place], "{text}");
+        assert_eq!(reading.documents.len(), 1, "{text}");
+    }
+    for text in [
+        "a: http://h/?a\n",
+        "a: :80\n",
+        "a: ['?', \":b\", b:c, http://h/]\n",
+        "a: [\"\\\\/\", '\\/']\n",
+        "a:\n- [b]\n- c?\n",
+    ] {
+        assert!(read(&Source::new("f", text)).faults.is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn explicit_keys_win_over_merged_ones_and_the_first_merge_over_the_next() {
     let root = root(
         "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\nd:\n  !!merge <<: *b\n  y: 4\n",
