@@ -152,6 +152,29 @@ fn signs_that_end_a_plain_scalar_in_flow_style_are_faults() {
 }
 
 #[test]
+fn a_comment_may_stand_right_behind_a_quote_or_bracket() {
+    for (text, expected) in [
+        ("\"q\"#x", "\"q\""),
+        ("'q'# é", "\"q\""),
+        ("|#x\n  b\nc: 'd'#x", "\"b\\n\""),
+        (">-#x\n  b#c", "\"b#c\""),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+    let text = "a: [b]#c\nd: [e,#f\n  g]\nh: {i: j}#é\nk: |\n  \"l\"#m\nn: 1\nn: 2\n";
+    let reading = read(&Source::new("f", text));
+    assert!(reading.broken.is_none());
+    // What follows such a comment stays at its place.
+    assert_eq!(reading.faults[0].span.to_string(), "f:8:1");
+    let map = reading.documents[0].root.as_map().expect("a mapping");
+    assert_eq!(map["k"].as_text(), Some("\"l\"#m\n"));
+    let many = |count| format!("a: [\n{}]\n", "  b,#c\n".repeat(count));
+    assert!(read(&Source::new("f", many(50))).broken.is_none());
+    let broken = read(&Source::new("f", many(51))).broken.expect("a limit");
+    assert_eq!(broken.span.to_string(), "f:52:5");
+}
+
+#[test]
 fn explicit_keys_win_over_merged_ones_and_the_first_merge_over_the_next() {
     let root = root(
         "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\nd:\n  !!merge <<: *b\n  y: 4\n",
