@@ -215,6 +215,7 @@ fn lines() -> impl Strategy<Value = String> {
         2 => prop::sample::select(vec!["|", ">-", "|+", ">", "|2", "# c", " #", "#"]),
         1 => prop::sample::select(vec!["&a ", "*a", "?", "!t ", "\t", "---", "...", "%", "@", "\u{a0}", "\u{85}"]),
         1 => prop::sample::select(vec![":", "-", " ", "  ", "\\", "\r"]),
+        1 => prop::sample::select(vec!["[a?]", "[:b]", "{k: :v}", "{k?: v}", "\"\\/\"", "'q'#", "[a]#", "2024-1-1", ".5_5"]),
     ];
     let line = (0_usize..5, prop::collection::vec(piece, 0..4));
     prop::collection::vec(line, 0..9).prop_map(|lines| {
