@@ -232,6 +232,10 @@ fn ports(items: &mut Vec<Node>, problems: &mut Vec<Problem>) {
     for item in items.drain(..) {
         match &item.value {
             Value::Map(_) => long.push(item),
+            Value::Int(0) => {
+                let message = format!("`0` is no port: {}", short::NO_PORT);
+                problems.push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
+            }
             Value::Int(_) | Value::Uint(_) => {
                 let mut map = Map::default();
                 map.insert("target".into(), item.clone());

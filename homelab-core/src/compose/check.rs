@@ -229,9 +229,12 @@ impl Checker<'_> {
             },
             Shape::Mapping | Shape::Environment => match &node.value {
                 Value::List(_) => self.list(node, &Shape::Text, name, true),
-                _ => self.scalars(node, name, "a text, number or boolean", |value| {
-                    !matches!(value, Value::List(_) | Value::Map(_) | Value::Time(_))
-                }),
+                _ => {
+                    self.named(node, name);
+                    self.scalars(node, name, "a text, number or boolean", |value| {
+                        !matches!(value, Value::List(_) | Value::Map(_) | Value::Time(_))
+                    })
+                }
             },
             Shape::Options => self.scalars(node, name, "a text or number", |value| {
                 matches!(
@@ -255,16 +258,19 @@ impl Checker<'_> {
             }
             Shape::ExtraHosts => match &node.value {
                 Value::List(_) => self.list(node, &Shape::Text, name, true),
-                _ => self.scalars(
-                    node,
-                    name,
-                    "an address or a list of addresses",
-                    |value| match value {
-                        Value::Text(_) => true,
-                        Value::List(items) => items.iter().all(|item| item.as_text().is_some()),
-                        _ => false,
-                    },
-                ),
+                _ => {
+                    self.named(node, name);
+                    self.scalars(
+                        node,
+                        name,
+                        "an address or a list of addresses",
+                        |value| match value {
+                            Value::Text(_) => true,
+                            Value::List(items) => items.iter().all(|item| item.as_text().is_some()),
+                            _ => false,
+                        },
+                    )
+                }
             },
             Shape::Command => match &node.value {
                 Value::Null | Value::Text(_) => true,
@@ -357,6 +363,16 @@ impl Checker<'_> {
                 Err(_) => self.wrong(name, node, "an integer"),
             },
             _ => self.wrong(name, node, "an integer"),
+        }
+    }
+
+    /// Takes the empty key out, which Compose refuses where a list could stand as well.
+    fn named(&mut self, node: &mut Node, name: &str) {
+        if let Value::Map(map) = &mut node.value
+            && let Some(value) = map.remove("")
+        {
+            let message = format!("`{name}` has an empty key");
+            self.report(Problem::new(&rules::INVALID_VALUE, value.place(), message));
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+/// Why a short form that ends in 0 is no port; the long form may say so.
+pub(super) const NO_PORT: &str = "the port in the container cannot be 0";
+
 /// One published port of a short form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ShortPort {
@@ -45,6 +48,9 @@ pub(super) fn port(text: &str) -> Result<Vec<ShortPort>, String> {
     }
     let (first, last) =
         range(target).ok_or_else(|| "the port in the container is no number or range".to_owned())?;
+    if first == 0 {
+        return Err(NO_PORT.to_owned());
+    }
     let host = match published {
         "" => None,
         _ => Some(range(published).ok_or_else(|| "the port on the host is no number or range".to_owned())?),

@@ -505,3 +505,49 @@ fn one_place_in_a_container_is_one_mount_however_it_is_written() {
     assert_eq!(volumes[0]["source"], "/b");
     assert_eq!(volumes[0]["target"], "/x");
 }
+
+#[test]
+fn port_zero_in_the_container_is_refused() {
+    for port in [
+        "'80:0'",
+        "'0'",
+        "0",
+        "0-2",
+        "'80:0/udp'",
+        "'80-82:0-2'",
+        "127.0.0.1:80:0",
+    ] {
+        let text = format!("services:\n  a:\n    image: x\n    ports: [{port}, '8080:80']\n");
+        let refused = refusal(&[("app/compose.yaml", &text)]);
+        assert!(refused.contains("in the container"), "{port}: {refused}");
+        let project = lenient(&[("app/compose.yaml", &text)]);
+        assert_eq!(rules(&project), ["compose.invalid-value"]);
+        assert_eq!(project.to_json(false)["services"]["a"]["ports"][0]["target"], 80);
+    }
+    let text = "services:\n  a:\n    image: x\n    ports: ['0:80']\n";
+    assert_eq!(
+        strict(&[("app/compose.yaml", text)])["services"]["a"]["ports"][0]["published"],
+        "0"
+    );
+}
+
+#[test]
+fn an_empty_key_is_refused_where_names_and_values_are_listed() {
+    for attribute in ["labels", "environment", "annotations", "sysctls", "extra_hosts"] {
+        let text = format!("services:\n  a:\n    image: x\n    {attribute}: {{\"\": b, c: d}}\n");
+        let refused = refusal(&[("app/compose.yaml", &text)]);
+        assert!(refused.contains("empty key"), "{refused}");
+        let project = lenient(&[("app/compose.yaml", &text)]);
+        assert_eq!(rules(&project), ["compose.invalid-value"]);
+        assert!(
+            project.to_json(false)["services"]["a"][attribute]
+                .to_string()
+                .contains('d')
+        );
+    }
+    let text = "services:\n  a:\n    image: x\n    labels: ['=b']\n";
+    assert_eq!(
+        strict(&[("app/compose.yaml", text)])["services"]["a"]["labels"],
+        json!({"": "b"})
+    );
+}

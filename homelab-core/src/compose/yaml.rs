@@ -14,7 +14,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
 use super::node::{Map, Node, Value};
 use super::path::Path;
@@ -26,6 +26,8 @@ use crate::span::{Source, Span};
 pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most values that one file may have, aliases expanded.
 const MAX_VALUES: usize = 400_000;
+/// How often a file is read anew for a comment that stands right behind what it follows.
+const MAX_GLUED: usize = 50;
 /// The deepest nesting.
 const MAX_DEPTH: usize = 100;
 
@@ -72,7 +74,47 @@ pub(super) fn read(source: &Source) -> Reading {
 }
 
 /// Reads a whole file, whatever of YAML it uses.
+///
+/// The Go reader takes a comment right behind a quote, a bracket or the sign of a block scalar, where YAML wants a
+/// space. Blanked out, so that all else stays at its place, such a comment is none to be refused.
 fn read_all(source: &Source) -> Reading {
+    let mut text = Cow::Borrowed(source.text());
+    for _ in 0..MAX_GLUED {
+        match read_text(source, &text) {
+            Ok(reading) => return reading,
+            Err(glued) => {
+                let end =
+                    memchr::memchr(b'\n', &text.as_bytes()[glued..]).map_or(text.len(), |at| glued + at);
+                text.to_mut().replace_range(glued..end, &" ".repeat(end - glued));
+            }
+        }
+    }
+    read_text(source, &text).unwrap_or_else(|at| Reading {
+        broken: Some(Fault {
+            rule: &rules::SYNTAX,
+            span: Span::new(source, at, at),
+            message: format!("more than {MAX_GLUED} comments without a space before them"),
+        }),
+        ..Reading::default()
+    })
+}
+
+/// Where the error is a comment that the Go reader takes: the place of its `#`.
+fn glued_comment(text: &str, error: &ScanError) -> Option<usize> {
+    let at = error.marker().byte_offset()?;
+    let (before, rest) = text.split_at_checked(at)?;
+    let before = before.bytes().next_back()?;
+    let is_glued = matches!(error.kind(), ErrorKind::CommentNotSeparated)
+        && rest.starts_with('#')
+        && (before.is_ascii_digit() || b"\"'[]{},:|>+-".contains(&before));
+    is_glued.then_some(at)
+}
+
+/// Reads this text, which is that of the source but for comments.
+///
+/// # Errors
+/// The place of a comment that is to be blanked out first.
+fn read_text(source: &Source, text: &str) -> Result<Reading, usize> {
     let mut reading = Reading::default();
     if source.text().len() > MAX_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_BYTES / 1024 / 1024);
@@ -81,7 +123,7 @@ fn read_all(source: &Source) -> Reading {
             span: Span::file(source),
             message,
         });
-        return reading;
+        return Ok(reading);
     }
     let mut options =
         granit_parser::options! { emit_comments: false, block_scalar_eof_without_line_feed: true };
@@ -91,15 +133,21 @@ fn read_all(source: &Source) -> Reading {
         source,
         anchors: HashMap::default(),
         values: 0,
+        flow: 0,
         path: Path::default(),
         resets: Vec::new(),
         faults: Vec::new(),
+        glued: None,
+        text,
     };
-    let mut parser = Parser::new_from_str_with_options(source.text(), options);
+    let mut parser = Parser::new_from_str_with_options(text, options);
     loop {
         match parser.next_event() {
             None => break,
             Some(Err(error)) => {
+                if let Some(at) = glued_comment(text, &error) {
+                    return Err(at);
+                }
                 let at = error.marker().byte_offset().unwrap_or(0);
                 reading.broken = Some(Fault {
                     rule: &rules::SYNTAX,
@@ -121,6 +169,9 @@ fn read_all(source: &Source) -> Reading {
                         reading.documents.push(Document { root, resets });
                     }
                     Err(fault) => {
+                        if let Some(at) = reader.glued {
+                            return Err(at);
+                        }
                         reading.broken = Some(fault);
                         break;
                     }
@@ -129,16 +180,21 @@ fn read_all(source: &Source) -> Reading {
         }
     }
     reading.faults = reader.faults;
-    reading
+    Ok(reading)
 }
 
 struct Reader<'s> {
     source: &'s Source,
     anchors: HashMap<usize, Option<(Node, usize)>, foldhash::fast::RandomState>,
     values: usize,
+    /// How many flow collections are open here.
+    flow: usize,
     path: Path,
     resets: Vec<Path>,
     faults: Vec<Fault>,
+    /// Where the parser stopped at a comment that the Go reader takes.
+    glued: Option<usize>,
+    text: &'s str,
 }
 
 type Events<'s> = Parser<'s, granit_parser::StrInput<'s>>;
@@ -150,10 +206,11 @@ impl<'s> Reader<'s> {
         Span::new(self.source, start, end)
     }
 
-    fn next(&self, events: &mut Events<'s>) -> Result<(Event<'s>, granit_parser::Span), Fault> {
+    fn next(&mut self, events: &mut Events<'s>) -> Result<(Event<'s>, granit_parser::Span), Fault> {
         match events.next_event() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => {
+                self.glued = glued_comment(self.text, &error);
                 let at = error.marker().byte_offset().unwrap_or(0);
                 Err(Fault {
                     rule: &rules::SYNTAX,
@@ -217,18 +274,21 @@ impl<'s> Reader<'s> {
                 };
             }
             Event::Scalar(text, style, anchor, tag) => {
+                self.look_at(style, &at);
                 let value = value_of(text, style, tag.as_deref());
                 (Node::new(value, at), anchor, tag)
             }
-            Event::SequenceStart(_, anchor, tag) => {
+            Event::SequenceStart(style, anchor, tag) => {
                 let mut items = Vec::new();
                 if anchor != 0 {
                     self.anchors.insert(anchor, None);
                 }
                 let mut end = at.end();
+                self.flow += usize::from(style == StructureStyle::Flow);
                 loop {
                     let (event, span) = self.next(events)?;
                     if matches!(event, Event::SequenceEnd) {
+                        self.flow -= usize::from(style == StructureStyle::Flow);
                         end = end.max(self.span(span).end());
                         break;
                     }
@@ -246,11 +306,13 @@ impl<'s> Reader<'s> {
                     tag,
                 )
             }
-            Event::MappingStart(_, anchor, tag) => {
+            Event::MappingStart(style, anchor, tag) => {
                 if anchor != 0 {
                     self.anchors.insert(anchor, None);
                 }
+                self.flow += usize::from(style == StructureStyle::Flow);
                 let (map, end) = self.mapping(at.end(), events, depth)?;
+                self.flow -= usize::from(style == StructureStyle::Flow);
                 (
                     Node::new(Value::Map(map), Span::new(self.source, at.start(), end)),
                     anchor,
@@ -280,6 +342,26 @@ impl<'s> Reader<'s> {
             }
             _ => Ok(Some(node)),
         }
+    }
+
+    /// Reports what a scalar is written with that the Go reader does not take.
+    fn look_at(&mut self, style: ScalarStyle, at: &Span) {
+        let written = self.source.text().get(at.start()..at.end()).unwrap_or("");
+        let message = match style {
+            ScalarStyle::Plain if self.flow > 0 && written.contains('?') => {
+                "a `?` inside brackets: put the text in quotes"
+            }
+            ScalarStyle::Plain if self.flow > 0 && written.starts_with(':') => {
+                "a text inside brackets cannot begin with `:`: put it in quotes"
+            }
+            ScalarStyle::DoubleQuoted if escapes_a_slash(written) => "`\\/` is no escape: write `/`",
+            _ => return,
+        };
+        self.faults.push(Fault {
+            rule: &rules::SYNTAX,
+            span: at.clone(),
+            message: message.into(),
+        });
     }
 
     fn mapping(
@@ -396,6 +478,18 @@ impl<'s> Reader<'s> {
             }
         }
     }
+}
+
+/// Whether a scalar in double quotes has a backslash before a slash, and none before that backslash.
+fn escapes_a_slash(written: &str) -> bool {
+    let mut bytes = written.bytes();
+    // What follows a backslash is taken with it.
+    while let Some(byte) = bytes.next() {
+        if byte == b'\\' && bytes.next() == Some(b'/') {
+            return true;
+        }
+    }
+    false
 }
 
 /// The name of one of Compose's own tags, or an empty text.

@@ -383,7 +383,7 @@ impl<'s> Reader<'s> {
                     let character = match self.byte(at + 1)? {
                         b'n' => '\n',
                         b't' => '\t',
-                        same @ (b'\\' | b'"' | b'/') => char::from(same),
+                        same @ (b'\\' | b'"') => char::from(same),
                         _ => return None,
                     };
                     let text = owned.get_or_insert_default();
@@ -477,8 +477,9 @@ impl<'s> Reader<'s> {
                 .iter()
                 .position(is_flow)
                 .unwrap_or(end - start);
-        // A colon before one of these ends the scalar too.
-        if self.bytes[end - 1] == b':' {
+        // A colon before one of these ends the scalar too; the Go reader takes no `?` in it and no colon before it.
+        let text = &self.bytes[start..end];
+        if text.ends_with(b":") || text.starts_with(b":") || text.contains(&b'?') {
             return None;
         }
         while self.bytes[end - 1] == b' ' {

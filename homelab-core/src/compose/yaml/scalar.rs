@@ -53,7 +53,12 @@ pub(super) fn tagged(text: &str, forced: bool) -> Value {
             if let Some(value) = float(&digits) {
                 return Value::Float(value);
             }
-        } else if let Some(value) = float(text) {
+            if let Some(value) = signed(&digits) {
+                return value;
+            }
+        } else if are_underscores_between_digits(text)
+            && let Some(value) = float(&text.replace('_', ""))
+        {
             return Value::Float(value);
         }
     }
@@ -84,6 +89,23 @@ fn integer(text: &str) -> Option<Value> {
     Some(i64::try_from(size).map_or(Value::Uint(size), Value::Int))
 }
 
+/// A sign behind the base: the Go reader takes `0b` or `0o` away, and reads the rest as a number of its own.
+fn signed(text: &str) -> Option<Value> {
+    let (base, digits) = match text.get(..2)? {
+        "0b" => (2, &text[2..]),
+        "0o" => (8, &text[2..]),
+        _ => return None,
+    };
+    i64::from_str_radix(digits, base).ok().map(Value::Int)
+}
+
+/// Behind a leading point Go wants each `_` between two digits.
+fn are_underscores_between_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    (0..bytes.len()).all(|at| bytes[at] != b'_' || (at > 0 && is_digit(at - 1) && is_digit(at + 1)))
+}
+
 /// A decimal number as YAML writes one: `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
 pub(super) fn float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -106,35 +128,81 @@ pub(super) fn float(text: &str) -> Option<f64> {
 }
 
 /// A date, or a date and time: what the Go reader takes for a timestamp.
+///
+/// Its layouts are `2006-1-2T15:4:5.999999999Z07:00`, the same with `t`, `2006-1-2 15:4:5.999999999` and `2006-1-2`;
+/// Go's `time.Parse` takes one digit or two for everything but the year, and asks for a day that exists.
 fn is_timestamp(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let digits = |from: usize, to: usize| {
-        bytes
-            .get(from..to)
-            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
-    };
-    if bytes.len() < 8 || !digits(0, 4) || bytes[4] != b'-' {
-        return false;
+    is_time(text).is_some()
+}
+
+fn is_time(text: &str) -> Option<()> {
+    let text = text.as_bytes();
+    let year = text.get(..4).filter(|year| year.iter().all(u8::is_ascii_digit))?;
+    let year = year
+        .iter()
+        .fold(0, |year, &digit| year * 10 + u16::from(digit - b'0'));
+    let rest = text[4..].strip_prefix(b"-")?;
+    let (month, rest) = number(rest)?;
+    let (day, rest) = number(rest.strip_prefix(b"-")?)?;
+    if !(1..=days(year, month)?).contains(&day) {
+        return None;
     }
-    let mut parts = text[5..].splitn(2, '-');
-    let (Some(month), Some(rest)) = (parts.next(), parts.next()) else {
-        return false;
+    let (time, is_zoned) = match rest {
+        [] => return Some(()),
+        [b'T' | b't', time @ ..] => (time, true),
+        [b' ', time @ ..] => {
+            let blanks = time.iter().take_while(|&&byte| byte == b' ').count();
+            (&time[blanks..], false)
+        }
+        _ => return None,
     };
-    let day_length = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let number = |text: &str| text.parse::<u8>().ok().filter(|_| matches!(text.len(), 1 | 2));
-    let (Some(month), Some(day)) = (number(month), number(&rest[..day_length])) else {
-        return false;
+    let (hour, rest) = number(time)?;
+    let (minute, rest) = number(rest.strip_prefix(b":")?)?;
+    let (second, rest) = number(rest.strip_prefix(b":")?)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let rest = match rest {
+        [b'.' | b',', fraction @ ..] if fraction.first().is_some_and(u8::is_ascii_digit) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            &fraction[digits..]
+        }
+        _ => rest,
     };
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return false;
+    let is_right = match rest {
+        [] => !is_zoned,
+        [b'Z'] => is_zoned,
+        // Go lets an offset be 24 hours and 60 minutes.
+        [b'+' | b'-', hours @ .., b':', tens, ones] if is_zoned && hours.len() == 2 => {
+            matches!(number(hours), Some((0..=24, [])))
+                && matches!(number(&[*tens, *ones]), Some((0..=60, [])))
+        }
+        _ => false,
+    };
+    is_right.then_some(())
+}
+
+/// Takes one digit or two.
+fn number(text: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |at: usize| {
+        text.get(at)
+            .filter(|byte| byte.is_ascii_digit())
+            .map(|byte| byte - b'0')
+    };
+    let first = digit(0)?;
+    Some(match digit(1) {
+        Some(second) => (first * 10 + second, &text[2..]),
+        None => (first, &text[1..]),
+    })
+}
+
+/// How many days a month has.
+fn days(year: u16, month: u8) -> Option<u8> {
+    match month {
+        4 | 6 | 9 | 11 => Some(30),
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => Some(29),
+        2 => Some(28),
+        1..=12 => Some(31),
+        _ => None,
     }
-    let rest = &rest[day_length..];
-    // A date alone is written with two digits each.
-    if rest.is_empty() {
-        return bytes.len() == 10;
-    }
-    let time = rest.trim_start_matches(['T', 't', ' ', '\t']);
-    time.len() < rest.len()
-        && time.bytes().filter(|&byte| byte == b':').count() >= 2
-        && time.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -52,6 +52,129 @@ fn scalars_are_what_the_go_reader_makes_of_them() {
 }
 
 #[test]
+fn dates_are_what_gos_layouts_take() {
+    for text in [
+        "2024-01-01",
+        "2024-1-1",
+        "2024-02-29",
+        "0000-02-29",
+        "2024-01-01T1:2:3Z",
+        "2024-01-01t10:00:00-02:00",
+        "2024-01-01T10:00:00,5Z",
+        "2024-01-01T10:00:00.1234567890123Z",
+        "2024-01-01T10:00:00+24:60",
+        "2024-01-01 1:2:3.5",
+        "2024-01-01   10:00:00",
+    ] {
+        assert_eq!(value(text), format!("time {text}"));
+    }
+    for text in [
+        "2024-02-30",
+        "2023-02-29",
+        "1900-02-29",
+        "2024-00-01",
+        "2024-13-01",
+        "2024-001-01",
+        "2024-01-01x",
+        "24-01-01",
+        "2024-01-01T1:2:3",
+        "2024-01-01T10:00Z",
+        "2024-01-01T25:00:00Z",
+        "2024-01-01T10:60:00Z",
+        "2024-01-01T10:00:60Z",
+        "2024-01-01T10:00:00.Z",
+        "2024-01-01T10:00:00z",
+        "2024-01-01T10:00:00+25:00",
+        "2024-01-01T10:00:00+0200",
+        "2024-01-01 10:00:00 +2",
+        "2024-01-01 10:00:00Z",
+        "2024-01-01T10:00:00+é1:00",
+    ] {
+        assert_eq!(value(text), format!("{text:?}"));
+    }
+}
+
+#[test]
+fn underscores_and_signs_in_numbers_are_those_of_go() {
+    for (text, expected) in [
+        (".5_5", "Float(0.55)"),
+        (".5e1_0", "Float(5000000000.0)"),
+        (".5__5", "\".5__5\""),
+        (".5_", "\".5_\""),
+        ("._5", "\"._5\""),
+        (".5_e1", "\".5_e1\""),
+        ("1_.5", "Float(1.5)"),
+        ("0b-1", "Int(-1)"),
+        ("0b+1", "Int(1)"),
+        ("0o-7", "Int(-7)"),
+        ("0_b_-1", "Int(-1)"),
+        ("-0b-1", "\"-0b-1\""),
+        ("+0b-1", "\"+0b-1\""),
+        ("0x-1", "\"0x-1\""),
+        ("0B-1", "\"0B-1\""),
+        ("0b--1", "\"0b--1\""),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn signs_that_end_a_plain_scalar_in_flow_style_are_faults() {
+    for (text, place) in [
+        ("a: [CMD, 'http://h/?a', http://h/?a=b]\n", "f:1:25"),
+        ("a: {b: http://h/?a}\n", "f:1:8"),
+        ("a: {b?: c}\n", "f:1:5"),
+        ("a: [:80]\n", "f:1:5"),
+        ("a: {b: :c}\n", "f:1:8"),
+        ("a: {:b: c}\n", "f:1:5"),
+        ("a: [\"\\/\"]\n", "f:1:5"),
+        ("a: \"b\\\\\\/\"\n", "f:1:4"),
+    ] {
+        let reading = read(&Source::new("f", text));
+        assert!(reading.broken.is_none(), "{text}");
+        let places: Vec<_> = reading
+            .faults
+            .iter()
+            .map(|fault| fault.span.to_string())
+            .collect();
+        assert_eq!(places, [place], "{text}");
+        assert_eq!(reading.documents.len(), 1, "{text}");
+    }
+    for text in [
+        "a: http://h/?a\n",
+        "a: :80\n",
+        "a: ['?', \":b\", b:c, http://h/]\n",
+        "a: [\"\\\\/\", '\\/']\n",
+        "a:\n- [b]\n- c?\n",
+    ] {
+        assert!(read(&Source::new("f", text)).faults.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_comment_may_stand_right_behind_a_quote_or_bracket() {
+    for (text, expected) in [
+        ("\"q\"#x", "\"q\""),
+        ("'q'# é", "\"q\""),
+        ("|#x\n  b\nc: 'd'#x", "\"b\\n\""),
+        (">-#x\n  b#c", "\"b#c\""),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+    let text = "a: [b]#c\nd: [e,#f\n  g]\nh: {i: j}#é\nk: |\n  \"l\"#m\nn: 1\nn: 2\n";
+    let reading = read(&Source::new("f", text));
+    assert!(reading.broken.is_none());
+    // What follows such a comment stays at its place.
+    assert_eq!(reading.faults[0].span.to_string(), "f:8:1");
+    let map = reading.documents[0].root.as_map().expect("a mapping");
+    assert_eq!(map["k"].as_text(), Some("\"l\"#m\n"));
+    let many = |count| format!("a: [\n{}]\n", "  b,#c\n".repeat(count));
+    assert!(read(&Source::new("f", many(50))).broken.is_none());
+    let broken = read(&Source::new("f", many(51))).broken.expect("a limit");
+    assert_eq!(broken.span.to_string(), "f:52:5");
+}
+
+#[test]
 fn explicit_keys_win_over_merged_ones_and_the_first_merge_over_the_next() {
     let root = root(
         "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\nd:\n  !!merge <<: *b\n  y: 4\n",
@@ -92,6 +215,7 @@ fn lines() -> impl Strategy<Value = String> {
         2 => prop::sample::select(vec!["|", ">-", "|+", ">", "|2", "# c", " #", "#"]),
         1 => prop::sample::select(vec!["&a ", "*a", "?", "!t ", "\t", "---", "...", "%", "@", "\u{a0}", "\u{85}"]),
         1 => prop::sample::select(vec![":", "-", " ", "  ", "\\", "\r"]),
+        1 => prop::sample::select(vec!["[a?]", "[:b]", "{k: :v}", "{k?: v}", "\"\\/\"", "'q'#", "[a]#", "2024-1-1", ".5_5"]),
     ];
     let line = (0_usize..5, prop::collection::vec(piece, 0..4));
     prop::collection::vec(line, 0..9).prop_map(|lines| {
