@@ -9,6 +9,7 @@ use super::topology::{Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, mounted, upstream};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
+use crate::lab::in_words;
 use crate::span::Span;
 use crate::system::Category;
 use crate::view::Reach;
@@ -75,7 +76,10 @@ pub(super) fn paths(
             }
         }
         if kind == TunnelKind::Unseen {
-            let label = format!("{product}, with routes that are kept elsewhere");
+            let label = format!(
+                "{product}, with routes that are kept elsewhere{}",
+                perhaps_to(topology, index)
+            );
             paths[index].push(Path::new(PathKind::Tunnel, Reach::Internet, label).with(evidence.clone()));
             let source = Source {
                 from: index,
@@ -94,6 +98,33 @@ pub(super) fn paths(
         });
     }
     tunnels
+}
+
+/// Names those whom a tunnel that shares a network with them may lead to: they are what is open, not its client.
+fn perhaps_to(topology: &Topology<'_>, index: NodeIndex) -> String {
+    const NAMED: usize = 3;
+    let mut names: Vec<String> = Vec::new();
+    // Few are named, so that few need to be looked at, however many share its networks.
+    for &net in topology.nets_of(index) {
+        let around = topology.nets[net]
+            .members
+            .iter()
+            .filter(|&&member| member != index);
+        for &member in around.take(NAMED + 1) {
+            let name = format!("`{}`", topology.nodes[member].id);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    if names.is_empty() {
+        return String::new();
+    }
+    if names.len() > NAMED {
+        names.truncate(NAMED);
+        names.push("others".to_owned());
+    }
+    format!(", perhaps to {}", in_words(&names, "and", NAMED + 1))
 }
 
 /// Adds what a command opens, and what a service may open of which only the catalogue knows that it is a tunnel.

@@ -435,3 +435,36 @@ fn a_tunnel_whose_words_cannot_be_read_may_lead_to_all_around() {
     let lab = of(&format!("services: {{ t: {server}, web: {{ image: a }} }}"));
     check(server, &lab, &[("web", Host, Host)]);
 }
+
+#[test]
+fn a_finding_about_a_tunnel_names_whom_it_may_lead_to() {
+    let compose = "services:
+  newt: { image: fosrl/newt, networks: [n] }
+  a: { image: a, networks: [n] }
+  b: { image: b, networks: [n] }
+  z: { image: z }
+networks: { n: {} }
+";
+    let message = |compose: &str| {
+        let lab = of(compose);
+        let all = lab.access_findings(&lab.exposures(&seen()), &seen());
+        let about =
+            |finding: &&crate::finding::Finding| finding.rule().id == "access.public-without-exception";
+        all.iter().find(about).expect("a finding").message().to_owned()
+    };
+    let all = message(compose);
+    assert!(
+        all.ends_with("kept elsewhere, perhaps to `p/a` and `p/b`"),
+        "{all}"
+    );
+    let many = message(&compose.replace(
+        "  z:",
+        "  c: { image: c, networks: [n] }\n  d: { image: d, networks: [n] }\n  z:",
+    ));
+    assert!(
+        many.ends_with("perhaps to `p/a`, `p/b`, `p/c` and others"),
+        "{many}"
+    );
+    let alone = message("services: { newt: { image: fosrl/newt } }");
+    assert!(alone.ends_with("kept elsewhere"), "{alone}");
+}
