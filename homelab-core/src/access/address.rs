@@ -80,7 +80,8 @@ impl HostFacts {
         let Some(host) = host else {
             return facts;
         };
-        facts.known = host.public_addresses().is_some() && host.forwards().is_some();
+        facts.known =
+            host.public_addresses().is_some() && host.forwards().is_some() && host.forwards_understood();
         facts
             .addresses
             .extend(host.addresses().iter().map(|address| *address.value()));

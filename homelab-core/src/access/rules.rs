@@ -162,9 +162,8 @@ impl Lab {
                 Some((exposure, exposure.paths().iter().find(asks)?))
             })
             .collect();
-        let (first, path) = asked.first()?;
         // Each reason with those whom it is true of: services that have nothing in common but being asked about.
-        let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+        let mut reasons: Vec<(String, Vec<String>, &Exposure, &Path)> = Vec::new();
         for (exposure, path) in &asked {
             let unknowns = path.unknowns().iter();
             let why: Vec<String> = unknowns
@@ -173,27 +172,27 @@ impl Lab {
                 .collect();
             let why = in_words(&why, "and", 3);
             let name = format!("`{}`", exposure.id());
-            match reasons.iter_mut().find(|(other, _)| *other == why) {
-                Some((_, names)) => names.push(name),
-                None => reasons.push((why, vec![name])),
+            match reasons.iter_mut().find(|(other, ..)| *other == why) {
+                Some((_, names, ..)) => names.push(name),
+                None => reasons.push((why, vec![name], exposure, path)),
             }
         }
-        reasons.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
-        let mut said: Vec<String> = reasons
-            .iter()
-            .map(|(why, names)| format!("{}: {why}", in_words(names, "and", 4)))
-            .collect();
-        let rest = said.split_off(said.len().min(3));
+        reasons.sort_by_key(|(_, names, ..)| std::cmp::Reverse(names.len()));
+        let ((why, names, exposure, path), rest) = reasons.split_first()?;
+        let mut message = format!("not known of {}: {why}", in_words(names, "and", 4));
         if !rest.is_empty() {
-            said.push(format!("and {} more below", rest.len()));
+            let things = if rest.len() == 1 { "thing" } else { "things" };
+            message.push_str(&format!("; {} more {things} below", rest.len()));
         }
-        let message = format!("not known of {}", said.join("; "));
-        let place = place(path).unwrap_or(first.place());
-        let mut finding = Finding::new(&UNKNOWN_ROUTES, Subject::Lab, message).at(place);
-        for more in rest {
-            finding = finding.with_evidence(Evidence::said(format!("not known of {more}")));
+        let place_of = |exposure: &Exposure, path: &Path| place(path).unwrap_or(exposure.place()).clone();
+        let mut finding = Finding::new(&UNKNOWN_ROUTES, Subject::Lab, message).at(&place_of(exposure, path));
+        // What the headline says comes first; then each of the others by itself, with its own place.
+        finding = with_paths(finding, std::iter::once(*path));
+        for (why, names, exposure, path) in rest {
+            let text = format!("not known of {}: {why}", in_words(names, "and", 4));
+            finding = finding.with_evidence(Evidence::at(text, &place_of(exposure, path)));
         }
-        Some(with_paths(finding, asked.iter().map(|(_, path)| *path)))
+        Some(finding)
     }
 }
 

@@ -397,6 +397,26 @@ networks: { host: { external: true, name: host } }
 }
 
 #[test]
+fn a_forward_that_is_not_understood_may_be_another_one() {
+    let compose = "services: { a: { image: a, ports: ['8443:80'] } }";
+    let instance = "[hosts.nas]\naddresses = ['192.168.1.10']\npublic_addresses = []\n[[hosts.nas.forwards]]\nport = 443\n";
+    for (more, at_most) in [
+        ("", Lan),
+        ("target = 444\n", Lan),
+        ("to = 8443\n", Internet),
+        ("target = 'https'\n", Internet),
+        ("[[hosts.nas.forwards]]\nport = 'https'\n", Internet),
+        ("[[hosts.nas.forwards]]\ntarget = 8443\n", Internet),
+    ] {
+        let lab = lab(&[
+            ("p/compose.yaml", compose),
+            ("instance.toml", &format!("{instance}{more}")),
+        ]);
+        check(more, &lab, &[("a", Lan, at_most)]);
+    }
+}
+
+#[test]
 fn an_address_of_its_own_is_on_the_local_network() {
     let lab = of("services:
   a: { image: a, networks: { lan: { ipv4_address: 192.168.1.50 } }, ports: ['127.0.0.1:80:80'] }

@@ -1,13 +1,17 @@
 //! Tunnels that bring the internet in through somebody else's machine.
 
+mod command;
+
 use super::files::Files;
-use super::path::{Path, PathKind};
+use super::path::{Path, PathKind, Unknown, UnknownKind};
 use super::spread::{Source, Spreads};
 use super::topology::{Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, mounted, upstream};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
+use crate::lab::in_words;
 use crate::span::Span;
+use crate::system::Category;
 use crate::view::Reach;
 
 /// A tunnel of the lab, for the rules.
@@ -40,6 +44,7 @@ pub(super) fn paths(
         let node = &topology.nodes[index];
         vpn_forward(topology, index, spreads);
         let Some(product) = product(node) else {
+            by_command(topology, index, paths, spreads, &mut tunnels);
             continue;
         };
         let found = match product {
@@ -71,7 +76,10 @@ pub(super) fn paths(
             }
         }
         if kind == TunnelKind::Unseen {
-            let label = format!("{product}, with routes that are kept elsewhere");
+            let label = format!(
+                "{product}, with routes that are kept elsewhere{}",
+                perhaps_to(topology, index)
+            );
             paths[index].push(Path::new(PathKind::Tunnel, Reach::Internet, label).with(evidence.clone()));
             let source = Source {
                 from: index,
@@ -90,6 +98,125 @@ pub(super) fn paths(
         });
     }
     tunnels
+}
+
+/// Names those whom a tunnel that shares a network with them may lead to: they are what is open, not its client.
+fn perhaps_to(topology: &Topology<'_>, index: NodeIndex) -> String {
+    const NAMED: usize = 3;
+    let mut names: Vec<String> = Vec::new();
+    // Few are named, so that few need to be looked at, however many share its networks.
+    for &net in topology.nets_of(index) {
+        let around = topology.nets[net]
+            .members
+            .iter()
+            .filter(|&&member| member != index);
+        for &member in around.take(NAMED + 1) {
+            let name = format!("`{}`", topology.nodes[member].id);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    if names.is_empty() {
+        return String::new();
+    }
+    if names.len() > NAMED {
+        names.truncate(NAMED);
+        names.push("others".to_owned());
+    }
+    format!(", perhaps to {}", in_words(&names, "and", NAMED + 1))
+}
+
+/// Adds what a command opens, and what a service may open of which only the catalogue knows that it is a tunnel.
+fn by_command(
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    paths: &mut [Vec<Path>],
+    spreads: &mut Spreads,
+    tunnels: &mut Vec<Tunnel>,
+) {
+    let node = &topology.nodes[index];
+    let calls = command::calls(node);
+    if calls.is_empty() && is_unread(node) {
+        tunnels.push(unseen(topology, index, "tunnel", image(node), paths, spreads));
+    }
+    for call in calls {
+        let Some(targets) = call.targets else {
+            tunnels.push(unseen(
+                topology,
+                index,
+                call.product,
+                call.evidence,
+                paths,
+                spreads,
+            ));
+            continue;
+        };
+        for (host, port) in targets {
+            for target in topology.resolve(index, &host, port) {
+                let label = format!("{} of `{}` -> {}", call.product, node.id, target.port);
+                let zone = if call.public { Reach::Internet } else { Reach::None };
+                let why = format!(
+                    "who reaches the other end of the {} of `{}`",
+                    call.product, node.id
+                );
+                let path = Path::new(PathKind::Tunnel, zone, label)
+                    .on(Some(target.port), Protocol::Tcp)
+                    .widen(Reach::Internet, Unknown::new(UnknownKind::Routes, why))
+                    .with(call.evidence.clone());
+                paths[target.node].push(target.path(path));
+            }
+        }
+        tunnels.push(Tunnel {
+            node: index,
+            product: call.product,
+            kind: if call.public {
+                TunnelKind::Seen
+            } else {
+                TunnelKind::Unseen
+            },
+            evidence: call.evidence,
+        });
+    }
+}
+
+/// Lets a tunnel of which nothing is known but that it is one lead to whoever is around it, itself among them.
+fn unseen(
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    product: &'static str,
+    evidence: Evidence,
+    paths: &mut [Vec<Path>],
+    spreads: &mut Spreads,
+) -> Tunnel {
+    let what = format!("the routes of the {product}");
+    let why = format!("{what} of `{}`", topology.nodes[index].id);
+    let path = Path::new(PathKind::Tunnel, Reach::None, format!("perhaps by the {product}"))
+        .widen(Reach::Internet, Unknown::new(UnknownKind::Routes, why))
+        .with(evidence.clone());
+    paths[index].push(path);
+    let source = Source {
+        from: index,
+        kind: PathKind::Tunnel,
+        at_most: Reach::Internet,
+        what,
+        evidence: evidence.clone(),
+    };
+    spreads.add(topology, &source);
+    Tunnel {
+        node: index,
+        product,
+        kind: TunnelKind::Unseen,
+        evidence,
+    }
+}
+
+/// Whether the catalogue says that it is a tunnel, and nothing says that it is the end which only takes others in.
+fn is_unread(node: &Node<'_>) -> bool {
+    const SERVERS: [&str; 3] = ["frp-server", "pangolin", "gerbil"];
+    node.system
+        .is_some_and(|system| system.category() == Category::Tunnel && !SERVERS.contains(&system.id()))
+        && !node.words().any(|(word, _)| word.contains("server"))
 }
 
 pub(super) const CLOUDFLARE: &str = "Cloudflare Tunnel";

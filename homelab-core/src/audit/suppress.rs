@@ -142,7 +142,8 @@ fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppr
         if !text.contains(MARK) {
             continue;
         }
-        let comments = read(&Source::new(file.path(), text), findings);
+        let scalars = file.kind() == FileKind::Compose;
+        let comments = read(&Source::new(file.path(), text), scalars, findings);
         if !comments.is_empty() {
             files.insert(file.path().to_owned(), comments);
         }
@@ -151,14 +152,23 @@ fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppr
 }
 
 /// Reads the comments of one file. YAML, TOML and quadlet files all have comments that begin with `#` at the start of
-/// a line or after a blank; such a text inside a string is taken for a comment too, which nobody writes by accident.
-fn read(source: &Source, findings: &mut Vec<Finding>) -> Vec<Suppression> {
+/// a line or after a blank; such a text inside a quoted string is taken for a comment too, which nobody writes by
+/// accident. In a block scalar of YAML (`scalars`) it is a line of somebody's script, so it is none.
+fn read(source: &Source, scalars: bool, findings: &mut Vec<Finding>) -> Vec<Suppression> {
     let mut whole = Vec::new();
     let mut offset = 0;
     let lines: Vec<&str> = source.text().split_inclusive('\n').collect();
+    let inside = if scalars {
+        block_scalars(&lines)
+    } else {
+        vec![false; lines.len()]
+    };
     for (index, line) in lines.iter().enumerate() {
         let start = offset;
         offset += line.len();
+        if inside[index] {
+            continue;
+        }
         let Some((at, text)) = comment(line) else {
             continue;
         };
@@ -183,6 +193,59 @@ fn read(source: &Source, findings: &mut Vec<Finding>) -> Vec<Suppression> {
         }
     }
     whole
+}
+
+/// Returns of each line whether it is inside a block scalar: what follows `key: |` or `- >` and is indented deeper.
+///
+/// A comment that ends a scalar but is indented like a part of it counts as a part: a finding is rather seen.
+fn block_scalars(lines: &[&str]) -> Vec<bool> {
+    let mut open: Option<usize> = None;
+    let mut inside = Vec::with_capacity(lines.len());
+    for line in lines {
+        let text = line.trim();
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let is_part = open.is_some_and(|parent| text.is_empty() || indent > parent);
+        inside.push(is_part);
+        if !is_part {
+            open = opens_scalar(line);
+        }
+    }
+    inside
+}
+
+/// Returns the indentation of the entry that a block scalar is the value of, where this line opens one.
+fn opens_scalar(line: &str) -> Option<usize> {
+    let line = line.trim_end();
+    if line.trim_start().starts_with('#') {
+        return None;
+    }
+    let code = line.split(" #").next().unwrap_or_default().trim_end();
+    let (mut before, header) = code.rsplit_once(' ')?;
+    let is_header = header.starts_with(['|', '>'])
+        && header[1..].chars().all(|c| matches!(c, '+' | '-' | '1'..='9'))
+        && header.len() <= 3;
+    if !is_header {
+        return None;
+    }
+    // A tag or an anchor may stand before it.
+    while let Some((rest, word)) = before.trim_end().rsplit_once(' ')
+        && word.starts_with(['!', '&'])
+    {
+        before = rest;
+    }
+    let before = before.trim_end();
+    let indent = |text: &str| text.len() - text.trim_start_matches(' ').len();
+    if before.ends_with(':') {
+        // The key of an item's first entry is indented by the item's dashes too.
+        let mut column = indent(before);
+        while let Some(rest) = before[column..].strip_prefix("- ") {
+            column += 2 + indent(rest);
+        }
+        return Some(column);
+    }
+    let dash = before.len().checked_sub(1)?;
+    let only_dashes = before.ends_with('-') && before.chars().all(|c| c == ' ' || c == '-');
+    only_dashes.then_some(dash)
 }
 
 /// Returns where a line's comment begins, and its text after the mark, if it is one of ours.
@@ -257,5 +320,53 @@ fn split_word<'a>(text: &'a str, word: &str) -> (&'a str, Option<&'a str>) {
     match found {
         Some((at, _)) => (text[..at].trim(), Some(text[at + word.len()..].trim())),
         None => (text.trim(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lab::Lab;
+    use crate::observed::Observed;
+
+    const ALLOW: &str = "# homelab: allow service.privileged until 2026-12-31 because the driver needs it";
+
+    #[track_caller]
+    fn check(before: &str, indent: &str, accepted: bool) {
+        let compose = format!(
+            "services:\n  a:\n    image: my/own:1\n    {before}\n{indent}{ALLOW}\n    privileged: true\n"
+        );
+        let seen = Observed::none("2026-12-01T12:00:00Z".parse().expect("a time"));
+        let report = Lab::from_texts("home", [("app/compose.yaml", compose.as_str())]).audit(&seen);
+        let is_found = |id: &str| report.findings().iter().any(|finding| finding.rule().id == id);
+        assert_eq!(is_found("service.privileged"), !accepted, "{compose}");
+        assert_eq!(report.suppressed().len(), usize::from(accepted), "{compose}");
+        assert!(!is_found("audit.unused-suppression"), "{compose}");
+    }
+
+    #[test]
+    fn a_line_of_a_script_is_no_comment() {
+        for opens in [
+            "command: |",
+            "command: >-",
+            "command: !!str |2+ # a script",
+            "command:\n      - |",
+            "command: |\n      ls\n",
+        ] {
+            check(opens, "         ", false);
+        }
+    }
+
+    #[test]
+    fn what_ends_a_script_or_opens_none_is_followed_by_comments() {
+        for opens in [
+            "command: |\n      ls",
+            "command:\n      - |\n       ls",
+            "command: ls >",
+            "command: 'a: |'",
+            "# command: |",
+        ] {
+            check(opens, "    ", true);
+        }
+        check("command: ls >", "      ", true);
     }
 }

@@ -299,7 +299,15 @@ impl Printer {
             Shape::Options | Shape::NullableOptions | Shape::TextDict => {
                 let mut out = Json::new();
                 for (key, value) in node.as_map()? {
-                    out.insert(key.to_string(), text(value.scalar_text().unwrap_or_default()));
+                    let value = value.scalar_text().unwrap_or_default();
+                    let hide = self.redact
+                        && !value.is_empty()
+                        && matches!(name, "options" | "driver_opts")
+                        && crate::system::names_secret(key);
+                    out.insert(
+                        key.to_string(),
+                        text(if hide { REDACTED.to_owned() } else { value }),
+                    );
                 }
                 filled(JsonValue::Object(out))
             }
@@ -383,8 +391,10 @@ impl Printer {
     /// The words of a command; redacted, the program and the names of its options.
     fn said(&self, words: Vec<String>) -> Vec<JsonValue> {
         let shown = |(index, word): (usize, String)| match word.split_once('=') {
-            _ if !self.redact || index == 0 => text(word),
-            Some((option, _)) if word.starts_with("--") => text(format!("{option}={REDACTED}")),
+            _ if !self.redact => text(word),
+            // The first word is an option as often as a program.
+            Some((name, _)) if index == 0 || word.starts_with("--") => text(format!("{name}={REDACTED}")),
+            None if index == 0 => text(word),
             None if word.starts_with("--") || (word.starts_with('-') && word.len() == 2) => text(word),
             _ => text(REDACTED),
         };

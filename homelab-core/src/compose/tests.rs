@@ -415,6 +415,20 @@ fn redaction_hides_what_may_be_a_secret() {
 }
 
 #[test]
+fn redaction_hides_the_value_of_a_first_option_and_of_a_log_drivers_secret() {
+    let text = "services: {a: {image: x, entrypoint: ['--key=hunter2'], command: '--api-key=hunter2 b', logging: {driver: splunk, options: {splunk-token: hunter2, max-size: 10m}}}}\n";
+    let project = lenient(&[("app/compose.yaml", text)]);
+    assert!(project.to_json(false).to_string().contains("hunter2"));
+    let shown = &project.to_json(true)["services"]["a"];
+    assert!(!shown.to_string().contains("hunter2"), "{shown}");
+    assert_eq!(shown["command"], json!(["--api-key=***", "***"]));
+    assert_eq!(
+        shown["logging"]["options"],
+        json!({"splunk-token": "***", "max-size": "10m"})
+    );
+}
+
+#[test]
 fn windows_line_ends_and_byte_order_marks_are_read() {
     let project = lenient(&[(
         "app/compose.yaml",

@@ -149,6 +149,8 @@ pub struct Host {
     pub(super) interfaces: Vec<Interface>,
     pub(super) public_addresses: Option<Vec<Spanned<IpAddr>>>,
     pub(super) forwards: Option<Vec<Forward>>,
+    /// Whether all that is written of the forwards was understood.
+    pub(super) forwards_understood: bool,
 }
 
 impl Host {
@@ -201,6 +203,12 @@ impl Host {
     /// Returns what routers forward to it. None means that nobody has said; an empty list, that there is nothing.
     pub fn forwards(&self) -> Option<&[Forward]> {
         self.forwards.as_deref()
+    }
+
+    /// Returns whether all that is written of the forwards was understood: with an unknown key or an unreadable value
+    /// among them there may be others than those of [`forwards`](Self::forwards).
+    pub(crate) fn forwards_understood(&self) -> bool {
+        self.forwards_understood
     }
 }
 

@@ -156,6 +156,13 @@ impl<'a> Section<'a> {
             .report(Finding::new(&rules::MISSING_VALUE, Subject::Lab, message).at(&self.span()));
     }
 
+    /// Returns whether there is a key that nobody has asked for so far.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.table
+            .keys()
+            .any(|key| !self.known.contains(&key.get_ref().as_ref()))
+    }
+
     /// Says of each key that nobody asked for that it is unknown.
     pub(super) fn finish(self) {
         for (key, _) in in_order(self.table) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity};
 
 fn findings(lab: &Lab) -> Vec<Finding> {
     let seen = seen();
@@ -471,14 +471,38 @@ fn what_else_is_not_known_is_one_question() {
     let finding = fires(&several, rule);
     assert_eq!(
         finding.message(),
-        "not known of `p/a` and `p/b`: the routes in the database of `p/n`; `q/c`: the routes in the files of `q/t`; \
-         `r/d`: who reaches the Traefik that its settings are for: it is not in the lab; and 1 more below"
+        "not known of `p/a` and `p/b`: the routes in the database of `p/n`; 3 more things below"
     );
-    let below = finding
-        .evidence()
-        .iter()
-        .any(|evidence| evidence.text().starts_with("not known of `s/e`: which ports"));
-    assert!(below, "{finding:?}");
+    let said = finding.evidence().iter().map(|one| (one.text(), one.place()));
+    let below: Vec<_> = said
+        .filter(|(text, _)| text.starts_with("not known of"))
+        .collect();
+    assert_eq!(below.len(), 3, "{finding:?}");
+    for (about, file) in [
+        ("`q/c`: the routes in the files of `q/t`", "q/compose.yaml"),
+        (
+            "`r/d`: who reaches the Traefik that its settings are for",
+            "r/compose.yaml",
+        ),
+        ("`s/e`: which ports", "s/e.kube"),
+    ] {
+        let is_this = |(text, place): &&(&str, Option<&crate::span::Span>)| {
+            text["not known of ".len()..].starts_with(about)
+                && place.is_some_and(|place| place.source().name() == file)
+        };
+        assert!(below.iter().any(|one| is_this(&one)), "{about}: {finding:?}");
+    }
+    // The headline's own place comes before the others', however many services come before it.
+    let small = "services: { t: { image: nginx, ports: ['80:80'], volumes: ['/srv/n.conf:/etc/nginx/nginx.conf'] }, c: { image: c } }";
+    let finding = fires(
+        &lab(&[("a/compose.yaml", small), ("p/compose.yaml", compose)]),
+        rule,
+    );
+    assert!(finding.message().starts_with("not known of `p/a`"), "{finding}");
+    let place = finding.place().map(|place| place.source().name().to_owned());
+    assert_eq!(place.as_deref(), Some("p/compose.yaml"));
+    let first = finding.evidence().first().and_then(Evidence::place);
+    assert_eq!(first.map(|place| place.source().name()), Some("p/compose.yaml"));
 }
 
 #[test]

@@ -365,3 +365,106 @@ fn a_port_that_nobody_is_known_for_is_not_the_databases() {
     );
     check("nobody else", &lab_of(""), &[("db", Internet, Internet)]);
 }
+
+#[test]
+fn a_command_that_opens_a_tunnel_leads_to_its_target() {
+    for (client, at_least) in [
+        (
+            "{ image: 'ekzhang/bore:0.5', command: local 80 --local-host web --to bore.pub }",
+            Internet,
+        ),
+        (
+            "{ image: 'ekzhang/bore:0.5', command: local 80 --local-host web --to vps.smith.dev }",
+            Host,
+        ),
+        (
+            "{ image: ssh-client, command: 'ssh -R 80:web:80 serveo.net' }",
+            Internet,
+        ),
+        (
+            "{ image: ssh-client, command: ['sh', '-c', 'sleep 1; autossh -NR 80:web:80 me@vps'] }",
+            Host,
+        ),
+        (
+            "{ image: jpillora/chisel, command: 'client https://vps.smith.dev R:80:web:80' }",
+            Host,
+        ),
+        (
+            "{ image: node, command: npx localtunnel --port 80 --local-host web }",
+            Internet,
+        ),
+        (
+            "{ image: ghcr.io/inlets/inlets-pro, command: 'http client --upstream=http://web:80' }",
+            Host,
+        ),
+    ] {
+        let lab = of(&format!(
+            "services: {{ t: {client}, web: {{ image: a }}, other: {{ image: b }} }}"
+        ));
+        check(
+            client,
+            &lab,
+            &[("web", at_least, Internet), ("other", Host, Host)],
+        );
+    }
+}
+
+#[test]
+fn a_tunnel_whose_words_cannot_be_read_may_lead_to_all_around() {
+    for client in [
+        "{ image: ekzhang/bore, command: 'local $$PORT --to bore.pub' }",
+        "{ image: rapiz1/rathole, command: '/app/config.toml' }",
+        "{ image: pagekite/pagekite }",
+        "{ image: ssh-client, command: 'ssh -o RemoteForward=80 vps' }",
+        "{ image: boringproxy, command: 'boringproxy client' }",
+    ] {
+        let lab = of(&format!(
+            "services: {{ t: {client}, web: {{ image: a }}, own: {{ image: b, networks: [n] }} }}\nnetworks: {{ n: {{}} }}"
+        ));
+        check(
+            client,
+            &lab,
+            &[
+                ("t", Host, Internet),
+                ("web", Host, Internet),
+                ("own", Host, Host),
+            ],
+        );
+    }
+    let server = "{ image: ekzhang/bore, command: server }";
+    let lab = of(&format!("services: {{ t: {server}, web: {{ image: a }} }}"));
+    check(server, &lab, &[("web", Host, Host)]);
+}
+
+#[test]
+fn a_finding_about_a_tunnel_names_whom_it_may_lead_to() {
+    let compose = "services:
+  newt: { image: fosrl/newt, networks: [n] }
+  a: { image: a, networks: [n] }
+  b: { image: b, networks: [n] }
+  z: { image: z }
+networks: { n: {} }
+";
+    let message = |compose: &str| {
+        let lab = of(compose);
+        let all = lab.access_findings(&lab.exposures(&seen()), &seen());
+        let about =
+            |finding: &&crate::finding::Finding| finding.rule().id == "access.public-without-exception";
+        all.iter().find(about).expect("a finding").message().to_owned()
+    };
+    let all = message(compose);
+    assert!(
+        all.ends_with("kept elsewhere, perhaps to `p/a` and `p/b`"),
+        "{all}"
+    );
+    let many = message(&compose.replace(
+        "  z:",
+        "  c: { image: c, networks: [n] }\n  d: { image: d, networks: [n] }\n  z:",
+    ));
+    assert!(
+        many.ends_with("perhaps to `p/a`, `p/b`, `p/c` and others"),
+        "{many}"
+    );
+    let alone = message("services: { newt: { image: fosrl/newt } }");
+    assert!(alone.ends_with("kept elsewhere"), "{alone}");
+}

@@ -78,6 +78,7 @@ fn read_host(name: crate::HostName, span: Span, mut section: Section<'_>) -> Hos
             interfaces.push(interface);
         }
     }
+    let mut understood = true;
     let host = Host {
         name,
         span,
@@ -91,7 +92,8 @@ fn read_host(name: crate::HostName, span: Span, mut section: Section<'_>) -> Hos
         forwards: section
             .get("forwards")
             .and_then(|value| value.list("a list of tables, `[[hosts.NAME.forwards]]`"))
-            .and_then(|list| complete(list, |value| read_forward(value.section()?))),
+            .and_then(|list| complete(list, |value| forward(value, &mut understood))),
+        forwards_understood: understood,
     };
     section.finish();
     host
@@ -141,13 +143,24 @@ fn read_interface(key: &Spanned<String>, value: Value<'_>) -> Option<Interface> 
     Some(interface)
 }
 
-fn read_forward(mut section: Section<'_>) -> Option<Forward> {
+/// Reads a forward, and takes note where something of it is not understood: it may be another one than it seems.
+fn forward(value: Value<'_>, understood: &mut bool) -> Option<Forward> {
+    let forward = value
+        .section()
+        .and_then(|section| read_forward(section, understood));
+    *understood &= forward.is_some();
+    forward
+}
+
+fn read_forward(mut section: Section<'_>, understood: &mut bool) -> Option<Forward> {
     let port = section
         .require("port")
         .map(|value| value.number_or_text("a port such as `443` or `8000-8010`", port_range));
     let target = section
         .get("target")
-        .and_then(|value| value.number("a port from 1 to 65535", 1..65536));
+        .map(|value| value.number("a port from 1 to 65535", 1..65536));
+    *understood &= !matches!(target, Some(None));
+    let target = target.flatten();
     let protocols = match section.get("protocol") {
         None => vec![Protocol::Tcp],
         Some(value) => value
@@ -162,6 +175,7 @@ fn read_forward(mut section: Section<'_>) -> Option<Forward> {
     };
     let reason = section.get("reason").and_then(Value::text);
     let span = section.span();
+    *understood &= !section.has_unknown();
     section.finish();
     Some(Forward {
         span,
