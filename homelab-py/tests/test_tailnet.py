@@ -148,6 +148,9 @@ def test_who_reaches_a_service_of_a_lab() -> None:
     assert answer.target == "100.64.0.2:443/tcp"
     assert [person.login for person in answer.people] == ["alice@example.com"]
     assert "as autogroup:member by policy.hujson:4:" in str(reach)
+    service = lab.exposure("photos/server", seen).view()
+    assert service.audience == ("alice@example.com",)
+    assert view.ServiceView.from_json(service.to_json()) == service
     [shut] = lab.who_can_reach("database").ways
     assert [answer.people for answer in shut.answers] == [()]
 

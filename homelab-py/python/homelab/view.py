@@ -145,6 +145,7 @@ class ServiceView(Record):
         "paths": partial(_many, PathView.from_dict),
         "unknowns": tuple,
         "place": partial(_maybe, PlaceView.from_dict),
+        "audience": partial(_maybe, tuple),
     }
 
     host: str | None
@@ -169,6 +170,17 @@ class ServiceView(Record):
     """What is not known, and widens `at_most`."""
     place: PlaceView | None
     """Where it is declared."""
+    audience: tuple[str, ...] | None = None
+    """Who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names of
+    tagged devices and written addresses.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the record in dictionaries, lists, texts and numbers; `audience` only where it is known."""
+        values = Record.to_dict(self)
+        if self.audience is None:
+            del values["audience"]
+        return values
 
 
 @dataclass(frozen=True, eq=False, slots=True)
