@@ -12,6 +12,7 @@ use crate::error::HomelabError;
 use crate::observed::{Observed, or_now};
 use crate::plan::Plan;
 use crate::project::Project;
+use crate::reachability::{ReachableServicesView, ServiceReachView};
 use crate::report::Report;
 use crate::runtime::run_blocking;
 
@@ -115,6 +116,49 @@ impl Lab {
     pub fn exposures(&self, seen: Option<Arc<Observed>>) -> Vec<ServiceView> {
         let exposures = self.0.exposures(&or_now(seen.as_deref()));
         exposures.iter().map(Exposure::view).collect()
+    }
+
+    /// Says who can reach a service by the tailnet: by which ways, as what and by which rules.
+    #[uniffi::method(default(seen = None))]
+    pub fn who_can_reach(
+        &self,
+        service: &str,
+        seen: Option<Arc<Observed>>,
+    ) -> Result<ServiceReachView, HomelabError> {
+        Ok(self.0.who_can_reach(service, &or_now(seen.as_deref()))?.into())
+    }
+
+    /// Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
+    /// address.
+    #[uniffi::method(default(seen = None))]
+    pub fn reachable_from(
+        &self,
+        who: &str,
+        seen: Option<Arc<Observed>>,
+    ) -> Result<ReachableServicesView, HomelabError> {
+        Ok(self.0.reachable_from(who, &or_now(seen.as_deref()))?.into())
+    }
+
+    /// Returns the answer of `who_can_reach` as people read it.
+    #[uniffi::method(default(seen = None))]
+    pub fn who_can_reach_text(
+        &self,
+        service: &str,
+        seen: Option<Arc<Observed>>,
+    ) -> Result<String, HomelabError> {
+        let reach = self.0.who_can_reach(service, &or_now(seen.as_deref()))?;
+        Ok(reach.to_string())
+    }
+
+    /// Returns the answer of `reachable_from` as people read it.
+    #[uniffi::method(default(seen = None))]
+    pub fn reachable_from_text(
+        &self,
+        who: &str,
+        seen: Option<Arc<Observed>>,
+    ) -> Result<String, HomelabError> {
+        let reachable = self.0.reachable_from(who, &or_now(seen.as_deref()))?;
+        Ok(reachable.to_string())
     }
 
     /// Returns all that is worth saying about the lab, as far as it was seen.

@@ -25,7 +25,8 @@ pub use plan::Plan;
 pub use project::{Project, ResolveSettings};
 pub use reachability::{
     AccessChangeView, ByView, CarrierView, DeviceReachView, ExplanationView, PersonReachView, PolicyDiffView,
-    RangeReachView, ReachableDeviceView, ReachableView, WhoCanReachView,
+    RangeReachView, ReachableDeviceView, ReachableServiceView, ReachableServicesView, ReachableView,
+    ServiceReachView, ServiceWayView, WhoCanReachView,
 };
 pub use report::{Report, TextSettings};
 pub use tailnet::{Tailnet, judge_policy, judge_policy_files};

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use homelab_core::view;
-use homelab_core::view::{NearMissView, PlaceView, TailnetRuleView};
+use homelab_core::view::{NearMissView, PlaceView, Reach, TailnetRuleView};
 
 /// What becomes another type on its way out.
 trait Crosses<T> {
@@ -41,7 +41,7 @@ macro_rules! as_they_are {
     };
 }
 
-as_they_are!(bool, u32, String, PlaceView, NearMissView, TailnetRuleView);
+as_they_are!(bool, u32, String, PlaceView, Reach, NearMissView, TailnetRuleView);
 
 macro_rules! mirrored {
     ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -175,6 +175,54 @@ mirrored! {
         pub ports: Vec<String>,
         /// Why not after all, though the policy would let them.
         pub problem: Option<String>,
+    }
+}
+
+mirrored! {
+    /// Who can reach a service of a lab by the tailnet, and how.
+    pub struct ServiceReachView {
+        /// The service: `immich/server`.
+        pub service: String,
+        /// The widest zone that is known to reach it: beyond the tailnet nobody is asked who they are.
+        pub reach: Reach,
+        /// Every way by which those of the tailnet come in.
+        pub ways: Vec<ServiceWayView>,
+    }
+}
+
+mirrored! {
+    /// One way of a service, and who comes in by it.
+    pub struct ServiceWayView {
+        /// Which kind of way it is: `published_port`, `serve`, `tailnet_node`, ...
+        pub kind: String,
+        /// The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+        pub label: String,
+        /// Who can reach each port on which it begins.
+        pub answers: Vec<WhoCanReachView>,
+        /// Why there is no answer.
+        pub problem: Option<String>,
+    }
+}
+
+mirrored! {
+    /// The services of a lab that somebody can reach by the tailnet.
+    pub struct ReachableServicesView {
+        /// Who was asked about.
+        pub from: String,
+        /// The devices that this means.
+        pub devices: Vec<String>,
+        /// The services, in the order of the lab.
+        pub services: Vec<ReachableServiceView>,
+    }
+}
+
+mirrored! {
+    /// A service that somebody can reach.
+    pub struct ReachableServiceView {
+        /// The service: `immich/server`.
+        pub service: String,
+        /// On which ports of which devices: `nas:2283/tcp`.
+        pub targets: Vec<String>,
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::access::Exposure;
 use crate::compose::Project;
-use crate::convert::{FilePath, Word, hash};
+use crate::convert::{FilePath, Record, Word, hash};
 use crate::error::Result;
 use crate::finding::{Finding, Report};
 use crate::observed::Observed;
@@ -129,6 +129,27 @@ impl Lab {
         let (lab, seen) = (self.0.clone(), seen_or_now(seen));
         let found = work(py, move || lab.exposures(&seen))?;
         Ok(found.into_iter().map(Exposure).collect())
+    }
+
+    /// Says who can reach a service by the tailnet: by which ways, as what and by which rules. Names are as in `service`.
+    ///
+    /// Raises `NotFound` where the lab names no policy.
+    #[pyo3(signature = (service, /, seen=None))]
+    fn who_can_reach(&self, py: Python<'_>, service: String, seen: Option<&Observed>) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        let view = work(py, move || lab.who_can_reach(&service, &seen))??;
+        Ok(Record::of("ServiceReachView", &view))
+    }
+
+    /// Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
+    /// address.
+    ///
+    /// Raises `NotFound` where nothing of the tailnet has that name, or the lab names no policy.
+    #[pyo3(signature = (who, /, seen=None))]
+    fn reachable_from(&self, py: Python<'_>, who: String, seen: Option<&Observed>) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        let view = work(py, move || lab.reachable_from(&who, &seen))??;
+        Ok(Record::of("ReachableServicesView", &view))
     }
 
     /// Returns all that is worth saying about the lab.

@@ -1,7 +1,9 @@
 //! `Tailnet`: who may reach what by its policy.
 
 use homelab_core::tailnet;
-use homelab_core::view::{ExplanationView, PolicyDiffView, ReachableView, WhoCanReachView};
+use homelab_core::view::{
+    ExplanationView, PolicyDiffView, ReachableServicesView, ReachableView, ServiceReachView, WhoCanReachView,
+};
 use homelab_core::{Error, ErrorKind, Source};
 use jiff::Timestamp;
 use pyo3::prelude::*;
@@ -170,6 +172,8 @@ pub(crate) fn answer_text(name: &str, json: &str) -> Result<String> {
     match name {
         "WhoCanReachView" => read::<WhoCanReachView>(json),
         "ReachableView" => read::<ReachableView>(json),
+        "ServiceReachView" => read::<ServiceReachView>(json),
+        "ReachableServicesView" => read::<ReachableServicesView>(json),
         "ExplanationView" => read::<ExplanationView>(json),
         "PolicyDiffView" => read::<PolicyDiffView>(json),
         _ => Err(Error::new(ErrorKind::NotFound, format!("write the record `{name}`")).into()),

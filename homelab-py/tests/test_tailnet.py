@@ -109,6 +109,72 @@ def test_who_reaches_what_and_why() -> None:
         homelab._native.answer_text("Nothing", "{}")
 
 
+LAB = {
+    "instance.toml": """
+[hosts.nas]
+addresses = ["100.64.0.2"]
+[projects.photos]
+hosts = ["nas"]
+[tailnet]
+policy = "policy.hujson"
+[[tailnet.devices]]
+name = "nas"
+addresses = ["100.64.0.2"]
+tags = ["tag:nas"]
+[[tailnet.devices]]
+name = "phone"
+addresses = ["100.64.0.1"]
+user = "alice@example.com"
+[people.alice]
+login = "alice@example.com"
+""",
+    "policy.hujson": POLICY,
+    "photos/compose.yaml": """
+services:
+  server: { image: photos, ports: ["100.64.0.2:443:2283"] }
+  database: { image: postgres, ports: ["100.64.0.2:5432:5432"] }
+""",
+}
+
+
+def test_who_reaches_a_service_of_a_lab() -> None:
+    lab = homelab.Lab.from_texts("home", LAB)
+    seen = homelab.Observed.none(datetime(2027, 1, 1, tzinfo=timezone.utc))
+    reach = lab.who_can_reach("photos/server", seen)
+    assert (reach.service, reach.reach) == ("nas:photos/server", homelab.Reach.TAILNET)
+    [way] = reach.ways
+    assert (way.kind, way.problem) == ("published_port", None)
+    [answer] = way.answers
+    assert answer.target == "100.64.0.2:443/tcp"
+    assert [person.login for person in answer.people] == ["alice@example.com"]
+    assert "as autogroup:member by policy.hujson:4:" in str(reach)
+    service = lab.exposure("photos/server", seen).view()
+    assert service.audience == ("alice@example.com",)
+    assert view.ServiceView.from_json(service.to_json()) == service
+    [shut] = lab.who_can_reach("database").ways
+    assert [answer.people for answer in shut.answers] == [()]
+
+    reachable = lab.reachable_from("phone", seen=seen)
+    assert (reachable.who, reachable.devices) == ("phone", ("phone",))
+    assert reachable.services == (
+        view.ReachableServiceView(service="nas:photos/server", targets=("100.64.0.2:443/tcp",)),
+    )
+    assert "nas:photos/server" in str(reachable)
+    assert lab.reachable_from("nas").services == ()
+
+    for record in (reach, reachable):
+        assert type(record).from_json(record.to_json()) == record
+        assert hash(type(record).from_dict(record.to_dict())) == hash(record)
+    for ask in (lambda: lab.who_can_reach("photos/nothing"), lambda: lab.reachable_from("carl@example.com")):
+        with pytest.raises(homelab.NotFound):
+            ask()
+    bare = homelab.Lab.from_texts("home", {"photos/compose.yaml": LAB["photos/compose.yaml"]})
+    with pytest.raises(homelab.NotFound):
+        bare.who_can_reach("photos/server")
+    with pytest.raises(homelab.NotFound):
+        bare.reachable_from("phone")
+
+
 def test_a_key_that_is_expired_lets_nobody_in() -> None:
     devices = json.loads(DEVICES)
     devices["devices"][1]["expires"] = "2027-01-31T00:00:00Z"

@@ -145,6 +145,7 @@ class ServiceView(Record):
         "paths": partial(_many, PathView.from_dict),
         "unknowns": tuple,
         "place": partial(_maybe, PlaceView.from_dict),
+        "audience": partial(_maybe, tuple),
     }
 
     host: str | None
@@ -169,6 +170,17 @@ class ServiceView(Record):
     """What is not known, and widens `at_most`."""
     place: PlaceView | None
     """Where it is declared."""
+    audience: tuple[str, ...] | None = None
+    """Who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names of
+    tagged devices and written addresses.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the record in dictionaries, lists, texts and numbers; `audience` only where it is known."""
+        values = Record.to_dict(self)
+        if self.audience is None:
+            del values["audience"]
+        return values
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -791,6 +803,79 @@ class ReachableView(Record):
     """The devices that this means."""
     reachable: tuple[ReachableDeviceView, ...]
     """What they can reach, by device."""
+
+    def __str__(self) -> str:
+        return _text(self)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ServiceWayView(Record):
+    """One way of a service, and who comes in by it."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "answers": partial(_many, WhoCanReachView.from_dict),
+    }
+
+    kind: str
+    """Which kind of way it is: `published_port`, `serve`, `tailnet_node`, ..."""
+    label: str
+    """The way in words: `100.64.0.2:2283 -> 2283/tcp`."""
+    answers: tuple[WhoCanReachView, ...]
+    """Who can reach each port on which it begins."""
+    problem: str | None
+    """Why there is no answer."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ServiceReachView(Record):
+    """Who can reach a service of a lab by the tailnet, and how."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "reach": Reach,
+        "ways": partial(_many, ServiceWayView.from_dict),
+    }
+
+    service: str
+    """The service: `immich/server`."""
+    reach: Reach
+    """The widest zone that is known to reach it: beyond the tailnet nobody is asked who they are."""
+    ways: tuple[ServiceWayView, ...]
+    """Every way by which those of the tailnet come in."""
+
+    def __str__(self) -> str:
+        return _text(self)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReachableServiceView(Record):
+    """A service that somebody can reach."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "targets": tuple,
+    }
+
+    service: str
+    """The service: `immich/server`."""
+    targets: tuple[str, ...]
+    """On which ports of which devices: `nas:2283/tcp`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReachableServicesView(Record):
+    """The services of a lab that somebody can reach by the tailnet."""
+
+    _of: ClassVar[Mapping[str, _Convert]] = {
+        "devices": tuple,
+        "services": partial(_many, ReachableServiceView.from_dict),
+    }
+    _called: ClassVar[Mapping[str, str]] = {"who": "from"}
+
+    who: str
+    """Who was asked about."""
+    devices: tuple[str, ...]
+    """The devices that this means."""
+    services: tuple[ReachableServiceView, ...]
+    """The services, in the order of the lab."""
 
     def __str__(self) -> str:
         return _text(self)

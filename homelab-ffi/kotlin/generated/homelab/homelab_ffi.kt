@@ -726,6 +726,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_projects(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_reachable_from(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_reachable_from_text(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_root(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_service(
@@ -733,6 +737,10 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_to_private_json(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_who_can_reach(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
     ): Int
@@ -942,6 +950,10 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_projects(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_reachable_from(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_reachable_from_text(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_service(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -949,6 +961,10 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1311,6 +1327,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_projects() and 0xFFFF) != 4893) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_reachable_from() and 0xFFFF) != 64789) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() and 0xFFFF) != 61647) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_root() and 0xFFFF) != 7714) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1321,6 +1343,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_to_private_json() and 0xFFFF) != 56367) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach() and 0xFFFF) != 30353) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() and 0xFFFF) != 45879) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
@@ -2674,6 +2702,17 @@ public interface LabInterface {
     fun `projects`(): List<Project>
 
     /**
+     * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
+     * address.
+     */
+    fun `reachableFrom`(`who`: kotlin.String, `seen`: Observed? = null): ReachableServicesView
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+    fun `reachableFromText`(`who`: kotlin.String, `seen`: Observed? = null): kotlin.String
+
+    /**
      * Returns its folder.
      */
     fun `root`(): kotlin.String
@@ -2694,6 +2733,16 @@ public interface LabInterface {
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
      */
     fun `toPrivateJson`(): kotlin.String
+
+    /**
+     * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
+     */
+    fun `whoCanReach`(`service`: kotlin.String, `seen`: Observed? = null): ServiceReachView
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+    fun `whoCanReachText`(`service`: kotlin.String, `seen`: Observed? = null): kotlin.String
 
     companion object
 }
@@ -3034,6 +3083,45 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
+     * address.
+     */
+    @Throws(HomelabException::class)override fun `reachableFrom`(`who`: kotlin.String, `seen`: Observed?): ReachableServicesView {
+            return FfiConverterTypeReachableServicesView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_reachable_from(
+        it,
+
+        FfiConverterString.lower(`who`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `reachableFromText`(`who`: kotlin.String, `seen`: Observed?): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
+        it,
+
+        FfiConverterString.lower(`who`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns its folder.
      */override fun `root`(): kotlin.String {
             return FfiConverterString.lift(
@@ -3094,6 +3182,44 @@ open class Lab: Disposable, AutoCloseable, LabInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_lab_to_private_json(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
+     */
+    @Throws(HomelabException::class)override fun `whoCanReach`(`service`: kotlin.String, `seen`: Observed?): ServiceReachView {
+            return FfiConverterTypeServiceReachView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_who_can_reach(
+        it,
+
+        FfiConverterString.lower(`service`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `whoCanReachText`(`service`: kotlin.String, `seen`: Observed?): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
+        it,
+
+        FfiConverterString.lower(`service`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
 }
     }
     )
@@ -8670,6 +8796,108 @@ public object FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer<Reacha
 
 
 /**
+ * A service that somebody can reach.
+ */
+data class ReachableServiceView (
+    /**
+     * The service: `immich/server`.
+     */
+    val `service`: kotlin.String
+    ,
+    /**
+     * On which ports of which devices: `nas:2283/tcp`.
+     */
+    val `targets`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReachableServiceView: FfiConverterRustBuffer<ReachableServiceView> {
+    override fun read(buf: ByteBuffer): ReachableServiceView {
+        return ReachableServiceView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReachableServiceView) = (
+            FfiConverterString.allocationSize(value.`service`) +
+            FfiConverterSequenceString.allocationSize(value.`targets`)
+    )
+
+    override fun write(value: ReachableServiceView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`service`, buf)
+            FfiConverterSequenceString.write(value.`targets`, buf)
+    }
+}
+
+
+
+/**
+ * The services of a lab that somebody can reach by the tailnet.
+ */
+data class ReachableServicesView (
+    /**
+     * Who was asked about.
+     */
+    val `from`: kotlin.String
+    ,
+    /**
+     * The devices that this means.
+     */
+    val `devices`: List<kotlin.String>
+    ,
+    /**
+     * The services, in the order of the lab.
+     */
+    val `services`: List<ReachableServiceView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReachableServicesView: FfiConverterRustBuffer<ReachableServicesView> {
+    override fun read(buf: ByteBuffer): ReachableServicesView {
+        return ReachableServicesView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeReachableServiceView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReachableServicesView) = (
+            FfiConverterString.allocationSize(value.`from`) +
+            FfiConverterSequenceString.allocationSize(value.`devices`) +
+            FfiConverterSequenceTypeReachableServiceView.allocationSize(value.`services`)
+    )
+
+    override fun write(value: ReachableServicesView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`from`, buf)
+            FfiConverterSequenceString.write(value.`devices`, buf)
+            FfiConverterSequenceTypeReachableServiceView.write(value.`services`, buf)
+    }
+}
+
+
+
+/**
  * What somebody can reach.
  */
 data class ReachableView (
@@ -8954,6 +9182,61 @@ public object FfiConverterTypeSeenView: FfiConverterRustBuffer<SeenView> {
 
 
 /**
+ * Who can reach a service of a lab by the tailnet, and how.
+ */
+data class ServiceReachView (
+    /**
+     * The service: `immich/server`.
+     */
+    val `service`: kotlin.String
+    ,
+    /**
+     * The widest zone that is known to reach it: beyond the tailnet nobody is asked who they are.
+     */
+    val `reach`: Reach
+    ,
+    /**
+     * Every way by which those of the tailnet come in.
+     */
+    val `ways`: List<ServiceWayView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeServiceReachView: FfiConverterRustBuffer<ServiceReachView> {
+    override fun read(buf: ByteBuffer): ServiceReachView {
+        return ServiceReachView(
+            FfiConverterString.read(buf),
+            FfiConverterTypeReach.read(buf),
+            FfiConverterSequenceTypeServiceWayView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ServiceReachView) = (
+            FfiConverterString.allocationSize(value.`service`) +
+            FfiConverterTypeReach.allocationSize(value.`reach`) +
+            FfiConverterSequenceTypeServiceWayView.allocationSize(value.`ways`)
+    )
+
+    override fun write(value: ServiceReachView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`service`, buf)
+            FfiConverterTypeReach.write(value.`reach`, buf)
+            FfiConverterSequenceTypeServiceWayView.write(value.`ways`, buf)
+    }
+}
+
+
+
+/**
  * A service and who can reach it.
  */
 data class ServiceView (
@@ -9008,6 +9291,12 @@ data class ServiceView (
     val `unknowns`: List<kotlin.String>
     ,
     /**
+     * Who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names of tagged
+     * devices and written addresses.
+     */
+    val `audience`: List<kotlin.String>?
+    ,
+    /**
      * Where it is declared.
      */
     val `place`: PlaceView?
@@ -9037,6 +9326,7 @@ public object FfiConverterTypeServiceView: FfiConverterRustBuffer<ServiceView> {
             FfiConverterSequenceTypeReach.read(buf),
             FfiConverterSequenceTypePathView.read(buf),
             FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalSequenceString.read(buf),
             FfiConverterOptionalTypePlaceView.read(buf),
         )
     }
@@ -9052,6 +9342,7 @@ public object FfiConverterTypeServiceView: FfiConverterRustBuffer<ServiceView> {
             FfiConverterSequenceTypeReach.allocationSize(value.`zones`) +
             FfiConverterSequenceTypePathView.allocationSize(value.`paths`) +
             FfiConverterSequenceString.allocationSize(value.`unknowns`) +
+            FfiConverterOptionalSequenceString.allocationSize(value.`audience`) +
             FfiConverterOptionalTypePlaceView.allocationSize(value.`place`)
     )
 
@@ -9066,7 +9357,71 @@ public object FfiConverterTypeServiceView: FfiConverterRustBuffer<ServiceView> {
             FfiConverterSequenceTypeReach.write(value.`zones`, buf)
             FfiConverterSequenceTypePathView.write(value.`paths`, buf)
             FfiConverterSequenceString.write(value.`unknowns`, buf)
+            FfiConverterOptionalSequenceString.write(value.`audience`, buf)
             FfiConverterOptionalTypePlaceView.write(value.`place`, buf)
+    }
+}
+
+
+
+/**
+ * One way of a service, and who comes in by it.
+ */
+data class ServiceWayView (
+    /**
+     * Which kind of way it is: `published_port`, `serve`, `tailnet_node`, ...
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+     */
+    val `label`: kotlin.String
+    ,
+    /**
+     * Who can reach each port on which it begins.
+     */
+    val `answers`: List<WhoCanReachView>
+    ,
+    /**
+     * Why there is no answer.
+     */
+    val `problem`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeServiceWayView: FfiConverterRustBuffer<ServiceWayView> {
+    override fun read(buf: ByteBuffer): ServiceWayView {
+        return ServiceWayView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeWhoCanReachView.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ServiceWayView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`label`) +
+            FfiConverterSequenceTypeWhoCanReachView.allocationSize(value.`answers`) +
+            FfiConverterOptionalString.allocationSize(value.`problem`)
+    )
+
+    override fun write(value: ServiceWayView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`label`, buf)
+            FfiConverterSequenceTypeWhoCanReachView.write(value.`answers`, buf)
+            FfiConverterOptionalString.write(value.`problem`, buf)
     }
 }
 
@@ -12264,6 +12619,34 @@ public object FfiConverterSequenceTypeReachableDeviceView: FfiConverterRustBuffe
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeReachableServiceView: FfiConverterRustBuffer<List<ReachableServiceView>> {
+    override fun read(buf: ByteBuffer): List<ReachableServiceView> {
+        val len = buf.getInt()
+        return List<ReachableServiceView>(len) {
+            FfiConverterTypeReachableServiceView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ReachableServiceView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeReachableServiceView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ReachableServiceView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeReachableServiceView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeSeenView: FfiConverterRustBuffer<List<SeenView>> {
     override fun read(buf: ByteBuffer): List<SeenView> {
         val len = buf.getInt()
@@ -12310,6 +12693,34 @@ public object FfiConverterSequenceTypeServiceView: FfiConverterRustBuffer<List<S
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeServiceView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeServiceWayView: FfiConverterRustBuffer<List<ServiceWayView>> {
+    override fun read(buf: ByteBuffer): List<ServiceWayView> {
+        val len = buf.getInt()
+        return List<ServiceWayView>(len) {
+            FfiConverterTypeServiceWayView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ServiceWayView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeServiceWayView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ServiceWayView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeServiceWayView.write(it, buf)
         }
     }
 }
@@ -12450,6 +12861,34 @@ public object FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuffer<Li
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTailnetRuleView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeWhoCanReachView: FfiConverterRustBuffer<List<WhoCanReachView>> {
+    override fun read(buf: ByteBuffer): List<WhoCanReachView> {
+        val len = buf.getInt()
+        return List<WhoCanReachView>(len) {
+            FfiConverterTypeWhoCanReachView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<WhoCanReachView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeWhoCanReachView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<WhoCanReachView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeWhoCanReachView.write(it, buf)
         }
     }
 }

@@ -993,6 +993,17 @@ public protocol LabProtocol: AnyObject, Sendable {
     func projects()  -> [Project]
 
     /**
+     * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
+     * address.
+     */
+    func reachableFrom(who: String, seen: Observed?) throws  -> ReachableServicesView
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+    func reachableFromText(who: String, seen: Observed?) throws  -> String
+
+    /**
      * Returns its folder.
      */
     func root()  -> String
@@ -1013,6 +1024,16 @@ public protocol LabProtocol: AnyObject, Sendable {
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
      */
     func toPrivateJson()  -> String
+
+    /**
+     * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
+     */
+    func whoCanReach(service: String, seen: Observed?) throws  -> ServiceReachView
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+    func whoCanReachText(service: String, seen: Observed?) throws  -> String
 
 }
 /**
@@ -1295,6 +1316,35 @@ open func projects() -> [Project]  {
 }
 
     /**
+     * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
+     * address.
+     */
+open func reachableFrom(who: String, seen: Observed? = nil)throws  -> ReachableServicesView  {
+    return try  FfiConverterTypeReachableServicesView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_reachable_from(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `reachable_from` as people read it.
+     */
+open func reachableFromText(who: String, seen: Observed? = nil)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns its folder.
      */
 open func root() -> String  {
@@ -1341,6 +1391,34 @@ open func toPrivateJson() -> String  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_to_private_json(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
+     */
+open func whoCanReach(service: String, seen: Observed? = nil)throws  -> ServiceReachView  {
+    return try  FfiConverterTypeServiceReachView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_who_can_reach(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(service),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `who_can_reach` as people read it.
+     */
+open func whoCanReachText(service: String, seen: Observed? = nil)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(service),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
     )
 })
 }
@@ -6348,6 +6426,154 @@ public func FfiConverterTypeReachableDeviceView_lower(_ value: ReachableDeviceVi
 
 
 /**
+ * A service that somebody can reach.
+ */
+public struct ReachableServiceView: Equatable, Hashable {
+    /**
+     * The service: `immich/server`.
+     */
+    public let service: String
+    /**
+     * On which ports of which devices: `nas:2283/tcp`.
+     */
+    public let targets: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The service: `immich/server`.
+         */service: String,
+        /**
+         * On which ports of which devices: `nas:2283/tcp`.
+         */targets: [String]) {
+        self.service = service
+        self.targets = targets
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReachableServiceView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReachableServiceView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReachableServiceView {
+        return
+            try ReachableServiceView(
+                service: FfiConverterString.read(from: &buf),
+                targets: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReachableServiceView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.service, into: &buf)
+        FfiConverterSequenceString.write(value.targets, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableServiceView_lift(_ buf: RustBuffer) throws -> ReachableServiceView {
+    return try FfiConverterTypeReachableServiceView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableServiceView_lower(_ value: ReachableServiceView) -> RustBuffer {
+    return FfiConverterTypeReachableServiceView.lower(value)
+}
+
+
+/**
+ * The services of a lab that somebody can reach by the tailnet.
+ */
+public struct ReachableServicesView: Equatable, Hashable {
+    /**
+     * Who was asked about.
+     */
+    public let from: String
+    /**
+     * The devices that this means.
+     */
+    public let devices: [String]
+    /**
+     * The services, in the order of the lab.
+     */
+    public let services: [ReachableServiceView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Who was asked about.
+         */from: String,
+        /**
+         * The devices that this means.
+         */devices: [String],
+        /**
+         * The services, in the order of the lab.
+         */services: [ReachableServiceView]) {
+        self.from = from
+        self.devices = devices
+        self.services = services
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReachableServicesView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReachableServicesView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReachableServicesView {
+        return
+            try ReachableServicesView(
+                from: FfiConverterString.read(from: &buf),
+                devices: FfiConverterSequenceString.read(from: &buf),
+                services: FfiConverterSequenceTypeReachableServiceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReachableServicesView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.from, into: &buf)
+        FfiConverterSequenceString.write(value.devices, into: &buf)
+        FfiConverterSequenceTypeReachableServiceView.write(value.services, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableServicesView_lift(_ buf: RustBuffer) throws -> ReachableServicesView {
+    return try FfiConverterTypeReachableServicesView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReachableServicesView_lower(_ value: ReachableServicesView) -> RustBuffer {
+    return FfiConverterTypeReachableServicesView.lower(value)
+}
+
+
+/**
  * What somebody can reach.
  */
 public struct ReachableView: Equatable, Hashable {
@@ -6744,6 +6970,85 @@ public func FfiConverterTypeSeenView_lower(_ value: SeenView) -> RustBuffer {
 
 
 /**
+ * Who can reach a service of a lab by the tailnet, and how.
+ */
+public struct ServiceReachView: Equatable, Hashable {
+    /**
+     * The service: `immich/server`.
+     */
+    public let service: String
+    /**
+     * The widest zone that is known to reach it: beyond the tailnet nobody is asked who they are.
+     */
+    public let reach: Reach
+    /**
+     * Every way by which those of the tailnet come in.
+     */
+    public let ways: [ServiceWayView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The service: `immich/server`.
+         */service: String,
+        /**
+         * The widest zone that is known to reach it: beyond the tailnet nobody is asked who they are.
+         */reach: Reach,
+        /**
+         * Every way by which those of the tailnet come in.
+         */ways: [ServiceWayView]) {
+        self.service = service
+        self.reach = reach
+        self.ways = ways
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ServiceReachView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServiceReachView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ServiceReachView {
+        return
+            try ServiceReachView(
+                service: FfiConverterString.read(from: &buf),
+                reach: FfiConverterTypeReach.read(from: &buf),
+                ways: FfiConverterSequenceTypeServiceWayView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ServiceReachView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.service, into: &buf)
+        FfiConverterTypeReach.write(value.reach, into: &buf)
+        FfiConverterSequenceTypeServiceWayView.write(value.ways, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServiceReachView_lift(_ buf: RustBuffer) throws -> ServiceReachView {
+    return try FfiConverterTypeServiceReachView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServiceReachView_lower(_ value: ServiceReachView) -> RustBuffer {
+    return FfiConverterTypeServiceReachView.lower(value)
+}
+
+
+/**
  * A service and who can reach it.
  */
 public struct ServiceView: Equatable, Hashable {
@@ -6788,6 +7093,11 @@ public struct ServiceView: Equatable, Hashable {
      */
     public let unknowns: [String]
     /**
+     * Who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names of tagged
+     * devices and written addresses.
+     */
+    public let audience: [String]?
+    /**
      * Where it is declared.
      */
     public let place: PlaceView?
@@ -6826,6 +7136,10 @@ public struct ServiceView: Equatable, Hashable {
          * What is not known, and widens `at_most`.
          */unknowns: [String],
         /**
+         * Who can reach it, where that is the tailnet alone and its policy and devices are known: logins, then names of tagged
+         * devices and written addresses.
+         */audience: [String]?,
+        /**
          * Where it is declared.
          */place: PlaceView?) {
         self.host = host
@@ -6838,6 +7152,7 @@ public struct ServiceView: Equatable, Hashable {
         self.zones = zones
         self.paths = paths
         self.unknowns = unknowns
+        self.audience = audience
         self.place = place
     }
 
@@ -6867,6 +7182,7 @@ public struct FfiConverterTypeServiceView: FfiConverterRustBuffer {
                 zones: FfiConverterSequenceTypeReach.read(from: &buf),
                 paths: FfiConverterSequenceTypePathView.read(from: &buf),
                 unknowns: FfiConverterSequenceString.read(from: &buf),
+                audience: FfiConverterOptionSequenceString.read(from: &buf),
                 place: FfiConverterOptionTypePlaceView.read(from: &buf)
         )
     }
@@ -6882,6 +7198,7 @@ public struct FfiConverterTypeServiceView: FfiConverterRustBuffer {
         FfiConverterSequenceTypeReach.write(value.zones, into: &buf)
         FfiConverterSequenceTypePathView.write(value.paths, into: &buf)
         FfiConverterSequenceString.write(value.unknowns, into: &buf)
+        FfiConverterOptionSequenceString.write(value.audience, into: &buf)
         FfiConverterOptionTypePlaceView.write(value.place, into: &buf)
     }
 }
@@ -6899,6 +7216,95 @@ public func FfiConverterTypeServiceView_lift(_ buf: RustBuffer) throws -> Servic
 #endif
 public func FfiConverterTypeServiceView_lower(_ value: ServiceView) -> RustBuffer {
     return FfiConverterTypeServiceView.lower(value)
+}
+
+
+/**
+ * One way of a service, and who comes in by it.
+ */
+public struct ServiceWayView: Equatable, Hashable {
+    /**
+     * Which kind of way it is: `published_port`, `serve`, `tailnet_node`, ...
+     */
+    public let kind: String
+    /**
+     * The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+     */
+    public let label: String
+    /**
+     * Who can reach each port on which it begins.
+     */
+    public let answers: [WhoCanReachView]
+    /**
+     * Why there is no answer.
+     */
+    public let problem: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which kind of way it is: `published_port`, `serve`, `tailnet_node`, ...
+         */kind: String,
+        /**
+         * The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+         */label: String,
+        /**
+         * Who can reach each port on which it begins.
+         */answers: [WhoCanReachView],
+        /**
+         * Why there is no answer.
+         */problem: String?) {
+        self.kind = kind
+        self.label = label
+        self.answers = answers
+        self.problem = problem
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ServiceWayView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServiceWayView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ServiceWayView {
+        return
+            try ServiceWayView(
+                kind: FfiConverterString.read(from: &buf),
+                label: FfiConverterString.read(from: &buf),
+                answers: FfiConverterSequenceTypeWhoCanReachView.read(from: &buf),
+                problem: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ServiceWayView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.label, into: &buf)
+        FfiConverterSequenceTypeWhoCanReachView.write(value.answers, into: &buf)
+        FfiConverterOptionString.write(value.problem, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServiceWayView_lift(_ buf: RustBuffer) throws -> ServiceWayView {
+    return try FfiConverterTypeServiceWayView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServiceWayView_lower(_ value: ServiceWayView) -> RustBuffer {
+    return FfiConverterTypeServiceWayView.lower(value)
 }
 
 
@@ -9726,6 +10132,31 @@ fileprivate struct FfiConverterSequenceTypeReachableDeviceView: FfiConverterRust
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeReachableServiceView: FfiConverterRustBuffer {
+    typealias SwiftType = [ReachableServiceView]
+
+    public static func write(_ value: [ReachableServiceView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeReachableServiceView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ReachableServiceView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ReachableServiceView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeReachableServiceView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeSeenView: FfiConverterRustBuffer {
     typealias SwiftType = [SeenView]
 
@@ -9768,6 +10199,31 @@ fileprivate struct FfiConverterSequenceTypeServiceView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeServiceView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeServiceWayView: FfiConverterRustBuffer {
+    typealias SwiftType = [ServiceWayView]
+
+    public static func write(_ value: [ServiceWayView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeServiceWayView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ServiceWayView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ServiceWayView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeServiceWayView.read(from: &buf))
         }
         return seq
     }
@@ -9893,6 +10349,31 @@ fileprivate struct FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuff
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTailnetRuleView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeWhoCanReachView: FfiConverterRustBuffer {
+    typealias SwiftType = [WhoCanReachView]
+
+    public static func write(_ value: [WhoCanReachView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeWhoCanReachView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [WhoCanReachView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [WhoCanReachView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeWhoCanReachView.read(from: &buf))
         }
         return seq
     }
@@ -10168,6 +10649,12 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_projects() != 4893) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from() != 64789) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() != 61647) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_lab_root() != 7714) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -10178,6 +10665,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach() != 30353) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() != 45879) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {

@@ -379,6 +379,16 @@ uint64_t uniffi_homelab_ffi_fn_method_lab_project(uint64_t ptr, RustBuffer name,
 RustBuffer uniffi_homelab_ffi_fn_method_lab_projects(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM
+RustBuffer uniffi_homelab_ffi_fn_method_lab_reachable_from(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_lab_reachable_from_text(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ROOT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ROOT
 RustBuffer uniffi_homelab_ffi_fn_method_lab_root(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -397,6 +407,16 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_services(uint64_t ptr, RustCallStatu
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
 RustBuffer uniffi_homelab_ffi_fn_method_lab_to_private_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH
+RustBuffer uniffi_homelab_ffi_fn_method_lab_who_can_reach(uint64_t ptr, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(uint64_t ptr, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OBSERVED
@@ -1233,6 +1253,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_projects(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_REACHABLE_FROM
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_REACHABLE_FROM
+uint16_t uniffi_homelab_ffi_checksum_method_lab_reachable_from(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_REACHABLE_FROM_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_REACHABLE_FROM_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_lab_reachable_from_text(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_ROOT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_ROOT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_root(void
@@ -1254,6 +1286,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TO_PRIVATE_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TO_PRIVATE_JSON
 uint16_t uniffi_homelab_ffi_checksum_method_lab_to_private_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_WHO_CAN_REACH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_WHO_CAN_REACH
+uint16_t uniffi_homelab_ffi_checksum_method_lab_who_can_reach(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_WHO_CAN_REACH_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_WHO_CAN_REACH_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text(void
 
 );
 #endif

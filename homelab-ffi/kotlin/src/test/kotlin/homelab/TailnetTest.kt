@@ -74,6 +74,52 @@ class TailnetTest {
     }
 
     @Test
+    fun `who reaches a service of a lab`() {
+        val settings = """
+            [hosts.nas]
+            addresses = ["100.64.0.2"]
+            [projects.photos]
+            hosts = ["nas"]
+            [tailnet]
+            policy = "policy.hujson"
+            [[tailnet.devices]]
+            name = "nas"
+            addresses = ["100.64.0.2"]
+            tags = ["tag:nas"]
+            [[tailnet.devices]]
+            name = "phone"
+            addresses = ["100.64.0.1"]
+            user = "alice@example.com"
+            [people.alice]
+            login = "alice@example.com"
+        """.trimIndent()
+        val compose = """
+            services:
+              server: { image: photos, ports: ["100.64.0.2:443:2283"] }
+              database: { image: postgres, ports: ["100.64.0.2:5432:5432"] }
+        """.trimIndent()
+        val texts = mapOf("instance.toml" to settings, "policy.hujson" to POLICY, "photos/compose.yaml" to compose)
+        val lab = Lab.fromTexts("home", texts)
+
+        val reach = lab.whoCanReach("photos/server")
+        assertEquals("nas:photos/server", reach.service)
+        assertEquals(Reach.TAILNET, reach.reach)
+        val answer = reach.ways.single().answers.single()
+        assertEquals("100.64.0.2:443/tcp", answer.target)
+        assertEquals("alice@example.com", answer.people.single().login)
+        assertContains(lab.whoCanReachText("photos/server"), "as autogroup:member by policy.hujson:3:")
+        assertTrue(lab.whoCanReach("database").ways.single().answers.single().people.isEmpty())
+
+        val reachable = ReachableServiceView("nas:photos/server", listOf("100.64.0.2:443/tcp"))
+        assertEquals(listOf(reachable), lab.reachableFrom("phone").services)
+        assertContains(lab.reachableFromText("phone"), "nas:photos/server")
+        assertTrue(lab.reachableFrom("nas").services.isEmpty())
+        assertFailsWith<HomelabException.NotFound> { lab.reachableFrom("carl@example.com") }
+        val bare = Lab.fromTexts("home", mapOf("photos/compose.yaml" to compose))
+        assertFailsWith<HomelabException.NotFound> { bare.whoCanReach("photos/server") }
+    }
+
+    @Test
     fun `a key that is expired lets nobody in`() {
         val devices = DEVICES.replace("\"100.64.0.1\"],", "\"100.64.0.1\"], \"expires\": \"2027-01-31T00:00:00Z\",")
         val tailnet = Tailnet.fromTexts(POLICY, devices)
