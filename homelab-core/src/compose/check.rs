@@ -1,6 +1,6 @@
 //! Checks a tree against what each attribute may hold, and casts texts where Compose casts them.
 
-use super::node::{Map, Node, Value};
+use super::node::{Map, Node, Value, repeated};
 use super::rules;
 use super::schema::{FILE, Keys, Object, Shape};
 use crate::finding::Rule;
@@ -123,23 +123,19 @@ impl Checker<'_> {
         let Value::List(items) = &mut node.value else {
             return;
         };
-        let mut seen: std::collections::HashSet<String, foldhash::fast::RandomState> = Default::default();
-        let mut twice: Vec<usize> = Vec::new();
-        for index in 0..items.len() {
-            let repeated = match items[index].as_text() {
-                Some(text) => !seen.insert(text.to_owned()),
-                None => items[..index].iter().any(|earlier| earlier.same(&items[index])),
-            };
-            if repeated {
-                twice.push(index);
+        if items.len() < 2 {
+            return;
+        }
+        let mut repeated = repeated(items).into_iter();
+        let problems = &mut self.problems;
+        items.retain(|item| {
+            let twice = repeated.next() == Some(true);
+            if twice {
+                let message = format!("`{name}` has the same item twice");
+                problems.push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
             }
-        }
-        for index in twice.into_iter().rev() {
-            let item = items.remove(index);
-            let message = format!("`{name}` has the same item twice");
-            self.problems
-                .push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
-        }
+            !twice
+        });
     }
 
     /// Checks one value and casts it; false when it cannot be used.

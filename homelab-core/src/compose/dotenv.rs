@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::interpolate::{Fault, Lookup, substitute};
+use super::yaml::MAX_BYTES;
 use crate::span::{Source, Span};
 
 /// A variable of such a file.
@@ -68,6 +69,7 @@ pub(super) fn read(source: &Source, lookup: &dyn Lookup, before: &Entries) -> (E
         entries: Entries::new(),
         lookup,
         before,
+        expanded: 0,
     };
     if source.text().starts_with('\u{feff}') {
         reader.at = '\u{feff}'.len_utf8();
@@ -82,6 +84,8 @@ struct Reader<'a> {
     entries: Entries,
     lookup: &'a dyn Lookup,
     before: &'a Entries,
+    /// How many bytes the values with variables have so far.
+    expanded: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -212,7 +216,7 @@ impl<'a> Reader<'a> {
         Err(self.broken(start, "a quote is opened and not closed"))
     }
 
-    fn expand(&self, value: &str, start: usize) -> Result<String, Broken> {
+    fn expand(&mut self, value: &str, start: usize) -> Result<String, Broken> {
         let lookup = |name: &str| {
             self.lookup
                 .lookup(name)
@@ -227,7 +231,11 @@ impl<'a> Reader<'a> {
         let Some(done) = substitute(value, &lookup) else {
             return Ok(value.to_owned());
         };
+        self.expanded += done.text.len();
         match done.faults.first() {
+            None if self.expanded > 2 * MAX_BYTES => {
+                Err(self.broken(start, "the values of its variables make the file too long"))
+            }
             None => Ok(done.text),
             Some(Fault::Required { name, message }) => {
                 let message = if message.is_empty() {
@@ -237,6 +245,7 @@ impl<'a> Reader<'a> {
                 };
                 Err(self.broken(start, format!("the variable `{name}` is required: {message}")))
             }
+            Some(Fault::Long) => Err(self.broken(start, "the values of its variables make it too long")),
             Some(Fault::Invalid(_)) => {
                 Err(self.broken(start, "a `${` is no variable; write `$$` for a dollar"))
             }

@@ -9,6 +9,9 @@ use super::model::{Interpolation, VariableState};
 
 /// The deepest nesting of defaults within defaults.
 const MAX_DEPTH: usize = 50;
+/// How long, in bytes, a text may be before another variable is put into it: variables that name each other twice
+/// double with each step.
+const MAX_LENGTH: usize = 1024 * 1024;
 
 /// Where values of variables come from.
 pub(super) trait Lookup {
@@ -28,6 +31,8 @@ pub(super) enum Fault {
     Invalid(String),
     /// `${NAME:?message}` without a value.
     Required { name: String, message: String },
+    /// The values make the text longer than any program takes.
+    Long,
 }
 
 /// A text after substitution, and what became of its variables.
@@ -66,6 +71,12 @@ fn expand(text: &str, lookup: &dyn Lookup, out: &mut Substituted, depth: usize) 
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         out.text.push_str(&rest[..at]);
+        if out.text.len() > MAX_LENGTH {
+            if !out.faults.contains(&Fault::Long) {
+                out.faults.push(Fault::Long);
+            }
+            return;
+        }
         let after = &rest[at + 1..];
         rest = match after.as_bytes().first() {
             Some(b'$') => {
@@ -298,6 +309,18 @@ mod tests {
                 ("NO".into(), VariableState::Default)
             ]
         );
+    }
+
+    #[test]
+    fn a_text_does_not_grow_without_end() {
+        let long = "x".repeat(MAX_LENGTH + 1);
+        let lookup = |_: &str| Some(long.clone());
+        let out = substitute("$A$A$A ${B:-$A$A}", &lookup).expect("a dollar");
+        assert_eq!(
+            (out.text.len(), &out.faults[..]),
+            (long.len(), &[Fault::Long][..])
+        );
+        assert!(substitute("$A", &lookup).expect("a dollar").faults.is_empty());
     }
 
     #[test]

@@ -27,6 +27,12 @@ const MAX_FILES: usize = 500;
 /// The longest chain of includes or extends.
 const MAX_CHAIN: usize = 40;
 
+/// How much one project may bring together, in values, a long text being one for each 64 bytes. Files that are
+/// included or extended again and again, or variables that are long, make far more of a file than it holds.
+const MAX_WORK: usize = if cfg!(test) { 100_000 } else { 4_000_000 };
+/// What including or extending a file takes besides its values.
+const FILE_WORK: usize = 50;
+
 /// The end of a strict resolution: what Compose refuses.
 pub(super) struct Refused(pub(super) Problem);
 
@@ -43,6 +49,14 @@ impl Variables {
 
     pub(super) fn value(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()
+    }
+
+    fn length(&self, name: &str) -> Option<usize> {
+        self.0.get(name).map(String::len)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// Adds what is not there yet.
@@ -79,6 +93,10 @@ pub(super) struct Loader {
     pub(super) uses: Vec<Use>,
     parsed: HashMap<PathBuf, Documents, foldhash::fast::RandomState>,
     loads: usize,
+    work: usize,
+    /// Whether one of the files may name a variable, and whether one may extend a service.
+    says_variables: bool,
+    says_extends: bool,
 }
 
 /// Which file of which project is being read.
@@ -102,7 +120,24 @@ impl Loader {
             uses: Vec::new(),
             parsed: HashMap::default(),
             loads: 0,
+            work: 0,
+            says_variables: false,
+            says_extends: false,
         }
+    }
+
+    /// Counts what is brought in at this place; false, which is said once, when it is too much.
+    pub(super) fn spend(&mut self, work: usize, span: &Span) -> Flow<bool> {
+        let before = self.work;
+        self.work = before.saturating_add(work);
+        if before <= MAX_WORK && self.work > MAX_WORK {
+            let message = format!(
+                "with what is brought in here, the project has more than {MAX_WORK} values, extended and \
+                 included ones counted each time"
+            );
+            self.report(Problem::new(&rules::SYNTAX, span, message))?;
+        }
+        Ok(self.work <= MAX_WORK)
     }
 
     /// Takes note of what is wrong; ends a strict resolution.
@@ -131,6 +166,10 @@ impl Loader {
             )));
         }
         let source = self.files.read(path, name)?;
+        let says = |text: &str| memchr::memmem::find(source.text().as_bytes(), text.as_bytes()).is_some();
+        // Half of all files name no variable. A dollar may also be written as an escape.
+        self.says_variables |= says("$") || says("\\");
+        self.says_extends |= says("extends");
         self.sources.push(source.clone());
         Ok(source)
     }
@@ -163,9 +202,18 @@ impl Loader {
 
     /// Parses a file; once, however often it is used.
     fn parse(&mut self, path: &FilePath, what: &str, span: Option<&Span>) -> Flow<Documents> {
-        if let Some(documents) = self.parsed.get(path) {
-            return Ok(documents.clone());
+        let documents = match self.parsed.get(path) {
+            Some(documents) => documents.clone(),
+            None => self.parse_new(path, what, span)?,
+        };
+        let weight = |documents: &Documents| documents.iter().map(|(root, _)| root.weight()).sum::<usize>();
+        match span {
+            Some(span) if !self.spend(FILE_WORK + weight(&documents), span)? => Ok(Documents::default()),
+            _ => Ok(documents),
         }
+    }
+
+    fn parse_new(&mut self, path: &FilePath, what: &str, span: Option<&Span>) -> Flow<Documents> {
         let source = match self.read(path) {
             Ok(source) => source,
             Err(why) => {
@@ -256,7 +304,7 @@ impl Loader {
         // The tree is needed again only where a service extends one of the same file by name.
         if let Some((_, resets)) = documents.first()
             && resets.is_empty()
-            && !self.says("extends")
+            && !self.says_extends
         {
             self.parsed.remove(place.file);
         }
@@ -288,18 +336,9 @@ impl Loader {
         Ok(())
     }
 
-    /// Whether one of the files has this text anywhere.
-    fn says(&self, text: &str) -> bool {
-        let finder = memchr::memmem::Finder::new(text);
-        self.sources
-            .iter()
-            .any(|source| finder.find(source.text().as_bytes()).is_some())
-    }
-
     /// Puts the values of variables into a whole document.
     fn interpolate_all(&mut self, root: &mut Map, variables: &Variables) -> Flow<()> {
-        // Half of all files name no variable. A dollar may also be written as an escape.
-        if self.says("$") || self.says("\\") {
+        if self.says_variables {
             self.interpolate_map(root, variables)?;
         }
         Ok(())
@@ -318,6 +357,14 @@ impl Loader {
                 let Some(done) = substitute(text, &|name: &str| variables.value(name)) else {
                     return Ok(());
                 };
+                let named = done
+                    .variables
+                    .iter()
+                    .filter_map(|(name, _)| variables.length(name));
+                let work = (done.text.len() + named.sum::<usize>()) / 64;
+                if work > 0 && !self.spend(work, &node.span)? {
+                    return Ok(());
+                }
                 node.text = done.interpolation(text).map(Arc::new);
                 for (name, state) in &done.variables {
                     self.uses.push(Use {
@@ -332,6 +379,10 @@ impl Loader {
                     let problem = match fault {
                         Fault::Invalid(_) => {
                             let message = "a `$` begins no variable: the braces or the name are not right";
+                            Problem::new(&rules::INTERPOLATION, &node.span, message)
+                        }
+                        Fault::Long => {
+                            let message = "the values of its variables make the text too long";
                             Problem::new(&rules::INTERPOLATION, &node.span, message)
                         }
                         Fault::Required { name, message } => {
@@ -369,6 +420,9 @@ impl Loader {
                 return Ok(before);
             }
         };
+        if !self.spend(source.text().len() / 64, span)? {
+            return Ok(before);
+        }
         let (entries, broken) = dotenv::read(&source, &|name: &str| variables.value(name), &before);
         if let Some(broken) = broken {
             let message = format!("the file of variables is broken here: {}", broken.message);

@@ -1,7 +1,7 @@
 //! How a later file's values are laid over an earlier one's, attribute by attribute.
 
 use super::check::Problem;
-use super::node::{Map, Node, Value};
+use super::node::{Map, Node, Value, repeated};
 use super::path::{Path, Step};
 use super::rules;
 
@@ -131,10 +131,15 @@ fn values(base: &mut Node, over: Node, trail: &mut Vec<Box<str>>, problems: &mut
                 ..over.clone()
             };
             let hosts = matches!(way, Some(Way::ExtraHosts));
-            for item in sequence(over.value, &over_node) {
-                if !hosts || !items.iter().any(|earlier| earlier.same(&item)) {
-                    items.push(item);
-                }
+            let own = items.len();
+            items.extend(sequence(over.value, &over_node));
+            if hosts {
+                let mut repeated = repeated(&items).into_iter().enumerate();
+                items.retain(|_| {
+                    !repeated
+                        .next()
+                        .is_some_and(|(at, repeated)| repeated && at >= own)
+                });
             }
             *base = Node {
                 value: Value::List(items),

@@ -1,6 +1,8 @@
 //! The tree that Compose files are resolved in: YAML values with the place of each.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub(super) use super::map::Map;
@@ -160,7 +162,7 @@ impl Node {
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Int(a), Value::Int(b)) => a == b,
             (Value::Uint(a), Value::Uint(b)) => a == b,
-            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
             (Value::Time(a), Value::Time(b)) | (Value::Text(a), Value::Text(b)) => a == b,
             (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
             (Value::Map(a), Value::Map(b)) => {
@@ -169,6 +171,59 @@ impl Node {
             _ => false,
         }
     }
+
+    /// How many values the tree has, a long text counted as one for each 64 bytes.
+    pub(super) fn weight(&self) -> usize {
+        match &self.value {
+            Value::List(items) => 1 + items.iter().map(Node::weight).sum::<usize>(),
+            Value::Map(map) => 1 + map.values().map(Node::weight).sum::<usize>(),
+            Value::Text(text) => 1 + text.len() / 64,
+            _ => 1,
+        }
+    }
+
+    /// A number that trees have in common which say the same.
+    fn fingerprint(&self, seed: &foldhash::fast::RandomState) -> u64 {
+        match &self.value {
+            Value::Null => seed.hash_one(0),
+            Value::Bool(value) => seed.hash_one(value),
+            Value::Int(value) => seed.hash_one(value),
+            Value::Uint(value) => seed.hash_one(value),
+            // Both zeros are equal, and so is whatever is no number.
+            Value::Float(value) if *value == 0.0 || value.is_nan() => seed.hash_one(value.is_nan()),
+            Value::Float(value) => seed.hash_one(value.to_bits()),
+            Value::Time(text) | Value::Text(text) => seed.hash_one(text),
+            Value::List(items) => {
+                let whole = |so_far: u64, item: &Node| seed.hash_one((so_far, item.fingerprint(seed)));
+                items.iter().fold(1, whole)
+            }
+            // In any order, since mappings are the same in any order.
+            Value::Map(map) => map.iter().fold(2, |so_far: u64, (key, value)| {
+                so_far.wrapping_add(seed.hash_one((key, value.fingerprint(seed))))
+            }),
+        }
+    }
+}
+
+/// Returns, for each node, whether an earlier one says the same: in a time that grows with the nodes' size,
+/// not with its square, since a file may be written to hold us up.
+pub(super) fn repeated(nodes: &[Node]) -> Vec<bool> {
+    // A few are compared faster than hashed.
+    if nodes.len() <= 8 {
+        let is_repeated = |at: usize| nodes[..at].iter().any(|other| other.same(&nodes[at]));
+        return (0..nodes.len()).map(is_repeated).collect();
+    }
+    let mut earlier: HashMap<u64, Vec<&Node>, foldhash::fast::RandomState> = HashMap::default();
+    let seed = earlier.hasher().clone();
+    let is_repeated = |node| {
+        let alike = earlier.entry(Node::fingerprint(node, &seed)).or_default();
+        let repeated = alike.iter().any(|other| other.same(node));
+        if !repeated {
+            alike.push(node);
+        }
+        repeated
+    };
+    nodes.iter().map(is_repeated).collect()
 }
 
 /// A float as Go prints it as a text: shortest digits, an exponent below 1e-4 and from 1e6 where it is needed.
@@ -192,6 +247,45 @@ pub(super) fn float_text(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::Source;
+
+    #[test]
+    fn what_is_repeated_is_found_whatever_it_is() {
+        let node = |value| Node::new(value, Span::file(&Source::new("f", "")));
+        let map = |keys: [&str; 2]| {
+            let mut map = Map::default();
+            for key in keys {
+                map.insert(key.into(), node(Value::Int(key.len() as i64)));
+            }
+            node(Value::Map(map))
+        };
+        let list = |values: Vec<Value>| node(Value::List(values.into_iter().map(node).collect()));
+        let text = |text: &str| Value::Text(text.into());
+        let nodes = [
+            (node(Value::Null), false),
+            (node(Value::Int(1)), false),
+            (node(Value::Uint(1)), false),
+            (node(Value::Float(0.0)), false),
+            (node(Value::Float(-0.0)), true),
+            (node(Value::Float(f64::NAN)), false),
+            (node(Value::Float(-f64::NAN)), true),
+            (node(text("1")), false),
+            (node(Value::Time("1".into())), false),
+            (node(text("1")), true),
+            (map(["a", "bc"]), false),
+            (map(["bc", "a"]), true),
+            (map(["a", "bcd"]), false),
+            (list(vec![text("a"), text("b")]), false),
+            (list(vec![text("b"), text("a")]), false),
+            (list(vec![text("a"), text("b")]), true),
+            (list(vec![]), false),
+            (node(Value::Map(Map::default())), false),
+            (node(Value::Null), true),
+        ];
+        let (nodes, expected): (Vec<Node>, Vec<bool>) = nodes.into_iter().unzip();
+        assert_eq!(repeated(&nodes), expected);
+        assert_eq!(repeated(&nodes[..8]), expected[..8]);
+    }
 
     #[test]
     fn floats_are_written_as_compose_writes_them() {

@@ -481,6 +481,9 @@ fn env_file(
             return Ok(before);
         }
     };
+    if !loader.spend(source.text().len() / 64, &file.span)? {
+        return Ok(before);
+    }
     let own = service.get("environment").and_then(Node::as_map);
     let lookup = |name: &str| {
         variables

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::{NetworkMode, Project, ResolveOptions, VariableState};
 
+mod hostile;
+
 fn options(strict: bool, files: &[(&str, &str)]) -> ResolveOptions {
     let memory: HashMap<PathBuf, String> = files
         .iter()

@@ -85,6 +85,9 @@ impl Loader {
             let message = format!("`{name}` extends the service `{target}`, which is not there");
             return self.report(Problem::new(&rules::UNDEFINED, &at, message));
         };
+        if !self.spend(base.weight(), &at)? {
+            return Ok(());
+        }
         let Value::Map(mut merged) = base.value else {
             return Ok(());
         };

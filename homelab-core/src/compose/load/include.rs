@@ -99,6 +99,9 @@ impl Loader {
                 entries = self.variables_of(&path, place.variables, entries, span)?;
             }
         }
+        if !self.spend(place.variables.count() + entries.len(), at)? {
+            return Ok(());
+        }
         let variables = place
             .variables
             .with(entries.into_iter().map(|(name, entry)| (name, entry.value)));
