@@ -70,7 +70,7 @@ impl Project {
             Error::new(ErrorKind::Invalid, format!("name a project `{name}`")).with_source(error)
         })?;
         let path = PathBuf::from(format!("/lab/{name}/compose.yaml"));
-        let memory = HashMap::from([(path.clone(), text.to_owned())]);
+        let memory = HashMap::from([(path.clone(), Arc::from(text))]);
         Project::resolve(
             &ResolveOptions::lenient()
                 .with_files([path])
