@@ -1,6 +1,6 @@
 //! The way from files to a [`Project`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -237,16 +237,21 @@ fn resolve(
 fn unset_variables(loader: &Loader, project: &ProjectName) -> Vec<Finding> {
     const FEW: usize = 3;
     let mut unset: IndexMap<&str, &Span> = IndexMap::new();
+    let place = |span: &Span| (span.source().name().to_owned(), span.start());
+    // One that is required was said to be missing already.
+    let required = |problem: &&Problem| std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE);
+    let required: HashSet<_> = loader
+        .problems
+        .iter()
+        .filter(required)
+        .map(|problem| place(&problem.span))
+        .collect();
     for used in loader
         .uses
         .iter()
         .filter(|used| used.state == VariableState::Unset)
     {
-        // One that is required was said to be missing already.
-        let required = |problem: &Problem| {
-            std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE) && problem.span == used.span
-        };
-        if !loader.problems.iter().any(required) {
+        if required.is_empty() || !required.contains(&place(&used.span)) {
             unset.entry(&used.name).or_insert(&used.span);
         }
     }
