@@ -4,6 +4,7 @@ mod clients;
 mod findings;
 mod pods;
 mod proxies;
+mod said;
 mod tunnels;
 mod words;
 
