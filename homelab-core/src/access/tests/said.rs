@@ -138,3 +138,65 @@ fn an_application_may_count_requests_itself_but_has_no_address_list() {
         silent(&with(mitigation), "access.mitigation-unverified");
     }
 }
+
+#[test]
+fn what_its_settings_open_asks_for_no_password() {
+    let rule = "access.admin-surface-reachable";
+    let with = |rest: &str| of(&format!("services: {{ s: {{ {rest} }} }}"));
+    for rest in [
+        "image: ollama/ollama, ports: ['11434:11434']",
+        "image: 'gcr.io/cadvisor/cadvisor:v0.52.1', ports: ['8080:8080']",
+        "image: amir20/dozzle, ports: ['9999:8080']",
+        "image: 'elasticsearch:9.1.0', ports: ['9200:9200'], environment: ['xpack.security.enabled=false']",
+        "image: 'elasticsearch:9.1.0', ports: ['9200:9200'], command: elasticsearch -Expack.security.enabled=false",
+        "image: 'opensearchproject/opensearch:3', ports: ['9200:9200'], environment: { DISABLE_SECURITY_PLUGIN: 'true' }",
+        "image: 'opensearchproject/opensearch:3', ports: ['9200:9200'], environment: ['plugins.security.disabled=true']",
+        "image: quay.io/jupyter/base-notebook, ports: ['8888:8888'], command: start-notebook.py --IdentityProvider.token=''",
+        "image: jupyter/base-notebook, ports: ['8888:8888'], command: [sh, -c, 'start-notebook.sh --NotebookApp.token=\"\"']",
+        "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ENABLED: 'true', GF_AUTH_ANONYMOUS_ORG_ROLE: admin }",
+    ] {
+        let finding = fires(&with(rest), rule);
+        assert!(
+            finding.message().contains("asks for no password"),
+            "{rest}: {finding}"
+        );
+    }
+    for rest in [
+        "image: ollama/ollama, ports: ['127.0.0.1:11434:11434']",
+        "image: amir20/dozzle, ports: ['9999:8080'], environment: { DOZZLE_AUTH_PROVIDER: simple }",
+        "image: amir20/dozzle, ports: ['9999:8080'], command: --auth-provider=forward-proxy",
+        "image: 'elasticsearch:9.1.0', ports: ['9200:9200'], environment: ['xpack.security.enabled=true']",
+        "image: 'elasticsearch:9.1.0', ports: ['9300:9300'], environment: ['xpack.security.enabled=false']",
+        "image: 'elasticsearch:9.1.0', ports: ['9200:9200']",
+        "image: quay.io/jupyter/base-notebook, ports: ['8888:8888'], command: start-notebook.py --IdentityProvider.token=x",
+        "image: quay.io/jupyter/base-notebook, ports: ['8888:8888'], command: start.py --ServerApp.token='' --ServerApp.password=argon2",
+        "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ENABLED: 'true' }",
+        "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ORG_ROLE: Admin }",
+    ] {
+        silent(&with(rest), rule);
+    }
+    // Grafana with accounts is for whom the policy says, the internet included.
+    silent(
+        &public("services: { g: { image: grafana/grafana, ports: ['3000:3000'] } }"),
+        rule,
+    );
+    let claimed = |environment: &str| {
+        lab(&[
+            (
+                "p/compose.yaml",
+                &format!(
+                    "services: {{ a: {{ image: grafana/grafana, ports: ['3000:3000'], environment: {{ {environment} }} }} }}"
+                ),
+            ),
+            ("instance.toml", PUBLIC),
+            (
+                "lab.toml",
+                "[[exceptions]]\nservice = 'p/a'\nreach = 'internet'\nreason = 'r'\nowner = 'admin'\n\
+                 expires = '2027-01-01'\nmitigations = ['auth']\n",
+            ),
+        ])
+    };
+    silent(&claimed(""), "access.mitigation-contradicted");
+    let open = "GF_AUTH_ANONYMOUS_ENABLED: 'true', GF_AUTH_ANONYMOUS_ORG_ROLE: Admin";
+    fires(&claimed(open), "access.mitigation-contradicted");
+}
