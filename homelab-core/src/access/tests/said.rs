@@ -154,6 +154,7 @@ fn what_its_settings_open_asks_for_no_password() {
         "image: quay.io/jupyter/base-notebook, ports: ['8888:8888'], command: start-notebook.py --IdentityProvider.token=''",
         "image: jupyter/base-notebook, ports: ['8888:8888'], command: [sh, -c, 'start-notebook.sh --NotebookApp.token=\"\"']",
         "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ENABLED: 'true', GF_AUTH_ANONYMOUS_ORG_ROLE: admin }",
+        "image: lscr.io/linuxserver/code-server, ports: ['8443:8443']",
     ] {
         let finding = fires(&with(rest), rule);
         assert!(
@@ -171,6 +172,8 @@ fn what_its_settings_open_asks_for_no_password() {
         "image: quay.io/jupyter/base-notebook, ports: ['8888:8888'], command: start-notebook.py --IdentityProvider.token=x",
         "image: quay.io/jupyter/base-notebook, ports: ['8888:8888'], command: start.py --ServerApp.token='' --ServerApp.password=argon2",
         "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ENABLED: 'true' }",
+        "image: lscr.io/linuxserver/code-server, ports: ['8443:8443'], environment: { PASSWORD: '${PW}' }",
+        "image: codercom/code-server, ports: ['8080:8080']",
         "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ORG_ROLE: Admin }",
     ] {
         silent(&with(rest), rule);
