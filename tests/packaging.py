@@ -72,26 +72,24 @@ def by_uvx(wheel, tools, folder):
 
 
 def as_hook(tools, folder, environment):
-    """`pre-commit try-repo` with this repository: what is wrong in a lab stops the commit, and a lab that is right passes."""
+    """`pre-commit try-repo` with this repository: what is wrong in a lab stops the commit."""
     lab = folder / "lab"
     (lab / "notes").mkdir(parents=True)
+    file = lab / "notes" / "compose.yaml"
     git = {**environment, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_AUTHOR_NAME": "A",
            "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.com",
            "PRE_COMMIT_HOME": str(folder / "pre-commit"), "XDG_STATE_HOME": str(folder / "state")}
+    file.write_text(COMPOSE + "    privileged: true\n")
     run(["git", "init", "-q"], cwd=lab, env=git)
+    run(["git", "add", "."], cwd=lab, env=git)
+    # It builds the package anew each time, so once has to do.
     command = [tools / "pre-commit", "try-repo", ROOT, "homelab-audit", "--all-files", "--verbose"]
-
-    def commit_would(text, code):
-        (lab / "notes" / "compose.yaml").write_text(text)
-        run(["git", "add", "."], cwd=lab, env=git)
-        done = run(command, codes=(code,), cwd=lab, env=git)
-        assert "homelab audit" in done.stdout, done.stdout
-        return done.stdout
-
-    said = commit_would(COMPOSE + "    privileged: true\n", 1)
-    assert "Failed" in said and "service.privileged" in said, said
-    said = commit_would(COMPOSE, 0)
-    assert "Passed" in said, said
+    said = run(command, codes=(1,), cwd=lab, env=git).stdout
+    assert "homelab audit" in said and "Failed" in said and "service.privileged" in said, said
+    # It is that alone that stops it: the command of the hook is content with the same lab without it.
+    file.write_text(COMPOSE)
+    run(["git", "add", "."], cwd=lab, env=git)
+    run([tools / "homelab", "audit"], cwd=lab, env=git)
 
 
 def main():
