@@ -41,6 +41,7 @@ pub mod contract;
 pub mod docker;
 mod extension;
 mod feed;
+mod hosts;
 pub mod memory;
 
 use std::fmt;
@@ -51,6 +52,7 @@ use jiff::Timestamp;
 
 pub use self::extension::{EngineExt, ExecResult};
 pub use self::feed::{Feed, Sink};
+pub use self::hosts::Engines;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::inventory::{Container, EngineInfo, Health, Image, Network, Volume};

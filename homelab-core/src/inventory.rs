@@ -1,4 +1,5 @@
-//! What engines have: [`Container`], [`Image`], [`Volume`], [`Network`], and the engine's own [`EngineInfo`].
+//! What engines have: [`Container`], [`Image`], [`Volume`], [`Network`], the engine's own [`EngineInfo`], and of all
+//! hosts together the [`Inventory`].
 //!
 //! The words are ours: Docker and Podman tell the same things in different ways, and here they are told in one.
 //!
@@ -16,6 +17,10 @@
 //! assert_eq!(container.ports[0].to_string(), "*:2283 -> 2283/tcp");
 //! ```
 
+mod change;
+mod hosts;
+mod placement;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -23,6 +28,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+pub use self::change::Change;
+pub use self::hosts::{Gap, HostInventory, Inventory, Part};
+pub use self::placement::{PlacedBy, Placement};
 use crate::compose::{MountKind, Protocol};
 use crate::secret::Secret;
 

@@ -73,6 +73,11 @@ impl Project {
         &self.0.services
     }
 
+    /// Returns whether a service of this name is there and one of its profiles is active, or it has none.
+    pub fn is_active(&self, service: &str) -> bool {
+        self.0.active.iter().any(|active| active.as_ref() == service)
+    }
+
     /// Returns the networks by key, with `default` where a service uses it.
     pub fn networks(&self) -> &IndexMap<String, Network> {
         &self.0.networks
