@@ -10,6 +10,7 @@ pub mod apply;
 pub mod audit;
 pub mod cancel;
 pub mod compose;
+pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod finding;
@@ -36,6 +37,7 @@ pub mod view;
 
 pub use access::Exposure;
 pub use apply::{Event, Operation, Outcome, World};
+pub use drift::Drift;
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use lab::{Lab, ServiceRef};

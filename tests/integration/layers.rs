@@ -42,7 +42,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "tailnet", "update", "init", "stored"],
+        &[
+            "access",
+            "drift",
+            "service::rules",
+            "tailnet",
+            "update",
+            "init",
+            "stored",
+        ],
     ),
     ("audit", &["audit", "posture"]),
     (
