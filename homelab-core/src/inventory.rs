@@ -31,7 +31,7 @@ use jiff::Timestamp;
 pub use self::change::Change;
 pub use self::hosts::{Gap, HostInventory, Inventory, Part};
 pub use self::placement::{PlacedBy, Placement};
-use crate::compose::{MountKind, Protocol};
+use crate::compose::{MountKind, Protocol, RestartPolicy};
 use crate::secret::Secret;
 
 /// What a container is doing.
@@ -157,6 +157,14 @@ pub struct Container {
     pub environment: BTreeMap<String, Secret>,
     /// Whether its output is a terminal's: one stream, in which both are mixed.
     pub terminal: bool,
+    /// The words that it was started with, those of its image included. They may hold a secret.
+    pub command: Vec<String>,
+    /// Who it runs as, where that is said.
+    pub user: Option<String>,
+    /// Whether it runs with all privileges.
+    pub privileged: bool,
+    /// How it is restarted; none where the engine does not say.
+    pub restart: Option<RestartPolicy>,
 }
 
 impl Container {
@@ -182,6 +190,10 @@ impl Container {
             labels: BTreeMap::new(),
             environment: BTreeMap::new(),
             terminal: false,
+            command: Vec::new(),
+            user: None,
+            privileged: false,
+            restart: None,
         }
     }
 

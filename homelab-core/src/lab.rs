@@ -33,6 +33,7 @@ mod pattern;
 mod private;
 mod read;
 pub(crate) mod rules;
+mod running;
 pub(crate) mod schema;
 mod slot;
 mod unsaid;

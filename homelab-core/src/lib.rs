@@ -6,6 +6,7 @@
 )]
 
 pub mod access;
+mod adopt;
 pub mod apply;
 pub mod audit;
 pub mod cancel;

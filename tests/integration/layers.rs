@@ -44,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "judges and planners",
         &[
             "access",
+            "adopt",
             "drift",
             "service::rules",
             "tailnet",
