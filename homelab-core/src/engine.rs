@@ -43,6 +43,7 @@ mod extension;
 mod feed;
 mod hosts;
 pub mod memory;
+mod watch;
 
 use std::fmt;
 use std::time::Duration;

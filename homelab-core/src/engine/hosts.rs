@@ -63,7 +63,7 @@ pub struct Engines {
 }
 
 #[derive(Clone)]
-struct Target {
+pub(super) struct Target {
     host: HostName,
     way: Way,
     limit: Duration,
@@ -195,6 +195,10 @@ impl Engines {
         }));
         Inventory::new(hosts)
     }
+
+    pub(super) fn targets(&self) -> impl ExactSizeIterator<Item = &Target> {
+        self.targets.values()
+    }
 }
 
 /// Shows the hosts: addresses are private.
@@ -257,7 +261,11 @@ impl Way {
 }
 
 impl Target {
-    async fn connect(&self) -> Result<Arc<dyn Engine>> {
+    pub(super) fn host(&self) -> &HostName {
+        &self.host
+    }
+
+    pub(super) async fn connect(&self) -> Result<Arc<dyn Engine>> {
         match &self.way {
             Way::Given(engine) => Ok(engine.clone()),
             #[cfg(feature = "docker")]
@@ -275,6 +283,11 @@ impl Target {
         }
     }
 
+    /// Whether trying again cannot help: nobody has said how it is reached.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.way, Way::Closed(_))
+    }
+
     /// Returns what the host has now.
     async fn look(&self) -> HostInventory {
         match self.connect().await {
@@ -284,7 +297,7 @@ impl Target {
     }
 
     /// Returns a host that did not answer.
-    fn unseen(&self, error: &Error) -> HostInventory {
+    pub(super) fn unseen(&self, error: &Error) -> HostInventory {
         let source = match &self.way {
             Way::Given(engine) => format!("{:?}", engine.host()),
             #[cfg(feature = "docker")]
@@ -298,7 +311,7 @@ impl Target {
 }
 
 /// Returns what an engine has: all its parts at the same time, so that one that hangs costs its limit once.
-async fn look(engine: &dyn Engine) -> HostInventory {
+pub(super) async fn look(engine: &dyn Engine) -> HostInventory {
     let at = Timestamp::now();
     let (info, containers, images, volumes, networks) = tokio::join!(
         engine.info(),
