@@ -25,6 +25,7 @@ pub mod posture;
 #[cfg(feature = "tools")]
 pub mod process;
 pub mod query;
+pub mod running;
 pub mod secret;
 pub mod service;
 pub mod span;
@@ -50,6 +51,7 @@ pub use observed::Observed;
 pub use plan::{Plan, Step};
 pub use posture::Posture;
 pub use query::{Answer, Query};
+pub use running::Running;
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
 pub use view::Reach;
