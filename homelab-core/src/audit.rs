@@ -104,7 +104,8 @@ fn group_is_audit(rule: &Rule) -> bool {
 
 impl Lab {
     /// Returns all that is worth saying about the lab, as far as it was seen: every service with its reach, and the
-    /// findings of all rules that are on.
+    /// findings of all rules that are on. Where engines were asked, what runs on them and is in no file is a service too;
+    /// its places are in files called `seen:HOST/...`, which are nowhere.
     ///
     /// Pure: the same lab and the same observation give the same report.
     pub fn audit(&self, seen: &Observed) -> Report {
@@ -113,6 +114,13 @@ impl Lab {
 
     /// Returns what [`Lab::audit`] does, of other rules than lab.toml says.
     pub fn audit_with(&self, seen: &Observed, selection: &Selection) -> Report {
+        match self.as_running(seen) {
+            Some(running) => running.audited(seen, selection),
+            None => self.audited(seen, selection),
+        }
+    }
+
+    fn audited(&self, seen: &Observed, selection: &Selection) -> Report {
         let switches = select::Switches::new(self, selection);
         let exposures = self.exposures(seen);
         let mut findings = self.diagnostics().to_vec();

@@ -129,12 +129,11 @@ fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppr
         FileKind::Instance,
     ];
     for file in lab.manifest().files() {
-        let Some(text) = file.text().filter(|_| kinds.contains(&file.kind())) else {
-            continue;
-        };
-        if !text.contains(MARK) {
+        let is_marked = |bytes| memchr::memmem::find(bytes, MARK.as_bytes()).is_some();
+        if !kinds.contains(&file.kind()) || !file.bytes().is_some_and(is_marked) {
             continue;
         }
+        let Some(text) = file.text() else { continue };
         let scalars = file.kind() == FileKind::Compose;
         let comments = read(&Source::new(file.path(), text), scalars, findings);
         files.insert(file.path().to_owned(), comments);

@@ -8,7 +8,7 @@ use super::yaml::MAX_BYTES;
 use crate::span::Source;
 
 /// Texts by absolute path.
-pub(super) type Memory = Arc<HashMap<PathBuf, String>>;
+pub(super) type Memory = Arc<HashMap<PathBuf, Arc<str>>>;
 
 pub(super) enum Files {
     Disk { root: Option<Root> },

@@ -16,7 +16,7 @@ use crate::span::{Source, Span};
 /// Where the resolver finds the files that a project names.
 pub(super) enum Disk {
     Real,
-    Memory(Arc<HashMap<PathBuf, String>>),
+    Memory(Arc<HashMap<PathBuf, Arc<str>>>),
 }
 
 /// Builds the lab of these files, which are in the order of their paths.

@@ -151,6 +151,7 @@ pub struct Host {
     pub(super) forwards: Option<Vec<Forward>>,
     /// Whether all that is written of the forwards was understood.
     pub(super) forwards_understood: bool,
+    pub(super) engine: Option<EngineEntry>,
 }
 
 impl Host {
@@ -205,6 +206,11 @@ impl Host {
         self.forwards.as_deref()
     }
 
+    /// Returns how its engine is reached, where the file says.
+    pub fn engine(&self) -> Option<&EngineEntry> {
+        self.engine.as_ref()
+    }
+
     /// Returns whether all that is written of the forwards was understood: with an unknown key or an unreadable value
     /// among them there may be others than those of [`forwards`](Self::forwards).
     pub(crate) fn forwards_understood(&self) -> bool {
@@ -218,6 +224,39 @@ impl std::fmt::Debug for Host {
             .field("name", &self.name)
             .field("kind", &self.kind())
             .finish_non_exhaustive()
+    }
+}
+
+/// How the container engine of a machine is reached: `engine`.
+///
+/// Invariant: the address is one that `DOCKER_HOST` could have, or `context:NAME`, or `none`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EngineEntry {
+    pub(super) address: Spanned<String>,
+    pub(super) certificates: Option<Spanned<String>>,
+}
+
+impl EngineEntry {
+    /// Returns the address: `ssh://me@nas`, `context:nas` for a context of Docker's command, `none` where no engine is
+    /// to be asked.
+    pub fn address(&self) -> &str {
+        self.address.value()
+    }
+
+    /// Returns where it is written.
+    pub fn span(&self) -> &Span {
+        self.address.span()
+    }
+
+    /// Returns the folder of the certificates for TLS, relative to the lab's folder.
+    pub fn certificates(&self) -> Option<&str> {
+        self.certificates.as_ref().map(|folder| folder.value().as_str())
+    }
+}
+
+impl std::fmt::Debug for EngineEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineEntry").finish_non_exhaustive()
     }
 }
 
