@@ -1,6 +1,7 @@
 //! Small labs, and what they mean.
 
 mod clients;
+mod files;
 mod findings;
 mod networks;
 mod pods;

@@ -82,7 +82,7 @@ fn a_proxy_that_routes_to_itself_is_published_on_purpose() {
         of(&format!(
             "services: {{ t: {{ image: {image}, ports: ['80:80'], labels: ['traefik.enable=true', \
              'traefik.http.routers.d.rule=Host(`d`)', 'traefik.http.services.d.loadbalancer.server.port=80'] }}, \
-             u: {{ image: traefik }} }}"
+             u: {{ image: traefik, ports: ['81:80'] }} }}"
         ))
     };
     fires(&with("a"), "access.proxied-and-published");

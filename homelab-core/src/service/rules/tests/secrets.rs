@@ -207,6 +207,7 @@ fn evidence_says_whether_it_is_a_default() {
         ("${SCHEME:-postgres}://app:hqd82nfkw@db/app", false),
         ("postgres://app:hqd82nfkw@${HOST:-${OTHER:-db}}/app", false),
         ("postgres://app:hqd$$82nfkw@db/app", false),
+        ("postgres://app:hqd$$82nfkw@${HOST:-db}/app", false),
         ("postgres://app:${PASS_HERE:-hqd82nfkw}@db/app", true),
         ("postgres://app:${PASS_HERE:-${NONE:-}hqd82nfkw}@db/app", true),
         // A variable without a value beside it hides nothing.
