@@ -49,6 +49,7 @@ const DOMAINS: &[&[&Rule]] = &[
     access::rules::RULES,
     tailnet::rules::RULES,
     service::rules::ALL,
+    service::rules::HARDENING,
     update::ALL,
     rules::ALL,
 ];
@@ -131,7 +132,7 @@ impl Lab {
         findings.extend(service::rules::hygiene(&services));
         findings.extend(update::judge(&services));
         // It speaks of nearly everything, so that it is not even made where nobody asked.
-        if groups_on(&switches, "hardening") {
+        if service::rules::HARDENING.iter().any(|rule| switches.is_on(rule)) {
             findings.extend(service::rules::hardening(&services));
         }
         findings.extend(switches.unknown());
@@ -154,10 +155,4 @@ fn nothing_declared(lab: &Lab) -> Option<Finding> {
         let message = "the folder has no Compose file and no unit of Podman, so that nothing was judged";
         Finding::new(&lab::rules::NOTHING_DECLARED, Subject::Lab, message)
     })
-}
-
-/// Returns whether any rule of a group speaks.
-fn groups_on(switches: &select::Switches<'_>, group: &str) -> bool {
-    ALL.iter()
-        .any(|rule| select::is_of(rule, group) && switches.is_on(rule))
 }

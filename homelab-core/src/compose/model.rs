@@ -366,6 +366,8 @@ pub struct Network {
     pub driver: Option<Field<String>>,
     /// The driver's options.
     pub driver_opts: IndexMap<String, Field<String>>,
+    /// The ranges of addresses that it gives out, where they are written.
+    pub subnets: Vec<Field<String>>,
     /// Whether it was made elsewhere.
     pub external: bool,
     /// Whether it has no way out, and published ports do not work through it alone.

@@ -1019,6 +1019,12 @@ public protocol LabProtocol: AnyObject, Sendable {
     func services()  -> [String]
 
     /**
+     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     */
+    func tailnet(seen: Observed?) throws  -> Tailnet
+
+    /**
      * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
@@ -1377,6 +1383,20 @@ open func services() -> [String]  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_services(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     */
+open func tailnet(seen: Observed? = nil)throws  -> Tailnet  {
+    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_tailnet(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
     )
 })
 }
@@ -10662,6 +10682,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_services() != 31898) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 38717) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {
