@@ -266,7 +266,7 @@ def _reach(arguments: argparse.Namespace) -> int:
         lab = Lab.load(arguments.dir or ".")
         progress.step("looking at the lab")
         with connect_sync(lab) as world:
-            seen = world.observe().with_at(now)
+            seen = world.observe(engines=False).with_at(now)
         progress.step("following the paths")
         text = _answer(arguments, (lab, seen), None)
     _say(text)
