@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod lab;
 pub mod name;
 pub mod observed;
+mod operate;
 pub mod plan;
 pub mod posture;
 #[cfg(feature = "tools")]

@@ -46,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "access",
             "adopt",
             "drift",
+            "operate",
             "running",
             "service::rules",
             "tailnet",

@@ -75,7 +75,7 @@ impl Project {
     }
 
     /// Returns whether a service of this name is there and one of its profiles is active, or it has none.
-    pub fn is_active(&self, service: &str) -> bool {
+    pub(crate) fn is_active(&self, service: &str) -> bool {
         self.0.active.iter().any(|active| active.as_ref() == service)
     }
 

@@ -1,5 +1,6 @@
 //! What instance.toml says: the part of a lab that is private.
 
+mod engine;
 mod read;
 
 use std::net::IpAddr;
@@ -7,6 +8,7 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use ipnet::IpNet;
 
+pub use self::engine::EngineEntry;
 use super::pattern::words;
 use crate::compose::Protocol;
 use crate::name::{HostName, ProjectName, RepositoryName, RoleName};
@@ -224,39 +226,6 @@ impl std::fmt::Debug for Host {
             .field("name", &self.name)
             .field("kind", &self.kind())
             .finish_non_exhaustive()
-    }
-}
-
-/// How the container engine of a machine is reached: `engine`.
-///
-/// Invariant: the address is one that `DOCKER_HOST` could have, or `context:NAME`, or `none`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EngineEntry {
-    pub(super) address: Spanned<String>,
-    pub(super) certificates: Option<Spanned<String>>,
-}
-
-impl EngineEntry {
-    /// Returns the address: `ssh://me@nas`, `context:nas` for a context of Docker's command, `none` where no engine is
-    /// to be asked.
-    pub fn address(&self) -> &str {
-        self.address.value()
-    }
-
-    /// Returns where it is written.
-    pub fn span(&self) -> &Span {
-        self.address.span()
-    }
-
-    /// Returns the folder of the certificates for TLS, relative to the lab's folder.
-    pub fn certificates(&self) -> Option<&str> {
-        self.certificates.as_ref().map(|folder| folder.value().as_str())
-    }
-}
-
-impl std::fmt::Debug for EngineEntry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngineEntry").finish_non_exhaustive()
     }
 }
 

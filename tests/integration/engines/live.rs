@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use homelab_core::apply::Status;
 use homelab_core::drift::DifferenceKind;
 use homelab_core::engine::docker::{DockerEngine, Endpoint};
 use homelab_core::engine::{Action, Engine, EngineExt, Engines, EventAction};
@@ -376,6 +377,7 @@ pub(super) async fn drift_is_found_and_gone_after_up(real: &Real) -> Result<(), 
     deployed.compose(&["up", "-d", "--quiet-pull"])?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     deployed.differs(&[]).await?;
+    plans_are_applied(&deployed).await?;
     let (lab, seen) = deployed.see().await?;
     let adopted = Lab::adopt("again", seen.inventory().ok_or("it was seen")?.value());
     let again = adopted.drift(&seen);
@@ -432,4 +434,60 @@ pub(super) async fn a_host_that_never_answers_is_a_fact(real: &Real) -> Result<(
     ensure(engine.host().as_str() == "here", || {
         "it has another name".to_owned()
     })
+}
+
+/// Stops, starts and restarts the project by plans, with the files' own order.
+async fn plans_are_applied(deployed: &Deployed<'_>) -> Result<(), String> {
+    let project = deployed.project.as_str();
+    let world = World::connect(&deployed.see().await?.0).await;
+    let world = world.with_state(deployed.folder.path().join("state"));
+    let (lab, seen) = deployed.see().await?;
+    let stop = lab.plan_stop(project, &seen).map_err(text)?;
+    ensure(stop.steps().len() == 2, || {
+        format!("the job has ended already: {stop}")
+    })?;
+    stop.clone()
+        .apply(&world)
+        .await
+        .map_err(text)?
+        .complete()
+        .map_err(text)?;
+    let again = stop.apply(&world).await.map_err(text)?;
+    ensure(again.status() == Status::Skipped, || format!("{again:?}"))?;
+    deployed
+        .differs(&[
+            ("site", DifferenceKind::Stopped),
+            ("data", DifferenceKind::Stopped),
+        ])
+        .await?;
+    let (lab, seen) = deployed.see().await?;
+    for service in ["site", "data"] {
+        let start = lab
+            .plan_start(&format!("{project}/{service}"), &seen)
+            .map_err(text)?;
+        start
+            .apply(&world)
+            .await
+            .map_err(text)?
+            .complete()
+            .map_err(text)?;
+    }
+    deployed.differs(&[]).await?;
+    let (lab, seen) = deployed.see().await?;
+    let restart = lab
+        .plan_restart(&format!("{project}/site"), &seen)
+        .map_err(text)?;
+    let name = format!("{project}-site-1");
+    let started = deployed.real.engine.container(&name).await.map_err(text)?.started;
+    restart
+        .clone()
+        .apply(&world)
+        .await
+        .map_err(text)?
+        .complete()
+        .map_err(text)?;
+    let after = deployed.real.engine.container(&name).await.map_err(text)?.started;
+    ensure(after > started, || "it was not restarted".to_owned())?;
+    let again = restart.apply(&world).await.map_err(text)?;
+    ensure(again.status() == Status::Skipped, || format!("{again:?}"))
 }
