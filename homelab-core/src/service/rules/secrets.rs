@@ -1,5 +1,8 @@
 //! Secrets that stand in a Compose file, and passwords that everybody knows.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
 use super::Declared;
 use crate::compose::{Field, Service, VariableState};
 use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
@@ -43,6 +46,7 @@ struct Exposed<'a> {
 pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
     let (mut literal, mut known) = (Vec::new(), Vec::new());
     for declared in services {
+        let names = Names::of(declared.service);
         for (name, field) in &declared.service.environment {
             let Some(value) = field.value.as_deref() else {
                 continue;
@@ -57,7 +61,7 @@ pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
                 span: &field.span,
                 is_default,
             };
-            if is_well_known(secret, name, value, declared.service) {
+            if is_well_known(secret, name, value, &names) {
                 known.push(exposed(origin == Origin::Default));
             } else if origin != Origin::Elsewhere && looks_secret(secret) {
                 literal.push(exposed(origin == Origin::Default));
@@ -105,13 +109,14 @@ impl Lab {
         for reference in self.services() {
             let service = reference.service();
             let system = catalog.recognise(service);
+            let names = Names::of(service);
             for (name, field) in &service.environment {
                 let value = field.value.as_deref().unwrap_or_default();
                 held.extend(secret_part(system, name, value).map(|secret| Held {
                     value,
                     secret,
                     span: &field.span,
-                    is_well_known: is_well_known(secret, name, value, service),
+                    is_well_known: is_well_known(secret, name, value, &names),
                 }));
             }
         }
@@ -305,26 +310,39 @@ pub(crate) fn is_known_password(secret: &str, variable: &str, value: &str) -> bo
         || value.contains(&format!("//{secret}:{secret}@"))
 }
 
-/// Returns whether a password is one that everybody knows, or the name of its user or database.
-fn is_well_known(secret: &str, variable: &str, value: &str, service: &Service) -> bool {
-    if is_known_password(secret, variable, value) {
-        return true;
+/// What the variables of a service say that its users and databases are called, in small letters.
+struct Names<'a> {
+    service: &'a Service,
+    /// Made for the first secret that is asked about: most services have none.
+    all: OnceCell<HashSet<String>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(service: &'a Service) -> Self {
+        Names {
+            service,
+            all: OnceCell::new(),
+        }
     }
-    let is_name = |name: &str| {
-        let name = name.to_ascii_uppercase();
-        name.ends_with("USER")
-            || name.ends_with("USERNAME")
-            || name.ends_with("_DB")
-            || name.ends_with("DATABASE")
-    };
-    service
-        .environment
-        .iter()
-        .filter(|(name, _)| is_name(name))
-        .any(|(_, field)| {
-            field
-                .value
-                .as_deref()
-                .is_some_and(|own| own.eq_ignore_ascii_case(secret))
-        })
+
+    fn contain(&self, text: &str) -> bool {
+        let is_name = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            ["USER", "USERNAME", "_DB", "DATABASE"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        };
+        let all = self.all.get_or_init(|| {
+            let named = self.service.environment.iter().filter(|(name, _)| is_name(name));
+            named
+                .filter_map(|(_, field)| Some(field.value.as_deref()?.to_ascii_lowercase()))
+                .collect()
+        });
+        all.contains(&text.to_ascii_lowercase())
+    }
+}
+
+/// Returns whether a password is one that everybody knows, or the name of its user or database.
+fn is_well_known(secret: &str, variable: &str, value: &str, names: &Names<'_>) -> bool {
+    is_known_password(secret, variable, value) || names.contain(secret)
 }
