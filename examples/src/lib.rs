@@ -144,11 +144,9 @@ pub fn one(folders: Vec<String>) -> Result<String> {
 
 /// Waits for what is asynchronous, on a runtime of this thread's own.
 pub fn wait<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime
-        .expect("a runtime of one thread needs nothing of the machine")
+        .expect("a runtime of one thread needs one descriptor more than a program has anyway")
         .block_on(work)
 }
 

@@ -33,6 +33,7 @@ mod pattern;
 mod private;
 mod read;
 pub(crate) mod rules;
+mod running;
 pub(crate) mod schema;
 mod slot;
 mod unsaid;
@@ -43,8 +44,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub use instance::{
-    Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry, RepositoryEntry,
-    RepositoryKind, Tailnet,
+    EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
+    RepositoryEntry, RepositoryKind, Tailnet,
 };
 pub use manifest::{FileKind, LabFile, Manifest};
 pub use pattern::{

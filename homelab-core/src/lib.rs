@@ -6,10 +6,12 @@
 )]
 
 pub mod access;
+mod adopt;
 pub mod apply;
 pub mod audit;
 pub mod cancel;
 pub mod compose;
+pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod finding;
@@ -18,11 +20,13 @@ pub mod inventory;
 pub mod lab;
 pub mod name;
 pub mod observed;
+mod operate;
 pub mod plan;
 pub mod posture;
 #[cfg(feature = "tools")]
 pub mod process;
 pub mod query;
+pub mod running;
 pub mod secret;
 pub mod service;
 pub mod span;
@@ -36,6 +40,7 @@ pub mod view;
 
 pub use access::Exposure;
 pub use apply::{Event, Operation, Outcome, World};
+pub use drift::Drift;
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use lab::{Lab, ServiceRef};
@@ -47,6 +52,7 @@ pub use observed::Observed;
 pub use plan::{Plan, Step};
 pub use posture::Posture;
 pub use query::{Answer, Query};
+pub use running::Running;
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
 pub use view::Reach;

@@ -19,6 +19,7 @@
 //! # Ok::<(), homelab_core::Error>(())
 //! ```
 
+mod container;
 mod content;
 mod diff;
 mod path;
@@ -32,6 +33,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use self::container::{ContainerAction, ContainerBefore, ContainerStep};
+pub(crate) use self::content::size;
 pub use self::content::{Content, ContentHash};
 pub use self::path::LabPath;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,7 +60,7 @@ impl Plan {
     /// Returns the plan of these steps.
     ///
     /// # Errors
-    /// `Invalid` when two steps are about one path: which of them should hold would be a matter of luck.
+    /// `Invalid` when two steps are about one path or container: which of them should hold would be a matter of luck.
     pub fn new(title: impl Into<String>, steps: impl IntoIterator<Item = Step>) -> Result<Plan> {
         let title = title.into();
         let steps: Vec<Step> = steps.into_iter().collect();
@@ -67,6 +70,16 @@ impl Plan {
                 return Err(Error::new(
                     ErrorKind::Invalid,
                     format!("plan to {title}: two steps change `{path}`"),
+                )
+                .with_hint("make one step of them"));
+            }
+        }
+        let mut containers = BTreeSet::new();
+        for step in steps.iter().filter_map(|step| step.kind.container()) {
+            if !containers.insert((step.host.clone(), step.id.clone())) {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    format!("plan to {title}: two steps change container `{}`", step.name),
                 )
                 .with_hint("make one step of them"));
             }
@@ -166,6 +179,12 @@ impl PlanId {
                     feed(run.as_bytes());
                     feed(leftover.to_string().as_bytes());
                 }
+                StepKind::Container(step) => {
+                    feed(b"container");
+                    feed(step.action.as_str().as_bytes());
+                    feed(step.host.as_str().as_bytes());
+                    feed(step.id.as_bytes());
+                }
             }
             feed(step.precondition.to_string().as_bytes());
         }
@@ -262,12 +281,21 @@ impl Step {
         }
     }
 
+    /// Returns the step that changes what a container is doing, unless it does that already.
+    pub fn container(step: ContainerStep, before: ContainerBefore) -> Step {
+        Step {
+            kind: StepKind::Container(step),
+            precondition: Precondition::Container(before),
+            previous: None,
+        }
+    }
+
     /// Returns the step with other permissions for its file or folder.
     #[must_use]
     pub fn with_mode(mut self, wanted: FileMode) -> Step {
         match &mut self.kind {
             StepKind::CreateFolder { mode, .. } | StepKind::WriteFile { mode, .. } => *mode = wanted,
-            StepKind::PutBack { .. } => {}
+            StepKind::PutBack { .. } | StepKind::Container(_) => {}
         }
         self
     }
@@ -303,6 +331,7 @@ impl Step {
             StepKind::CreateFolder { path, mode } => (path.to_string(), None, Some(*mode)),
             StepKind::WriteFile { path, content, mode } => (path.to_string(), Some(content), Some(*mode)),
             StepKind::PutBack { leftover, .. } => (leftover.to_string(), None, None),
+            StepKind::Container(step) => (format!("{}:{}", step.host, step.name), None, None),
         };
         view::StepView {
             kind: self.kind.as_str().to_owned(),
@@ -341,6 +370,7 @@ impl fmt::Display for Step {
                 write!(f, "{verb} {news}{}file `{path}` ({size})", mode.adjective())
             }
             StepKind::PutBack { leftover, .. } => leftover.fmt(f),
+            StepKind::Container(step) => step.fmt(f),
         }
     }
 }
@@ -371,6 +401,8 @@ pub enum StepKind {
         /// What it left.
         leftover: Leftover,
     },
+    /// Changes what a container is doing.
+    Container(ContainerStep),
 }
 
 impl StepKind {
@@ -380,6 +412,18 @@ impl StepKind {
             StepKind::CreateFolder { .. } => "create_folder",
             StepKind::WriteFile { .. } => "write_file",
             StepKind::PutBack { .. } => "put_back",
+            StepKind::Container(step) => match step.action {
+                ContainerAction::Start => "start_container",
+                ContainerAction::Stop => "stop_container",
+                ContainerAction::Restart => "restart_container",
+            },
+        }
+    }
+
+    fn container(&self) -> Option<&ContainerStep> {
+        match self {
+            StepKind::Container(step) => Some(step),
+            _ => None,
         }
     }
 
@@ -390,6 +434,7 @@ impl StepKind {
                 leftover: Leftover::TemporaryFile { path },
                 ..
             } => Some(path),
+            StepKind::Container(_) => None,
         }
     }
 }
@@ -408,6 +453,8 @@ pub enum Precondition {
     FolderOrAbsent,
     /// The run is recorded, and no longer alive.
     RunEnded,
+    /// There is this container, and it is so.
+    Container(ContainerBefore),
 }
 
 impl fmt::Display for Precondition {
@@ -417,6 +464,7 @@ impl fmt::Display for Precondition {
             Precondition::File { sha256 } => write!(f, "a file with sha256 {sha256} is there"),
             Precondition::FolderOrAbsent => f.write_str("a folder is there, or nothing"),
             Precondition::RunEnded => f.write_str("the run has ended"),
+            Precondition::Container(before) => before.fmt(f),
         }
     }
 }

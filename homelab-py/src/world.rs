@@ -35,8 +35,9 @@ async fn connected(lab: core::Lab, state: Option<FilePath>) -> World {
 }
 
 impl World {
-    fn observing(&self, lab: Option<&Lab>) -> impl Future<Output = Observed> + Send + 'static {
+    fn observing(&self, lab: Option<&Lab>, engines: bool) -> impl Future<Output = Observed> + Send + 'static {
         let (world, lab) = (self.world.clone(), lab.map_or(&self.lab, |lab| &lab.0).clone());
+        let world = if engines { world } else { world.without_engines() };
         async move { Observed(world.observe(&lab).await) }
     }
 }
@@ -59,12 +60,12 @@ impl World {
         block(py, connected(lab.0.clone(), state))
     }
 
-    async fn observe(&self, lab: Option<Py<Lab>>) -> Result<Observed> {
-        spawn(self.observing(lab.as_ref().map(Py::get))).await
+    async fn observe(&self, lab: Option<Py<Lab>>, engines: bool) -> Result<Observed> {
+        spawn(self.observing(lab.as_ref().map(Py::get), engines)).await
     }
 
-    fn observe_sync(&self, py: Python<'_>, lab: Option<&Lab>) -> Result<Observed> {
-        block(py, self.observing(lab))
+    fn observe_sync(&self, py: Python<'_>, lab: Option<&Lab>, engines: bool) -> Result<Observed> {
+        block(py, self.observing(lab, engines))
     }
 
     fn apply(&self, plan: &Plan) -> Result<Operation> {

@@ -42,7 +42,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "tailnet", "update", "init", "stored"],
+        &[
+            "access",
+            "adopt",
+            "drift",
+            "operate",
+            "running",
+            "service::rules",
+            "tailnet",
+            "update",
+            "init",
+            "stored",
+        ],
     ),
     ("audit", &["audit", "posture"]),
     (

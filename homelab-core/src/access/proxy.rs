@@ -2,6 +2,7 @@
 
 pub(super) mod caddy;
 pub(super) mod clients;
+mod dynamic;
 pub(super) mod file;
 mod ingress;
 pub(super) mod middleware;
@@ -59,6 +60,8 @@ pub(super) struct Gateway {
     pub(super) insecure_admin: Option<(u16, Evidence)>,
     /// Shows that its certificates need a port that the internet can reach.
     pub(super) public_challenge: Option<(u16, Evidence)>,
+    /// The routes of its own files, each with the service that it leads to.
+    pub(super) from_files: Vec<(NodeIndex, Route)>,
 }
 
 /// A port on which a proxy listens, under the name that routes call it by.
@@ -129,6 +132,8 @@ pub(super) struct Proxies {
     pub(super) routes: Vec<Vec<Route>>,
     places: HashMap<(Place, Flavour), Vec<usize>>,
     file_routes: BTreeMap<NodeIndex, Vec<FileRoute>>,
+    /// The routes that the files of a gateway ask for, by service.
+    dynamic_routes: BTreeMap<NodeIndex, Vec<Route>>,
     unseen: Vec<UnseenProxy>,
     ways_in: Vec<NodeIndex>,
 }
@@ -143,6 +148,7 @@ impl Proxies {
             routes: Vec::with_capacity(topology.nodes.len()),
             places: HashMap::new(),
             file_routes: BTreeMap::new(),
+            dynamic_routes: BTreeMap::new(),
             unseen: Vec::new(),
             ways_in: Vec::new(),
         };
@@ -164,7 +170,10 @@ impl Proxies {
         proxies
     }
 
-    fn add(&mut self, topology: &Topology<'_>, gateway: Gateway) {
+    fn add(&mut self, topology: &Topology<'_>, mut gateway: Gateway) {
+        for (target, route) in gateway.from_files.drain(..) {
+            self.dynamic_routes.entry(target).or_default().push(route);
+        }
         let index = self.gateways.len();
         let node = gateway.node;
         let machine = topology.nodes[node].machine;
@@ -309,7 +318,8 @@ impl Proxies {
         cache: &mut Cache,
     ) -> Vec<Path> {
         let mut found = Vec::new();
-        for route in &self.routes[node] {
+        let by_files = self.dynamic_routes.get(&node).into_iter().flatten();
+        for route in self.routes[node].iter().chain(by_files) {
             self.by_route(topology, node, route, paths, behind, cache, &mut found);
         }
         for route in self.file_routes.get(&node).into_iter().flatten() {

@@ -109,7 +109,9 @@ pub(super) fn yaml_settings(source: &Source) -> Vec<Setting> {
             continue;
         }
         let indent = bare.len() - text.len();
-        open.retain(|(depth, _)| *depth < indent);
+        // The items of a list may stand as deep as its key.
+        let is_item = text.starts_with("- ");
+        open.retain(|(depth, _)| *depth < indent || is_item && *depth == indent);
         let (key, value) = match text.strip_prefix("- ") {
             Some(item) => (None, item.trim()),
             None => match text.split_once(':') {

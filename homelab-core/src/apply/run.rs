@@ -5,13 +5,16 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
+use super::containers;
 use super::event::{Event, Outcome};
 use super::files::{self, Found, Root};
 use super::operation::Shared;
 use super::recovery::{self, Record};
 use super::world::World;
+use crate::cancel::Cancel;
+use crate::engine::Engines;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{LabPath, Leftover, Plan, Step, StepKind, StepResult};
+use crate::plan::{LabPath, Leftover, Plan, Precondition, Step, StepKind, StepResult};
 
 pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Result<Outcome> {
     shared.events.send(Event::Started {
@@ -47,8 +50,8 @@ pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Resu
             step: text.clone(),
         });
         let perform = blocking({
-            let (run, step) = (run.clone(), step.clone());
-            move || run.perform(index, &step)
+            let (run, step, cancel) = (run.clone(), step.clone(), shared.cancel.clone());
+            move || run.perform(index, &step, &cancel)
         });
         match perform.await {
             Ok(status) => {
@@ -94,7 +97,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 
 struct Run {
     id: String,
-    root: Root,
+    /// The lab's folder; none where no step is about it, and there is none.
+    root: Option<Root>,
+    engines: Engines,
     /// Where recovery files are, this run's in the first.
     folders: Vec<PathBuf>,
     leftovers: Vec<Leftover>,
@@ -104,14 +109,31 @@ struct Run {
 impl Run {
     /// Puts back what dead runs left, checks every precondition, and writes down what this run might leave.
     fn begin(plan: &Plan, world: &World, shared: &Shared) -> Result<Run> {
-        let root = Root::open(world.root())?;
-        let folders = world.recovery_folders()?;
+        let is_container = |step: &Step| matches!(step.kind(), StepKind::Container(_));
+        let opened = Root::open(world.root()).and_then(|root| Ok((root, world.recovery_folders()?)));
+        let (root, folders) = match opened {
+            Ok((root, folders)) => (Some(root), folders),
+            // A lab that exists on engines only has no folder, and nothing is left in it.
+            Err(_) if plan.steps().iter().all(is_container) => (None, Vec::new()),
+            Err(error) => return Err(error),
+        };
         let recovers = |step: &Step| matches!(step.kind(), StepKind::PutBack { .. });
-        if !plan.steps().iter().any(recovers) {
-            look_back(world, &root, &folders, shared);
+        if let Some(root) = root.as_ref().filter(|_| !plan.steps().iter().any(recovers)) {
+            look_back(world, root, &folders, shared);
         }
         let id = random_id();
-        let leftovers = check(plan, &root, &id)?;
+        let engines = world.engines();
+        let leftovers = match &root {
+            Some(root) => check(plan, root, &id)?,
+            None => Vec::new(),
+        };
+        for step in plan.steps() {
+            if let (StepKind::Container(step), Precondition::Container(before)) =
+                (step.kind(), step.precondition())
+            {
+                containers::check(&engines, step, before)?;
+            }
+        }
         let record = match leftovers.is_empty() {
             true => None,
             false => {
@@ -124,31 +146,44 @@ impl Run {
         Ok(Run {
             id,
             root,
+            engines,
             folders,
             leftovers,
             record: std::sync::Mutex::new(record),
         })
     }
 
-    fn perform(&self, index: usize, step: &Step) -> Result<crate::plan::StepStatus> {
+    fn perform(&self, index: usize, step: &Step, cancel: &Cancel) -> Result<crate::plan::StepStatus> {
+        if let (StepKind::Container(step), Precondition::Container(before)) =
+            (step.kind(), step.precondition())
+        {
+            return containers::perform(&self.engines, step, before, cancel);
+        }
+        let root = self.root()?;
         match step.kind() {
-            StepKind::CreateFolder { path, mode } => self.root.create_folder(path, *mode),
+            StepKind::CreateFolder { path, mode } => root.create_folder(path, *mode),
             StepKind::WriteFile { path, content, mode } => {
                 let temporary = temporary(&self.id, index, path)?;
-                self.root
-                    .write(path, &temporary, content, *mode, step.precondition())
+                root.write(path, &temporary, content, *mode, step.precondition())
             }
-            StepKind::PutBack { run, leftover } => {
-                recovery::put_back(&self.folders, &self.root, run, leftover)
+            StepKind::PutBack { run, leftover } => recovery::put_back(&self.folders, root, run, leftover),
+            StepKind::Container(step) => {
+                let message = format!("{step}: nobody has said how it has to be before");
+                Err(Error::new(ErrorKind::Invalid, message))
             }
         }
+    }
+
+    fn root(&self) -> Result<&Root> {
+        let missing = || Error::new(ErrorKind::NotFound, "open the lab's folder");
+        self.root.as_ref().ok_or_else(missing)
     }
 
     /// Puts back what this run left itself, and forgets the run if nothing is left.
     fn end(&self) -> Result<()> {
         for leftover in &self.leftovers {
             match leftover {
-                Leftover::TemporaryFile { path } => self.root.remove_temporary(path)?,
+                Leftover::TemporaryFile { path } => self.root()?.remove_temporary(path)?,
             };
         }
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -184,7 +219,7 @@ fn check(plan: &Plan, root: &Root, run: &str) -> Result<Vec<Leftover>> {
         let (path, content) = match step.kind() {
             StepKind::CreateFolder { path, .. } => (path, None),
             StepKind::WriteFile { path, content, .. } => (path, Some(content)),
-            StepKind::PutBack { .. } => continue,
+            StepKind::PutBack { .. } | StepKind::Container(_) => continue,
         };
         let found = root.look(path)?;
         if let (Some(content), Found::File(hash, _)) = (content, &found)

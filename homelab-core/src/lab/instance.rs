@@ -1,5 +1,6 @@
 //! What instance.toml says: the part of a lab that is private.
 
+mod engine;
 mod read;
 
 use std::net::IpAddr;
@@ -7,6 +8,7 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use ipnet::IpNet;
 
+pub use self::engine::EngineEntry;
 use super::pattern::words;
 use crate::compose::Protocol;
 use crate::name::{HostName, ProjectName, RepositoryName, RoleName};
@@ -151,6 +153,7 @@ pub struct Host {
     pub(super) forwards: Option<Vec<Forward>>,
     /// Whether all that is written of the forwards was understood.
     pub(super) forwards_understood: bool,
+    pub(super) engine: Option<EngineEntry>,
 }
 
 impl Host {
@@ -203,6 +206,11 @@ impl Host {
     /// Returns what routers forward to it. None means that nobody has said; an empty list, that there is nothing.
     pub fn forwards(&self) -> Option<&[Forward]> {
         self.forwards.as_deref()
+    }
+
+    /// Returns how its engine is reached, where the file says.
+    pub fn engine(&self) -> Option<&EngineEntry> {
+        self.engine.as_ref()
     }
 
     /// Returns whether all that is written of the forwards was understood: with an unknown key or an unreadable value

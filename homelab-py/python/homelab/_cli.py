@@ -101,6 +101,11 @@ def parser() -> argparse.ArgumentParser:
         default="",
         help="only these rules or groups, `+hardening` as well, `-access` not (as `--rules=-access`); parted by commas",
     )
+    audit.add_argument(
+        "--live",
+        action="store_true",
+        help="ask the hosts' engines too: what is really bound, and what runs beside what is written",
+    )
     now(audit)
 
     init = command(
@@ -213,7 +218,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         lab = Lab.load(arguments.dir)
         progress.step("looking at the lab")
         with connect_sync(lab) as world:
-            seen = world.observe()
+            seen = world.observe(engines=arguments.live)
         if now is not None:
             seen = seen.with_at(now)
         progress.step("judging")
@@ -228,7 +233,7 @@ def _init(arguments: argparse.Namespace) -> int:
         lab = Lab.load(arguments.dir)
         progress.step("looking at the lab")
         world = connect_sync(lab)
-        seen = world.observe()
+        seen = world.observe(engines=False)
     with world:
         return _init_in(world, lab.plan_init(seen), arguments.write)
 
@@ -261,7 +266,7 @@ def _reach(arguments: argparse.Namespace) -> int:
         lab = Lab.load(arguments.dir or ".")
         progress.step("looking at the lab")
         with connect_sync(lab) as world:
-            seen = world.observe().with_at(now)
+            seen = world.observe(engines=False).with_at(now)
         progress.step("following the paths")
         text = _answer(arguments, (lab, seen), None)
     _say(text)

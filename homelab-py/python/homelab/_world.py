@@ -105,12 +105,13 @@ class World(_Base):
         super().__init__(native)
         self._running: weakref.WeakSet[Operation] = _weak_set()
 
-    async def observe(self, lab: Lab | None = None) -> Observed:
+    async def observe(self, lab: Lab | None = None, *, engines: bool = True) -> Observed:
         """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
 
-        The lab is the one that this was connected to; give it where you have loaded it anew since.
+        The lab is the one that this was connected to; give it where you have loaded it anew since. Without `engines`
+        those of its hosts are not asked.
         """
-        return await self._open().observe(lab)
+        return await self._open().observe(lab, engines)
 
     def _apply(self, plan: Plan, progress: Progress | None, allow_partial: bool) -> Operation:
         operation = Operation(self._open().apply(plan), progress, allow_partial)
@@ -139,12 +140,13 @@ class SyncWorld(_Base):
         super().__init__(native)
         self._running: weakref.WeakSet[SyncOperation] = _weak_set()
 
-    def observe(self, lab: Lab | None = None) -> Observed:
+    def observe(self, lab: Lab | None = None, *, engines: bool = True) -> Observed:
         """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
 
-        The lab is the one that this was connected to; give it where you have loaded it anew since.
+        The lab is the one that this was connected to; give it where you have loaded it anew since. Without `engines`
+        those of its hosts are not asked.
         """
-        return self._open().observe_sync(lab)
+        return self._open().observe_sync(lab, engines)
 
     def start(self, plan: Plan, *, allow_partial: bool = False) -> SyncOperation:
         """Begins to apply a plan and returns at once: for its events, and to stop it. `Plan.apply` waits instead."""

@@ -97,7 +97,7 @@ impl Middlewares {
 }
 
 /// Returns what a middleware's setting makes of it: `basicauth.users` asks for a password.
-fn guard_kind(setting: &str, value: &str) -> Option<GuardKind> {
+pub(super) fn guard_kind(setting: &str, value: &str) -> Option<GuardKind> {
     let mut parts = setting.split('.');
     let kind = parts.next().unwrap_or_default();
     let value = value.to_ascii_lowercase();

@@ -17,6 +17,7 @@ pub(super) fn gateway(topology: &Topology<'_>, index: NodeIndex) -> Option<Gatew
         unseen: None,
         insecure_admin: None,
         public_challenge: None,
+        from_files: Vec::new(),
     })
 }
 

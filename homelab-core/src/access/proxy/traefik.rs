@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::clients::{only_tailnet, rule_is_only_tailnet};
 use super::middleware::Middlewares;
-use super::{Entry, EntryPoint, Flavour, Gateway, Route};
+use super::{Entry, EntryPoint, Flavour, Gateway, Route, dynamic};
 use crate::access::address::HostFacts;
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
@@ -242,8 +242,16 @@ pub(super) fn gateway(
         "providers.redis",
         "providers.consulcatalog",
     ];
+    let of_files = |last: &str| {
+        let flag = find(&format!("providers.file.{last}")).or_else(|| find(&format!("file.{last}")));
+        flag.map(|flag| flag.value.as_str())
+    };
+    let sources = dynamic::sources(node, files, of_files("filename"), of_files("directory"));
+    let from_files = sources.and_then(|sources| dynamic::routes(topology, index, &sources, middlewares));
+    let by_files = |key: &str| matches!(key, "providers.file" | "file");
     let unseen = elsewhere
         .iter()
+        .filter(|key| !(by_files(key) && from_files.is_some()))
         .find_map(|key| any(key))
         .map(|flag| flag.evidence.clone())
         .or_else(|| {
@@ -273,6 +281,7 @@ pub(super) fn gateway(
         unseen,
         insecure_admin,
         public_challenge,
+        from_files: from_files.unwrap_or_default(),
     })
 }
 
@@ -527,7 +536,7 @@ impl Segment<'_> {
 }
 
 /// Returns the names in a rule: ``Host(`a`, `b`)``, ``HostSNI(`c`)``, version 1's `Host:a,b`.
-fn names_in_rule(rule: &str) -> Vec<String> {
+pub(super) fn names_in_rule(rule: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = rule;
     while let Some(at) = rest.find("Host") {

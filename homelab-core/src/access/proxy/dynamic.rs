@@ -1,0 +1,233 @@
+//! Traefik's file provider: the routes, services and middlewares in the files that it mounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::middleware::{Middlewares, guard_kind};
+use super::traefik::names_in_rule;
+use super::{Entry, Flavour, Route};
+use crate::access::files::Files;
+use crate::access::path::{Guard, GuardKind};
+use crate::access::topology::{Node, NodeIndex, Topology};
+use crate::access::upstream::{Setting, file_in_container, mounted, toml_settings, upstream, yaml_settings};
+use crate::finding::Evidence;
+use crate::span::Source;
+
+/// A router of a file.
+#[derive(Default)]
+struct Router<'a> {
+    rule: Option<&'a str>,
+    service: Option<&'a str>,
+    entries: Vec<String>,
+    middlewares: Vec<&'a str>,
+    shown: Option<&'a Setting>,
+}
+
+/// Returns the files that the file provider reads, where all of them are in the lab.
+pub(super) fn sources(
+    node: &Node<'_>,
+    files: &Files<'_>,
+    file: Option<&str>,
+    directory: Option<&str>,
+) -> Option<Vec<Source>> {
+    if let Some(file) = file {
+        return Some(vec![file_in_container(node, files, file)?]);
+    }
+    let directory = directory?.trim_end_matches('/').to_owned();
+    let mut mounts = mounted(node, files, move |target| {
+        target.trim_end_matches('/') == directory
+    });
+    let (_, _, sources) = mounts.next()?;
+    let mut sources = sources?;
+    let endings = [".yml", ".yaml", ".toml"];
+    sources.retain(|source| endings.iter().any(|end| source.name().ends_with(end)));
+    Some(sources)
+}
+
+/// Returns the routes that these files bring, each with the service that it leads to; nothing where a part of them is
+/// not understood, so that there may be more.
+pub(super) fn routes(
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    sources: &[Source],
+    middlewares: &Middlewares,
+) -> Option<Vec<(NodeIndex, Route)>> {
+    let mut settings: Vec<Setting> = Vec::new();
+    for source in sources {
+        // A template is decided while Traefik runs.
+        if source.text().contains("{{") {
+            return None;
+        }
+        settings.extend(match source.name().ends_with(".toml") {
+            true => {
+                source.text().parse::<toml::Table>().ok()?;
+                toml_settings(source)
+            }
+            false => yaml_settings(source),
+        });
+    }
+    let mut routers: BTreeMap<(&str, &str), Router<'_>> = BTreeMap::new();
+    let mut servers: BTreeMap<(&str, &str), Vec<&Setting>> = BTreeMap::new();
+    let mut own: BTreeMap<&str, Vec<&Setting>> = BTreeMap::new();
+    for setting in &settings {
+        let value = setting.value.as_str();
+        let parts: Vec<&str> = setting.key.split('.').collect();
+        match parts.as_slice() {
+            // What the reader of settings does not follow.
+            _ if value.starts_with(['*', '&']) || parts.contains(&"<<") => return None,
+            _ if value.starts_with('{') && value != "{}" && !setting.key.ends_with(".servers") => {
+                return None;
+            }
+            [protocol @ ("http" | "tcp"), "routers", name, rest @ ..] => {
+                let router = routers.entry((protocol, name)).or_default();
+                router.shown.get_or_insert(setting);
+                match rest {
+                    ["rule"] => {
+                        router.rule = Some(value);
+                        router.shown = Some(setting);
+                    }
+                    ["service"] => router.service = Some(value),
+                    ["entrypoints"] => router.entries.extend(words(value).map(str::to_owned)),
+                    ["middlewares"] => router.middlewares.extend(words(value)),
+                    _ => {}
+                }
+            }
+            [
+                protocol @ ("http" | "tcp"),
+                "services",
+                name,
+                "loadbalancer",
+                "servers",
+                rest @ ..,
+            ] if matches!(rest, [] | ["url" | "address"]) && !value.is_empty() => {
+                servers.entry((protocol, name)).or_default().push(setting);
+            }
+            ["http" | "tcp", "services", _] | ["http" | "tcp", "services", _, "loadbalancer", ..] => {}
+            // Services made of other services, and what has no request to look at.
+            ["http" | "tcp", "services", _, ..] | ["udp", _, ..] => return None,
+            ["http" | "tcp", "middlewares", name, ..] => own.entry(name).or_default().push(setting),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    for ((protocol, name), router) in &routers {
+        let service = router.service?;
+        let shown = router.shown?;
+        let admin = service.ends_with("@internal");
+        let evidence = Evidence::at(
+            match router.rule {
+                Some(rule) => format!("Traefik {protocol} router `{name}` of a file: `{rule}`"),
+                None => format!("Traefik {protocol} router `{name}` of a file"),
+            },
+            &shown.place,
+        );
+        let mut guards = Vec::new();
+        for middleware in &router.middlewares {
+            let mut seen = BTreeSet::new();
+            collect(
+                topology,
+                index,
+                middleware,
+                &own,
+                middlewares,
+                &evidence,
+                &mut seen,
+                &mut guards,
+            );
+        }
+        let route = |port| Route {
+            flavour: Flavour::Traefik,
+            entry: match router.entries.as_slice() {
+                [] => Entry::Default,
+                names => Entry::Named(names.to_vec()),
+            },
+            port,
+            names: router.rule.map_or_else(Vec::new, names_in_rule),
+            guards: guards.clone(),
+            evidence: evidence.clone(),
+            admin,
+            enabled: true,
+            in_swarm: false,
+        };
+        if admin {
+            found.push((index, route(None)));
+            continue;
+        }
+        let service = service
+            .strip_suffix("@file")
+            .unwrap_or(service)
+            .to_ascii_lowercase();
+        // One of another provider, or one that is not there, is not known from here.
+        for server in servers.get(&(*protocol, service.as_str()))? {
+            let (host, port) = upstream(address(&server.value)?)?;
+            for target in topology.resolve(index, &host, port) {
+                found.push((target.node, route(Some(target.port))));
+            }
+        }
+    }
+    Some(found)
+}
+
+/// Returns the address in an item of a list of servers: `url: "http://app:80"`, `{ address: app:80 }`, or bare.
+fn address(item: &str) -> Option<&str> {
+    let item = item.trim_matches(['{', '}', ' ']);
+    let address = ["url:", "address:"].iter().find_map(|key| item.strip_prefix(key));
+    let address = address.unwrap_or(item).trim().trim_matches(['"', '\'']);
+    (!address.contains([' ', ','])).then_some(address)
+}
+
+/// Returns the words of a value that is one of them, or a list in brackets.
+fn words(value: &str) -> impl Iterator<Item = &str> {
+    let words = value.trim_matches(['[', ']']).split(',');
+    words
+        .map(|word| word.trim().trim_matches(['"', '\'']))
+        .filter(|word| !word.is_empty())
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a chain of middlewares may name, which has no meaning of its own"
+)]
+fn collect<'a>(
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    name: &'a str,
+    own: &BTreeMap<&'a str, Vec<&'a Setting>>,
+    others: &Middlewares,
+    used: &Evidence,
+    seen: &mut BTreeSet<String>,
+    guards: &mut Vec<Guard>,
+) {
+    let lower = name.to_ascii_lowercase();
+    let (bare, provider) = lower.split_once('@').unwrap_or((&lower, "file"));
+    if !seen.insert(bare.to_owned()) {
+        return;
+    }
+    if provider != "file" {
+        guards.extend(others.guards(topology.nodes[index].machine, name, used));
+        return;
+    }
+    let Some(settings) = own.get(bare) else {
+        guards.push(Guard::new(GuardKind::Unseen, name, used.clone()));
+        return;
+    };
+    let mut kinds: Vec<GuardKind> = Vec::new();
+    for setting in settings {
+        let Some(kind) = setting.key.splitn(4, '.').nth(3) else {
+            continue;
+        };
+        if kind == "chain.middlewares" {
+            for next in words(&setting.value) {
+                collect(topology, index, next, own, others, used, seen, guards);
+            }
+        }
+        kinds.extend(guard_kind(kind, &setting.value));
+    }
+    // A forward to CrowdSec's bouncer is seen by its address alone.
+    let kind = kinds
+        .iter()
+        .find(|kind| **kind == GuardKind::Waf)
+        .or(kinds.first());
+    if let Some(kind) = kind {
+        guards.push(Guard::new(*kind, name, used.clone()));
+    }
+}

@@ -1,0 +1,219 @@
+//! The files of Traefik's file provider.
+
+use super::findings::{fires, silent};
+use super::*;
+
+const PROVIDER: &str = "--providers.file.filename=/d.yml";
+const MOUNT: &str = "./d.yml:/d.yml";
+
+fn with(flag: &str, mount: &str, files: &[(&str, &str)], more: &str) -> Lab {
+    let compose = format!(
+        "services:
+  t:
+    image: traefik:v3
+    command: ['--entrypoints.web.address=:80', '--entrypoints.inner.address=:81', '{flag}']
+    ports: ['80:80', '100.64.0.1:81:81']
+    volumes: ['{mount}']
+  a: {{ image: a, {more} }}
+  b: {{ image: b }}
+"
+    );
+    let mut all = vec![
+        ("p/compose.yaml", compose.as_str()),
+        ("instance.toml", BEHIND_NAT),
+    ];
+    all.extend(files);
+    lab(&all)
+}
+
+fn of_file(text: &str) -> Lab {
+    with(PROVIDER, MOUNT, &[("p/d.yml", text)], "")
+}
+
+const ROUTE: &str = "http:
+  routers:
+    a:
+      rule: Host(`a.lan`)
+      entryPoints: [web]
+      service: a
+  services:
+    a:
+      loadBalancer:
+        servers:
+          - url: http://a:3000
+";
+
+#[test]
+fn a_file_in_the_lab_says_where_traefik_leads() {
+    let lab = of_file(ROUTE);
+    check("route", &lab, &[("a", Lan, Lan), ("b", Host, Host)]);
+    let a = exposure(&lab, "a");
+    let path = &a.paths()[0];
+    assert_eq!(
+        (path.kind(), path.port(), path.label()),
+        (PathKind::Proxy, Some(3000), "Traefik `nas:p/t`, a.lan -> 3000")
+    );
+    let said: Vec<&str> = path.evidence().iter().map(super::super::Evidence::text).collect();
+    assert!(
+        said.contains(&"Traefik http router `a` of a file: `Host(`a.lan`)`"),
+        "{said:?}"
+    );
+    silent(&lab, "access.unknown-routes");
+}
+
+#[test]
+fn every_form_of_the_file_is_read() {
+    let toml = "[http.routers.a]\nrule = 'Host(`a`)'\nentryPoints = ['inner']\nservice = 'a@file'\n\
+                [[http.services.a.loadBalancer.servers]]\nurl = 'http://a:3000'\n";
+    let tcp = "tcp:\n  routers:\n    a:\n      rule: HostSNI(`*`)\n      service: A\n  services:\n    A:\n      loadBalancer:\n        servers:\n        - address: 'a:5432'\n";
+    for (what, flag, mount, file, text, reach) in [
+        (
+            "entry points as a list",
+            PROVIDER,
+            MOUNT,
+            "p/d.yml",
+            ROUTE.replace("[web]", "\n        - inner"),
+            Tailnet,
+        ),
+        (
+            "a list as deep as its key",
+            PROVIDER,
+            MOUNT,
+            "p/d.yml",
+            ROUTE.replace("          - url", "        - url"),
+            Lan,
+        ),
+        (
+            "in braces",
+            PROVIDER,
+            MOUNT,
+            "p/d.yml",
+            ROUTE.replace("url: http://a:3000", "{ url: 'http://a:3000' }"),
+            Lan,
+        ),
+        ("tcp", PROVIDER, MOUNT, "p/d.yml", tcp.to_owned(), Lan),
+        (
+            "toml",
+            "--providers.file.filename=/d.toml",
+            "./d.toml:/d.toml",
+            "p/d.toml",
+            toml.to_owned(),
+            Tailnet,
+        ),
+        (
+            "a folder",
+            "--providers.file.directory=/d/",
+            "./d:/d",
+            "p/d/a.yml",
+            ROUTE.to_owned(),
+            Lan,
+        ),
+        (
+            "version 1",
+            "--file.filename=/d.yml",
+            MOUNT,
+            "p/d.yml",
+            ROUTE.to_owned(),
+            Lan,
+        ),
+    ] {
+        let lab = with(flag, mount, &[(file, &text)], "");
+        check(what, &lab, &[("a", reach, reach), ("b", Host, Host)]);
+    }
+}
+
+#[test]
+fn what_is_not_understood_may_lead_anywhere() {
+    for (what, text) in [
+        ("a template", ROUTE.replace("http://a:3000", "{{ env `A` }}")),
+        ("an alias", ROUTE.replace("service: a", "service: *name")),
+        ("a map in braces", ROUTE.replace("Host(`a.lan`)", "{ a: b }")),
+        (
+            "another provider's service",
+            ROUTE.replace("service: a", "service: a@docker"),
+        ),
+        (
+            "a service that is not there",
+            ROUTE.replace("service: a", "service: c"),
+        ),
+        (
+            "a router without a service",
+            ROUTE.replace("service: a", "priority: 1"),
+        ),
+        (
+            "a service of services",
+            ROUTE.replace("loadBalancer:", "weighted:"),
+        ),
+        (
+            "udp",
+            format!("{ROUTE}udp:\n  routers:\n    x:\n      service: y\n"),
+        ),
+        ("an address that is none", ROUTE.replace("http://a:3000", "a b")),
+    ] {
+        check(what, &of_file(&text), &[("a", Host, Lan), ("b", Host, Lan)]);
+    }
+    for (flag, mount, file) in [
+        (PROVIDER, "/srv/d.yml:/d.yml", "p/d.yml"),
+        (PROVIDER, "./other:/other", "p/other"),
+        ("--providers.file.directory=/d", "./d.yml:/d.yml", "p/d.yml"),
+        ("--providers.file=true", MOUNT, "p/d.yml"),
+    ] {
+        check(
+            flag,
+            &with(flag, mount, &[(file, ROUTE)], ""),
+            &[("a", Host, Lan), ("b", Host, Lan)],
+        );
+    }
+    let broken = with(
+        "--providers.file.filename=/d.toml",
+        "./d.toml:/d.toml",
+        &[("p/d.toml", "[")],
+        "",
+    );
+    check("no TOML", &broken, &[("a", Host, Lan)]);
+    let elsewhere = ROUTE.replace("http://a:3000", "http://192.168.1.99:80");
+    check(
+        "another machine",
+        &of_file(&elsewhere),
+        &[("a", Host, Host), ("b", Host, Host)],
+    );
+}
+
+#[test]
+fn middlewares_of_the_file_guard_its_routes() {
+    let rule = "access.proxied-and-published";
+    let passed = |middlewares: &str| {
+        let text = ROUTE.replace("service: a\n", "service: a\n      middlewares: [m]\n") + middlewares;
+        let lab = with(PROVIDER, MOUNT, &[("p/d.yml", &text)], "ports: ['3000:3000']");
+        fires(&lab, rule).message().to_owned()
+    };
+    let auth = "  middlewares:\n    m:\n      basicAuth:\n        users:\n          - u:h\n";
+    assert!(passed(auth).ends_with("which goes past `m`"), "{}", passed(auth));
+    let chain = "  middlewares:\n    m:\n      chain:\n        middlewares:\n          - n\n          - m\n    n:\n      rateLimit:\n        average: 5\n";
+    assert!(
+        passed(chain).ends_with("which goes past `n`"),
+        "{}",
+        passed(chain)
+    );
+    assert!(
+        passed("").ends_with("which goes past `m`"),
+        "one that is not there is not seen"
+    );
+    let headers = "  middlewares:\n    m:\n      headers:\n        frameDeny: true\n";
+    assert!(!passed(headers).contains("goes past"), "{}", passed(headers));
+    let docker = ROUTE.replace("service: a\n", "service: a\n      middlewares: ['k@docker']\n");
+    let labels = "ports: ['3000:3000'], labels: { traefik.http.middlewares.k.basicauth.users: 'u:h' }";
+    let lab = with(PROVIDER, MOUNT, &[("p/d.yml", &docker)], labels);
+    assert!(
+        fires(&lab, rule)
+            .message()
+            .ends_with("which goes past `k@docker`")
+    );
+}
+
+#[test]
+fn the_administration_may_be_routed_by_a_file() {
+    let text = ROUTE.replace("service: a\n", "service: api@internal\n");
+    fires(&of_file(&text), "access.admin-surface-reachable");
+    silent(&of_file(ROUTE), "access.admin-surface-reachable");
+}
