@@ -120,9 +120,9 @@ impl Lab {
     fn resolved(&self, place: &str, project: &ProjectName, group: &Group<'_>) -> Option<Project> {
         let Written { texts, services: _ } = write::project(project, group, write::For::Judges);
         let folder = self.root().join(format!("seen:{place}")).join(project.as_str());
-        let memory: HashMap<PathBuf, String> = texts
+        let memory: HashMap<PathBuf, Arc<str>> = texts
             .into_iter()
-            .map(|(name, text)| (folder.join(name), text))
+            .map(|(name, text)| (folder.join(name), Arc::from(text)))
             .collect();
         let options = ResolveOptions::lenient()
             .with_files([folder.join(write::MAIN)])
