@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cancel;
+mod control;
 mod error;
 mod events;
 mod lab;
@@ -16,6 +17,7 @@ mod view;
 mod world;
 
 pub use cancel::CancelToken;
+pub use control::ControlApi;
 pub use error::HomelabError;
 pub use events::Events;
 pub use lab::Lab;

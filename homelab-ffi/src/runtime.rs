@@ -21,7 +21,7 @@ pub(crate) fn runtime() -> Result<&'static Runtime, HomelabError> {
             .worker_threads(2)
             .max_blocking_threads(READERS)
             .thread_name("homelab")
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(|error| error.to_string())
     });

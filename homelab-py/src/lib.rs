@@ -5,6 +5,7 @@
 
 mod access;
 mod compose;
+mod control;
 mod convert;
 mod error;
 mod finding;
@@ -44,6 +45,8 @@ mod _native {
     use crate::capabilities;
     #[pymodule_export]
     use crate::compose::Project;
+    #[pymodule_export]
+    use crate::control::ControlApi;
     #[pymodule_export]
     use crate::convert::words;
     #[pymodule_export]

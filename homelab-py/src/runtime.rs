@@ -47,7 +47,7 @@ pub(crate) fn runtime() -> Result<&'static Handle> {
             .max_blocking_threads(AT_ONCE)
             .thread_stack_size(STACK)
             .thread_name("homelab")
-            .enable_time()
+            .enable_all()
             .build()?;
         Ok(Running {
             process,

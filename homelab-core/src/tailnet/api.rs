@@ -3,10 +3,9 @@
 //! ```no_run
 //! # async fn ask() -> homelab_core::Result<()> {
 //! use homelab_core::tailnet::api::ControlApi;
-//! use homelab_core::tailnet::{Policy, Tailnet};
 //!
 //! let control = ControlApi::headscale("http://100.64.0.1:8080", "env:HEADSCALE_API_KEY".parse()?)?;
-//! let tailnet = Tailnet::new(Policy::parse(&control.policy().await?)?, control.roster().await?)?;
+//! let tailnet = control.tailnet().await?;
 //! println!("{} devices have rules", tailnet.filters().values().filter(|rules| !rules.is_empty()).count());
 //! # Ok(())
 //! # }
@@ -26,6 +25,7 @@ use serde::Deserialize;
 use self::transport::Server;
 use super::device::Roster;
 use super::http::{Answer, exchange};
+use super::{Policy, Tailnet};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::SecretRef;
 use crate::span::Source;
@@ -142,6 +142,15 @@ impl ControlApi {
             Err(error) if error.kind() == ErrorKind::Unauthorised => devices,
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the tailnet: its policy in force over its devices and people.
+    ///
+    /// # Errors
+    /// As [`policy`](ControlApi::policy), and what is wrong in the policy.
+    pub async fn tailnet(&self) -> Result<Tailnet> {
+        let (policy, roster) = tokio::join!(self.policy(), self.roster());
+        Tailnet::new(Policy::parse(&policy?)?, roster?)
     }
 
     async fn listed(&self, name: &str, path: &str) -> Result<Roster> {

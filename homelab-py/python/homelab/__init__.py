@@ -47,6 +47,7 @@ from ._errors import (
 )
 from ._native import (
     Checkout,
+    ControlApi,
     Exposure,
     Finding,
     Interrupted,
@@ -89,6 +90,7 @@ __all__ = [
     "Checkout",
     "Conflict",
     "Connecting",
+    "ControlApi",
     "Damaged",
     "Error",
     "ErrorKind",

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::tailnet::{Policy, Role, Tailnet};
+use crate::tailnet::Role;
 
 type Asked = Arc<Mutex<Vec<String>>>;
 
@@ -86,8 +86,7 @@ async fn headscale_gives_policy_devices_and_people() {
     let folder = tempfile::tempdir().expect("a folder");
     let (address, asked) = server(HEADSCALE).await;
     let control = ControlApi::headscale(&address, token(&folder)).expect("an address");
-    let policy = Policy::parse(&control.policy().await.expect("a policy")).expect("it is one");
-    let tailnet = Tailnet::new(policy, control.roster().await.expect("a roster")).expect("a tailnet");
+    let tailnet = control.tailnet().await.expect("a tailnet");
     let filters = tailnet.filters();
     assert_eq!((filters["desk"].len(), filters["slate"].len()), (1, 0));
     assert_eq!(*filters["desk"][0].src_ips, ["100.64.0.1"]);

@@ -696,6 +696,16 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_is_cancelled(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_controlapi_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_controlapi_policy(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_controlapi_tailnet(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_controlapi_with_authority(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_controlapi_with_limit(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_events_finish(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_events_next(
@@ -860,6 +870,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_canceltoken_new(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_controlapi_headscale(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_from_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_from_texts(
@@ -908,6 +922,24 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_homelab_ffi_fn_method_canceltoken_is_cancelled(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
+    external fun uniffi_homelab_ffi_fn_clone_controlapi(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_controlapi(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_controlapi_headscale(`address`: RustBuffer.ByValue,`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_constructor_controlapi_tailscale(`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_controlapi_at(`ptr`: Long,`address`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_controlapi_policy(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_controlapi_tailnet(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_controlapi_with_authority(`ptr`: Long,`pem`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_controlapi_with_limit(`ptr`: Long,`limit`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_events(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_events(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1286,6 +1318,21 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_canceltoken_is_cancelled() and 0xFFFF) != 11263) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_controlapi_at() and 0xFFFF) != 34005) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_controlapi_policy() and 0xFFFF) != 15413) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_controlapi_tailnet() and 0xFFFF) != 59612) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_controlapi_with_authority() and 0xFFFF) != 20880) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_controlapi_with_limit() and 0xFFFF) != 61734) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_events_finish() and 0xFFFF) != 41124) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1530,6 +1577,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_canceltoken_new() and 0xFFFF) != 30362) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_controlapi_headscale() and 0xFFFF) != 16023) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() and 0xFFFF) != 39761) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_json() and 0xFFFF) != 60865) {
@@ -1937,6 +1990,47 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
 }
 
 
+/**
+ * @suppress
+ */
+public object FfiConverterDuration: FfiConverterRustBuffer<java.time.Duration> {
+    override fun read(buf: ByteBuffer): java.time.Duration {
+        // Type mismatch (should be u64) but we check for overflow/underflow below
+        val seconds = buf.getLong()
+        // Type mismatch (should be u32) but we check for overflow/underflow below
+        val nanoseconds = buf.getInt().toLong()
+        if (seconds < 0) {
+            throw java.time.DateTimeException("Duration exceeds minimum or maximum value supported by uniffi")
+        }
+        if (nanoseconds < 0) {
+            throw java.time.DateTimeException("Duration nanoseconds exceed minimum or maximum supported by uniffi")
+        }
+        return java.time.Duration.ofSeconds(seconds, nanoseconds)
+    }
+
+    // 8 bytes for seconds, 4 bytes for nanoseconds
+    override fun allocationSize(value: java.time.Duration) = 12UL
+
+    override fun write(value: java.time.Duration, buf: ByteBuffer) {
+        if (value.seconds < 0) {
+            // Rust does not support negative Durations
+            throw IllegalArgumentException("Invalid duration, must be non-negative")
+        }
+
+        if (value.nano < 0) {
+            // Java docs provide guarantee that nano will always be positive, so this should be impossible
+            // See: https://docs.oracle.com/javase/8/docs/api/java/time/Duration.html
+            throw IllegalArgumentException("Invalid duration, nano value must be non-negative")
+        }
+
+        // Type mismatch (should be u64) but since Rust doesn't support negative durations we should be OK
+        buf.putLong(value.seconds)
+        // Type mismatch (should be u32) but since values will always be between 0 and 999,999,999 it should be OK
+        buf.putInt(value.nano)
+    }
+}
+
+
 // This template implements a class for working with a Rust struct via a handle
 // to the live Rust struct on the other side of the FFI.
 //
@@ -2234,6 +2328,421 @@ public object FfiConverterTypeCancelToken: FfiConverter<CancelToken, Long> {
     override fun allocationSize(value: CancelToken) = 8UL
 
     override fun write(value: CancelToken, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A tailnet's control server, of Tailscale or of Headscale, whose HTTP API is asked. It only reads.
+ *
+ * A token is named by where it is kept, and looked up for each question: `env:NAME`, `file:PATH` or
+ * `command:PROGRAM ARGUMENT`.
+ */
+public interface ControlApiInterface {
+
+    /**
+     * Returns the same at this address, for a proxy in front of it.
+     */
+    fun `at`(`address`: kotlin.String): ControlApi
+
+    /**
+     * Returns the policy file, as it was written.
+     */
+    suspend fun `policy`(`cancel`: CancelToken? = null): kotlin.String
+
+    /**
+     * Returns the tailnet: its policy in force over its devices and people. Where the token may not list people, nobody's
+     * role is known.
+     */
+    suspend fun `tailnet`(`cancel`: CancelToken? = null): Tailnet
+
+    /**
+     * Returns the same, which trusts the certificates of this authority too: its own certificate, as PEM.
+     */
+    fun `withAuthority`(`pem`: kotlin.String): ControlApi
+
+    /**
+     * Returns the same with another limit of how long an answer may take: 30 seconds, where nothing is set.
+     */
+    fun `withLimit`(`limit`: java.time.Duration): ControlApi
+
+    companion object
+}
+
+/**
+ * A tailnet's control server, of Tailscale or of Headscale, whose HTTP API is asked. It only reads.
+ *
+ * A token is named by where it is kept, and looked up for each question: `env:NAME`, `file:PATH` or
+ * `command:PROGRAM ARGUMENT`.
+ */
+open class ControlApi: Disposable, AutoCloseable, ControlApiInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_controlapi(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_controlapi(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the same at this address, for a proxy in front of it.
+     */
+    @Throws(HomelabException::class)override fun `at`(`address`: kotlin.String): ControlApi {
+            return FfiConverterTypeControlApi.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_controlapi_at(
+        it,
+
+        FfiConverterString.lower(`address`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the policy file, as it was written.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `policy`(`cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_controlapi_policy(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the tailnet: its policy in force over its devices and people. Where the token may not list people, nobody's
+     * role is known.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `tailnet`(`cancel`: CancelToken?) : Tailnet {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_controlapi_tailnet(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeTailnet.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the same, which trusts the certificates of this authority too: its own certificate, as PEM.
+     */
+    @Throws(HomelabException::class)override fun `withAuthority`(`pem`: kotlin.String): ControlApi {
+            return FfiConverterTypeControlApi.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_controlapi_with_authority(
+        it,
+
+        FfiConverterString.lower(`pem`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the same with another limit of how long an answer may take: 30 seconds, where nothing is set.
+     */override fun `withLimit`(`limit`: java.time.Duration): ControlApi {
+            return FfiConverterTypeControlApi.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_controlapi_with_limit(
+        it,
+
+        FfiConverterDuration.lower(`limit`),_status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Returns the API of a Headscale at this address, such as `http://100.64.0.1:8080`, with one of its API keys. Without
+     * TLS the key is seen by whoever is on the way: take such an address only inside the tailnet, or on this machine.
+     */
+    @Throws(HomelabException::class) fun `headscale`(`address`: kotlin.String, `token`: kotlin.String): ControlApi {
+            return FfiConverterTypeControlApi.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_controlapi_headscale(
+
+
+        FfiConverterString.lower(`address`),
+        FfiConverterString.lower(`token`),_status)
+}
+    )
+    }
+
+
+
+    /**
+     * Returns Tailscale's own API, for the tailnet that the token belongs to. The token is an API access token, or one of an
+     * OAuth client, that may read the policy file, devices and users.
+     */
+    @Throws(HomelabException::class) fun `tailscale`(`token`: kotlin.String): ControlApi {
+            return FfiConverterTypeControlApi.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_controlapi_tailscale(
+
+
+        FfiConverterString.lower(`token`),_status)
+}
+    )
+    }
+
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeControlApi: FfiConverter<ControlApi, Long> {
+    override fun lower(value: ControlApi): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): ControlApi {
+        return ControlApi(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): ControlApi {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: ControlApi) = 8UL
+
+    override fun write(value: ControlApi, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }

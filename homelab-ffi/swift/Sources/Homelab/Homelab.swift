@@ -596,6 +596,34 @@ fileprivate struct FfiConverterString: FfiConverter {
     }
 }
 
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterDuration: FfiConverterRustBuffer {
+    typealias SwiftType = TimeInterval
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TimeInterval {
+        let seconds: UInt64 = try readInt(&buf)
+        let nanoseconds: UInt32 = try readInt(&buf)
+        return Double(seconds) + (Double(nanoseconds) / 1.0e9)
+    }
+
+    public static func write(_ value: TimeInterval, into buf: inout [UInt8]) {
+        if value.rounded(.down) > Double(Int64.max) {
+            fatalError("Duration overflow, exceeds max bounds supported by Uniffi")
+        }
+
+        if value < 0 {
+            fatalError("Invalid duration, must be non-negative")
+        }
+
+        let seconds = UInt64(value)
+        let nanoseconds = UInt32((value - Double(seconds)) * 1.0e9)
+        writeInt(&buf, seconds)
+        writeInt(&buf, nanoseconds)
+    }
+}
+
 
 
 
@@ -752,6 +780,255 @@ public func FfiConverterTypeCancelToken_lift(_ handle: UInt64) throws -> CancelT
 #endif
 public func FfiConverterTypeCancelToken_lower(_ value: CancelToken) -> UInt64 {
     return FfiConverterTypeCancelToken.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A tailnet's control server, of Tailscale or of Headscale, whose HTTP API is asked. It only reads.
+ *
+ * A token is named by where it is kept, and looked up for each question: `env:NAME`, `file:PATH` or
+ * `command:PROGRAM ARGUMENT`.
+ */
+public protocol ControlApiProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the same at this address, for a proxy in front of it.
+     */
+    func at(address: String) throws  -> ControlApi
+
+    /**
+     * Returns the policy file, as it was written.
+     */
+    func policy(cancel: CancelToken?) async throws  -> String
+
+    /**
+     * Returns the tailnet: its policy in force over its devices and people. Where the token may not list people, nobody's
+     * role is known.
+     */
+    func tailnet(cancel: CancelToken?) async throws  -> Tailnet
+
+    /**
+     * Returns the same, which trusts the certificates of this authority too: its own certificate, as PEM.
+     */
+    func withAuthority(pem: String) throws  -> ControlApi
+
+    /**
+     * Returns the same with another limit of how long an answer may take: 30 seconds, where nothing is set.
+     */
+    func withLimit(limit: TimeInterval)  -> ControlApi
+
+}
+/**
+ * A tailnet's control server, of Tailscale or of Headscale, whose HTTP API is asked. It only reads.
+ *
+ * A token is named by where it is kept, and looked up for each question: `env:NAME`, `file:PATH` or
+ * `command:PROGRAM ARGUMENT`.
+ */
+open class ControlApi: ControlApiProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_controlapi(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_controlapi(handle, $0) }
+    }
+
+
+    /**
+     * Returns the API of a Headscale at this address, such as `http://100.64.0.1:8080`, with one of its API keys. Without
+     * TLS the key is seen by whoever is on the way: take such an address only inside the tailnet, or on this machine.
+     */
+public static func headscale(address: String, token: String)throws  -> ControlApi  {
+    return try  FfiConverterTypeControlApi_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_controlapi_headscale(
+        FfiConverterString.lower(address),
+        FfiConverterString.lower(token),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns Tailscale's own API, for the tailnet that the token belongs to. The token is an API access token, or one of an
+     * OAuth client, that may read the policy file, devices and users.
+     */
+public static func tailscale(token: String)throws  -> ControlApi  {
+    return try  FfiConverterTypeControlApi_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_controlapi_tailscale(
+        FfiConverterString.lower(token),uniffiCallStatus
+    )
+})
+}
+
+
+
+    /**
+     * Returns the same at this address, for a proxy in front of it.
+     */
+open func at(address: String)throws  -> ControlApi  {
+    return try  FfiConverterTypeControlApi_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_controlapi_at(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(address),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the policy file, as it was written.
+     */
+open func policy(cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_controlapi_policy(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the tailnet: its policy in force over its devices and people. Where the token may not list people, nobody's
+     * role is known.
+     */
+open func tailnet(cancel: CancelToken? = nil)async throws  -> Tailnet  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_controlapi_tailnet(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeTailnet_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the same, which trusts the certificates of this authority too: its own certificate, as PEM.
+     */
+open func withAuthority(pem: String)throws  -> ControlApi  {
+    return try  FfiConverterTypeControlApi_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_controlapi_with_authority(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(pem),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the same with another limit of how long an answer may take: 30 seconds, where nothing is set.
+     */
+open func withLimit(limit: TimeInterval) -> ControlApi  {
+    return try!  FfiConverterTypeControlApi_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_controlapi_with_limit(
+            self.uniffiCloneHandle(),
+        FfiConverterDuration.lower(limit),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeControlApi: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = ControlApi
+
+    public static func lift(_ handle: UInt64) throws -> ControlApi {
+        return ControlApi(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: ControlApi) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ControlApi {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: ControlApi, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeControlApi_lift(_ handle: UInt64) throws -> ControlApi {
+    return try FfiConverterTypeControlApi.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeControlApi_lower(_ value: ControlApi) -> UInt64 {
+    return FfiConverterTypeControlApi.lower(value)
 }
 
 
@@ -10624,6 +10901,21 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_canceltoken_is_cancelled() != 11263) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_controlapi_at() != 34005) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_controlapi_policy() != 15413) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_controlapi_tailnet() != 59612) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_controlapi_with_authority() != 20880) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_controlapi_with_limit() != 61734) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_events_finish() != 41124) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -10868,6 +11160,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_canceltoken_new() != 30362) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_controlapi_headscale() != 16023) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() != 39761) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_from_json() != 60865) {

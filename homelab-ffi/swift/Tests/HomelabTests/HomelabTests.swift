@@ -171,6 +171,15 @@ final class LifetimeTests: XCTestCase {
 }
 
 final class TailnetTests: XCTestCase {
+    func testAControlServerIsNamedWithoutItsKey() throws {
+        guard capabilities().contains("tailnet-api") else {
+            XCTAssertThrowsError(try ControlApi.tailscale(token: "env:KEY"))
+            return
+        }
+        XCTAssertNoThrow(try ControlApi.headscale(address: "http://127.0.0.1:1", token: "env:KEY").withLimit(limit: 1))
+        XCTAssertThrowsError(try ControlApi.headscale(address: "http://127.0.0.1:1", token: "made-up"))
+    }
+
     func testAPolicyIsInForceOverDevices() throws {
         let policy = #"{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:443"]}],}"#
         let devices = """
