@@ -2,6 +2,7 @@
 
 mod engine;
 mod read;
+mod repository;
 
 use std::net::IpAddr;
 
@@ -9,10 +10,10 @@ use indexmap::IndexMap;
 use ipnet::IpNet;
 
 pub use self::engine::EngineEntry;
+pub use self::repository::{RepositoryEntry, RepositoryKind};
 use super::pattern::words;
 use crate::compose::Protocol;
 use crate::name::{HostName, ProjectName, RepositoryName, RoleName};
-use crate::secret::SecretRef;
 use crate::span::{Source, Span, Spanned};
 use crate::tailnet::device::{Device, Role, Roster, User};
 use crate::view::Reach;
@@ -488,110 +489,5 @@ impl ProjectEntry {
     /// Returns the machines that run it.
     pub fn hosts(&self) -> &[Spanned<HostName>] {
         &self.hosts
-    }
-}
-
-/// Which program's format a repository has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RepositoryKind {
-    /// restic or rustic.
-    Restic,
-    /// Borg.
-    Borg,
-    /// Duplicati.
-    Duplicati,
-    /// ZFS snapshots.
-    Zfs,
-    /// Btrfs snapshots.
-    Btrfs,
-    /// Files as rclone copies them.
-    Rclone,
-}
-words!(RepositoryKind {
-    Restic = "restic",
-    Borg = "borg",
-    Duplicati = "duplicati",
-    Zfs = "zfs",
-    Btrfs = "btrfs",
-    Rclone = "rclone",
-});
-
-/// Where copies are kept: `[repositories.NAME]`.
-#[derive(Clone)]
-pub struct RepositoryEntry {
-    pub(super) name: RepositoryName,
-    pub(super) span: Span,
-    pub(super) kind: Option<Spanned<RepositoryKind>>,
-    pub(super) location: Option<Spanned<String>>,
-    pub(super) password: Option<Spanned<SecretRef>>,
-    pub(super) host: Option<Spanned<HostName>>,
-    pub(super) medium: Option<Spanned<String>>,
-    pub(super) site: Option<Spanned<String>>,
-    pub(super) account: Option<Spanned<String>>,
-    pub(super) key_kept: Vec<Spanned<String>>,
-}
-
-impl RepositoryEntry {
-    /// Returns its name.
-    pub fn name(&self) -> &RepositoryName {
-        &self.name
-    }
-
-    /// Returns where it is declared.
-    pub fn span(&self) -> &Span {
-        &self.span
-    }
-
-    /// Returns which program's format it has.
-    pub fn kind(&self) -> Option<RepositoryKind> {
-        self.kind.as_ref().map(|kind| *kind.value())
-    }
-
-    /// Returns where it is, as its program writes it.
-    pub fn location(&self) -> Option<&Spanned<String>> {
-        self.location.as_ref()
-    }
-
-    /// Returns where its password is kept.
-    pub fn password(&self) -> Option<&SecretRef> {
-        self.password.as_ref().map(Spanned::value)
-    }
-
-    /// Returns the machine that holds it, where it is one of the lab's.
-    pub fn host(&self) -> Option<&HostName> {
-        self.host.as_ref().map(Spanned::value)
-    }
-
-    /// Returns where that machine is written.
-    pub fn host_span(&self) -> Option<&Span> {
-        self.host.as_ref().map(Spanned::span)
-    }
-
-    /// Returns the physical disk or pool that it lies on.
-    pub fn medium(&self) -> Option<&str> {
-        self.medium.as_ref().map(|medium| medium.value().as_str())
-    }
-
-    /// Returns the place that it is at: `home`, `office`, `backblaze`.
-    pub fn site(&self) -> Option<&str> {
-        self.site.as_ref().map(|site| site.value().as_str())
-    }
-
-    /// Returns the account that pays for it.
-    pub fn account(&self) -> Option<&str> {
-        self.account.as_ref().map(|account| account.value().as_str())
-    }
-
-    /// Returns the places where its key is kept.
-    pub fn key_kept(&self) -> &[Spanned<String>] {
-        &self.key_kept
-    }
-}
-
-impl std::fmt::Debug for RepositoryEntry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RepositoryEntry")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
     }
 }

@@ -75,6 +75,12 @@ fn a_slot_is_said_once_and_where_it_matters() {
             .any(|line| line.starts_with("compose.unset-variable") && line.contains("`B`")),
         "nothing else would say it: {both:?}"
     );
+    let unset = |rules: &str| {
+        let all = with(&labels("${A}"), &format!("[slots.A]\n[rules]\n{rules}\n"));
+        all.iter().any(|line| line.starts_with("compose.unset-variable"))
+    };
+    assert!(unset("lab = false"), "nothing else would say it");
+    assert!(!unset("service = false"), "that rule is not of slots");
     let later = with("labels: { l: '${B:-x}', m: '${B}' }", "[slots.PASSED]\n");
     let own: Vec<&String> = later.iter().filter(|line| line.contains("`B`")).collect();
     assert_eq!(
