@@ -33,6 +33,7 @@ mod exception;
 mod facts;
 mod files;
 mod path;
+pub(crate) mod portal;
 mod proxy;
 pub(crate) mod rules;
 mod serve;
@@ -45,7 +46,7 @@ mod upstream;
 
 use std::fmt;
 
-pub(crate) use path::{Door, DoorOf};
+pub(crate) use path::{Door, DoorOf, Page};
 pub use path::{Guard, GuardKind, Path, PathKind, Unknown, UnknownKind};
 
 use crate::error::Result;

@@ -43,8 +43,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub use instance::{
-    Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry, RepositoryEntry,
-    RepositoryKind, Tailnet,
+    AccessTest, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
+    RepositoryEntry, RepositoryKind, Tailnet,
 };
 pub use manifest::{FileKind, LabFile, Manifest};
 pub use pattern::{

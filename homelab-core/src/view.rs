@@ -4,12 +4,16 @@
 //! every layer may speak in it (docs/adr/0001). Their JSON, with these field names,
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
+mod portal;
 mod reachability;
 mod tailnet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::portal::{
+    PortalServiceView, PortalView, PortalWayView, ServiceExplanationView, WayExplanationView,
+};
 pub use self::reachability::{
     AccessChangeView, ByView, CarrierView, DeviceReachView, ExplanationView, NearMissView, PersonReachView,
     PolicyDiffView, RangeReachView, ReachableDeviceView, ReachableServiceView, ReachableServicesView,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use homelab_core::ErrorKind;
 use homelab_core::view::Reach;
-use homelab_core::{Answer, ErrorKind};
 use homelab_ffi::{
-    CancelToken, HomelabError, Lab, Machine, Observed, Project, ResolveSettings, World, capabilities,
+    Answer, CancelToken, HomelabError, Lab, Machine, Observed, Project, ResolveSettings, World, capabilities,
 };
 
 const COMPOSE: &str = "services: { web: { image: 'nginx:1.27', ports: ['8080:80'] } }";

@@ -96,6 +96,8 @@ fn answered(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyAny>> {
         Answer::Projects(views) => all(py, "ProjectView", &views),
         Answer::Files(views) => all(py, "FileView", &views),
         Answer::InitPlan(view) => Record::of("PlanView", &view).into_pyobject(py),
+        Answer::Portal(view) => Record::of("PortalView", &view).into_pyobject(py),
+        Answer::Explain(view) => Record::of("ServiceExplanationView", &view).into_pyobject(py),
     }
 }
 

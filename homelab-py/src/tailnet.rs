@@ -2,7 +2,8 @@
 
 use homelab_core::tailnet;
 use homelab_core::view::{
-    ExplanationView, PolicyDiffView, ReachableServicesView, ReachableView, ServiceReachView, WhoCanReachView,
+    ExplanationView, PolicyDiffView, PortalView, ReachableServicesView, ReachableView,
+    ServiceExplanationView, ServiceReachView, WhoCanReachView,
 };
 use homelab_core::{Error, ErrorKind, Source};
 use jiff::Timestamp;
@@ -176,6 +177,8 @@ pub(crate) fn answer_text(name: &str, json: &str) -> Result<String> {
         "ReachableServicesView" => read::<ReachableServicesView>(json),
         "ExplanationView" => read::<ExplanationView>(json),
         "PolicyDiffView" => read::<PolicyDiffView>(json),
+        "PortalView" => read::<PortalView>(json),
+        "ServiceExplanationView" => read::<ServiceExplanationView>(json),
         _ => Err(Error::new(ErrorKind::NotFound, format!("write the record `{name}`")).into()),
     }
 }

@@ -6,7 +6,7 @@ mod command;
 use serde_json::Value;
 
 use super::files::Files;
-use super::path::{Door, DoorOf, Path, PathKind, Unknown, UnknownKind};
+use super::path::{Door, DoorOf, Page, Path, PathKind, Unknown, UnknownKind};
 use super::spread::{Source, Spreads};
 use super::topology::{Namespace, Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, upstream};
@@ -125,6 +125,7 @@ fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
                 of: device_of(node)?,
                 ports: Some((known.port, known.port)),
                 protocol: known.protocol,
+                page: None,
             })
         });
         let mut path = Path::new(PathKind::TailnetNode, Reach::Tailnet, label)
@@ -170,6 +171,17 @@ struct Handler {
     funnel: bool,
 }
 
+impl Handler {
+    /// Returns what a browser finds there: what passes connections on has no mount, and may be anything.
+    fn page(&self) -> Option<Page> {
+        // Serve speaks plain HTTP only where it is told to, which by custom is on 80.
+        self.mount.starts_with('/').then(|| Page {
+            tls: self.port != 80,
+            mount: self.mount.clone(),
+        })
+    }
+}
+
 fn serve(
     topology: &Topology<'_>,
     files: &Files<'_>,
@@ -197,6 +209,7 @@ fn serve(
             of,
             ports: Some((handler.port, handler.port)),
             protocol: Protocol::Tcp,
+            page: handler.page(),
         });
         let Some((host, port)) = upstream(&handler.target) else {
             continue;

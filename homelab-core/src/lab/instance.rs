@@ -1,5 +1,6 @@
 //! What instance.toml says: the part of a lab that is private.
 
+mod access;
 mod read;
 
 use std::net::IpAddr;
@@ -7,6 +8,7 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use ipnet::IpNet;
 
+pub use self::access::AccessTest;
 use super::pattern::words;
 use crate::compose::Protocol;
 use crate::name::{HostName, ProjectName, RepositoryName, RoleName};
@@ -27,6 +29,7 @@ pub struct Instance {
     pub(super) people: IndexMap<String, Person>,
     pub(super) projects: IndexMap<ProjectName, ProjectEntry>,
     pub(super) repositories: IndexMap<RepositoryName, RepositoryEntry>,
+    pub(super) access_tests: Vec<AccessTest>,
 }
 
 impl Instance {
