@@ -1,0 +1,113 @@
+"""View records: what crosses as plain data. Frozen, comparable, hashable, and made for pickle and JSON.
+
+They are the core's own records (`homelab_core::view`) with the same names and fields; their JSON is the stored form.
+A record equals a dictionary with the same content.
+"""
+
+from __future__ import annotations
+
+from .declaration import (
+    DeclarationView,
+    FileView,
+    MountView,
+    PortView,
+    ProjectView,
+    SystemView,
+)
+from .plan import (
+    EventView,
+    OutcomeView,
+    PlanView,
+    StepResultView,
+    StepView,
+)
+from .policy import (
+    PolicyCheckView,
+    PolicyNoteView,
+    PolicyTestView,
+)
+from .record import (
+    EvidenceView,
+    PlaceView,
+    Record,
+)
+from .report import (
+    CountsView,
+    FindingView,
+    PathView,
+    PostureView,
+    ReachCountsView,
+    ReportView,
+    SeenView,
+    ServiceView,
+    SuppressedView,
+)
+from .tailnet import (
+    AccessChangeView,
+    ByView,
+    CarrierView,
+    DeviceReachView,
+    ExplanationView,
+    NearMissView,
+    PersonReachView,
+    PolicyDiffView,
+    RangeReachView,
+    ReachableDeviceView,
+    ReachableServiceView,
+    ReachableServicesView,
+    ReachableView,
+    ServiceReachView,
+    ServiceWayView,
+    TailnetRuleView,
+    WhoCanReachView,
+)
+
+__all__ = [
+    "AccessChangeView",
+    "ByView",
+    "CarrierView",
+    "CountsView",
+    "DeclarationView",
+    "DeviceReachView",
+    "EventView",
+    "EvidenceView",
+    "ExplanationView",
+    "FileView",
+    "FindingView",
+    "MountView",
+    "NearMissView",
+    "OutcomeView",
+    "PathView",
+    "PersonReachView",
+    "PlaceView",
+    "PlanView",
+    "PolicyCheckView",
+    "PolicyDiffView",
+    "PolicyNoteView",
+    "PolicyTestView",
+    "PortView",
+    "PostureView",
+    "ProjectView",
+    "RangeReachView",
+    "ReachCountsView",
+    "ReachableDeviceView",
+    "ReachableServiceView",
+    "ReachableServicesView",
+    "ReachableView",
+    "Record",
+    "ReportView",
+    "SeenView",
+    "ServiceReachView",
+    "ServiceView",
+    "ServiceWayView",
+    "StepResultView",
+    "StepView",
+    "SuppressedView",
+    "SystemView",
+    "TailnetRuleView",
+    "WhoCanReachView",
+]
+
+# They are all of this package, wherever in it they are written: a pickle names it, and not the module.
+for _name in __all__:
+    globals()[_name].__module__ = __name__
