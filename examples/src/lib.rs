@@ -5,6 +5,7 @@ pub mod terminal;
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use homelab_core::{Error, ErrorKind, Result};
@@ -128,6 +129,18 @@ pub fn moment(now: Option<&str>) -> Result<Timestamp> {
     })
 }
 
+/// Returns the address and port that a text means, or this one where there is none.
+///
+/// # Errors
+/// When it is none.
+pub fn socket(text: Option<String>, usual: &str) -> Result<SocketAddr> {
+    let text = text.as_deref().unwrap_or(usual);
+    text.parse().map_err(|_| {
+        Error::new(ErrorKind::Invalid, format!("read the address `{text}`"))
+            .with_hint("write an address and a port: `127.0.0.1:8420`, `[::1]:8420`")
+    })
+}
+
 /// Returns the folder that is named, or the working one.
 ///
 /// # Errors
@@ -144,9 +157,7 @@ pub fn one(folders: Vec<String>) -> Result<String> {
 
 /// Waits for what is asynchronous, on a runtime of this thread's own.
 pub fn wait<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime
         .expect("a runtime of one thread needs nothing of the machine")
         .block_on(work)

@@ -51,6 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("apply", &["apply"]),
     ("questions", &["query"]),
+    ("servers", &["serve"]),
 ];
 
 pub(crate) fn tests() -> Vec<Test> {
