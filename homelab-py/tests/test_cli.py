@@ -59,6 +59,9 @@ def write_tailnet(folder: Path) -> Path:
     return folder
 
 
+PORTAL = ROOT / "tests" / "portal" / "lab"
+
+
 def built_examples() -> str | None:
     """Returns the folder of the Rust examples, where they are built."""
     named = os.environ.get("HOMELAB_EXAMPLES")
@@ -121,6 +124,11 @@ def run(
         ("reach", ["--diff={net}/wrong.hujson", *TAILNET, NOW]),
         ("reach", ["--from=phone", "--diff={net}/newer.hujson", *TAILNET, NOW]),
         ("reach", [*TAILNET, NOW]),
+        ("portal", ["{portal}", "--who=ann"]),
+        ("portal", ["{portal}", "--who", "ben@example.org", "--format", "json"]),
+        ("portal", ["{portal}", "--who=ben", "--why=grafana"]),
+        ("portal", ["{portal}", "--who=ann", "--why=photos/server", "--format=json"]),
+        ("portal", ["{portal}", "--who=carl"]),
     ],
 )
 def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list[str]) -> None:
@@ -133,7 +141,7 @@ def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list
     written.mkdir()
     (written / "lab.toml").touch()
     (written / "instance.toml").touch()
-    words = [word.format(lab=LAB, folder=folder, written=written, net=net) for word in words]
+    words = [word.format(lab=LAB, portal=PORTAL, folder=folder, written=written, net=net) for word in words]
     for columns in ("", "60"):
         theirs = run(*words, program=[f"{examples}/{name}"], COLUMNS=columns)
         ours = run(name, *words, COLUMNS=columns)

@@ -20,11 +20,13 @@ from .view import (
     PlanView,
     PolicyCheckView,
     PolicyDiffView,
+    PortalView,
     PostureView,
     ProjectView,
     ReachableServicesView,
     ReachableView,
     ReportView,
+    ServiceExplanationView,
     ServiceReachView,
     ServiceView,
     StepResultView,
@@ -71,6 +73,8 @@ _Answer: TypeAlias = (
     | ServiceView
     | ReportView
     | PlanView
+    | PortalView
+    | ServiceExplanationView
     | list[ServiceView]
     | list[FindingView]
     | list[SystemView]
@@ -114,6 +118,8 @@ class Lab:
     def exposures(self, seen: Observed | None = None) -> list[Exposure]: ...
     def who_can_reach(self, service: str, /, seen: Observed | None = None) -> ServiceReachView: ...
     def reachable_from(self, who: str, /, seen: Observed | None = None) -> ReachableServicesView: ...
+    def portal(self, who: str, /, seen: Observed | None = None) -> PortalView: ...
+    def explain(self, who: str, service: str, /, seen: Observed | None = None) -> ServiceExplanationView: ...
     def audit(self, seen: Observed | None = None, *, rules: str = "") -> Report: ...
     def posture(self, seen: Observed | None = None) -> Posture: ...
     def plan_init(self, seen: Observed | None = None) -> Plan: ...
