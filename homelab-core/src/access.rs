@@ -231,7 +231,8 @@ impl Lab {
 
     /// Returns who can reach what: one verdict for each service, in the order of [`Lab::services`].
     ///
-    /// What was observed adds to whom the tailnet lets in; everything else comes from files.
+    /// What was observed adds to whom the tailnet lets in, and what its machine serves by Serve and Funnel; everything else
+    /// comes from files.
     pub fn exposures(&self, seen: &Observed) -> Vec<Exposure> {
         let instance = self.instance();
         let catalog = self.catalog();
@@ -257,6 +258,7 @@ impl Lab {
         let mut spreads = Spreads::default();
         direct::paths(&topology, &mut paths);
         serve::paths(&topology, &files, &mut paths, &mut spreads);
+        serve::observed(self, &topology, seen, &mut paths);
         let tunnels = tunnel::paths(&topology, &files, &mut paths, &mut spreads);
         for (index, paths) in paths.iter_mut().enumerate() {
             paths.extend(spreads.paths(&topology, index));

@@ -226,8 +226,11 @@ impl<'a> Portals<'a> {
                 Reach::None | Reach::Host | Reach::Tailnet => {}
             }
         }
-        // Stable: among those that are as good the widest stays first, and a page goes before what is none.
-        ways.sort_by_key(|way| (rank(way), way.url.is_none()));
+        // Stable: among those that are as good the widest stays first. A page goes before what is none, and what was set up
+        // for people, by name, before the bare port behind it.
+        let is_bare =
+            |way: &PortalWayView| !matches!(way.kind.as_str(), "serve" | "proxy" | "funnel" | "tunnel");
+        ways.sort_by_key(|way| (rank(way), way.url.is_none(), is_bare(way)));
         ways
     }
 

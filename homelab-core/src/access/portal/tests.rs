@@ -311,3 +311,104 @@ fn a_test_that_nobody_can_run_fails() {
         failures(&bare)
     );
 }
+
+/// What the daemon of `nas` is seen to serve.
+fn serving(config: &str) -> Observed {
+    let source = |text: &str| crate::span::Source::new("localapi", text);
+    let status = r#"{"BackendState": "Running", "Self": {"HostName": "nas", "DNSName": "nas.tail1234.ts.net.",
+        "TailscaleIPs": ["100.64.0.10"], "Tags": ["tag:nas"]}}"#;
+    let status = crate::tailnet::Status::parse(&source(status)).expect("a status");
+    let serve = crate::tailnet::ServeConfig::parse(&source(config)).expect("a configuration");
+    nothing_seen().with_tailnet(crate::tailnet::Node::new(status).with_serve(serve))
+}
+
+#[test]
+fn what_a_machine_is_seen_to_serve_is_a_way() {
+    let policy = POLICY.replace("tag:nas:3000", "tag:nas:443,8443");
+    let lab = Lab::from_texts(
+        "home",
+        [
+            ("instance.toml", INSTANCE),
+            ("policy.hujson", &policy),
+            (
+                "watch/compose.yaml",
+                "services: { grafana: { image: 'grafana/grafana:12', ports: ['127.0.0.1:3000:3000'] } }",
+            ),
+            (
+                "wiki/compose.yaml",
+                "services: { pages: { image: 'example.org/pages:1', ports: ['127.0.0.1:8080:80'] } }",
+            ),
+        ],
+    );
+    let reach = |service: &str, seen: &Observed| lab.exposure(service, seen).expect("a service").reach();
+    assert_eq!(reach("grafana", &nothing_seen()), Reach::Host);
+    let served = serving(
+        r#"{"TCP": {"443": {"HTTPS": true}, "8443": {"HTTPS": true}},
+            "Web": {"nas.tail1234.ts.net:443": {"Handlers": {"/": {"Proxy": "http://127.0.0.1:3000"}, "/x": {"Text": "x"}}},
+                    "nas.tail1234.ts.net:8443": {"Handlers": {"/wiki": {"Proxy": "http://localhost:8080"}}}},
+            "AllowFunnel": {"nas.tail1234.ts.net:8443": true}}"#,
+    );
+    assert_eq!(
+        (reach("grafana", &served), reach("wiki", &served)),
+        (Reach::Tailnet, Reach::Internet)
+    );
+    let grafana = lab.exposure("grafana", &served).expect("a service");
+    assert_eq!(grafana.audience(), Some(&["ann@example.org".to_owned()][..]));
+    let ann = lab.portal("ann", &served).expect("a portal");
+    assert_eq!(
+        lines(&ann),
+        [
+            "Grafana monitoring tailnet https://nas.tail1234.ts.net/",
+            "wiki other tailnet https://nas.tail1234.ts.net:8443/wiki",
+        ]
+    );
+    let ben = lab.portal("ben", &served).expect("a portal");
+    assert_eq!(
+        lines(&ben),
+        ["wiki other internet https://nas.tail1234.ts.net:8443/wiki"],
+        "Funnel asks nobody"
+    );
+    let other = serving(
+        r#"{"TCP": {"443": {"HTTPS": true}}, "Web": {"nas:443": {"Handlers": {"/": {"Proxy": "http://192.0.2.99:3000"}}}}}"#,
+    );
+    assert_eq!(reach("grafana", &other), Reach::Host, "it leads elsewhere");
+}
+
+#[test]
+fn a_proxy_of_labels_makes_a_device_of_its_own() {
+    let lab = Lab::from_texts(
+        "home",
+        [
+            ("instance.toml", INSTANCE),
+            ("policy.hujson", POLICY),
+            (
+                "photos/compose.yaml",
+                "services:\n  proxy: { image: almeidapaulopt/tsdproxy }\n  \
+                server: { image: ghcr.io/immich-app/immich-server, labels: { tsdproxy.enable: 'true', tsdproxy.name: album, \
+                tsdproxy.port.1: '443/https:2283/http' } }\n",
+            ),
+            (
+                "watch/compose.yaml",
+                "services:\n  tail:\n    image: tailscale/tailscale\n    network_mode: 'service:grafana'\n    \
+                command: tailscale serve --https=3000 3000\n    environment: { TS_EXTRA_ARGS: '--hostname=nas' }\n  \
+                grafana: { image: 'grafana/grafana:12' }\n",
+            ),
+        ],
+    );
+    let tailnet = |who: &str| {
+        let portal = portal(&lab, who);
+        lines(&portal)
+            .into_iter()
+            .filter(|line| line.contains(" tailnet https"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        tailnet("ben"),
+        ["Immich photos tailnet https://album.tail1234.ts.net/"]
+    );
+    assert!(
+        tailnet("ann").contains(&"Grafana monitoring tailnet https://nas.tail1234.ts.net:3000/".to_owned()),
+        "{:?}",
+        lines(&portal(&lab, "ann"))
+    );
+}
