@@ -159,7 +159,7 @@ pub fn one(folders: Vec<String>) -> Result<String> {
 pub fn wait<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime
-        .expect("a runtime of one thread needs nothing of the machine")
+        .expect("a runtime of one thread needs one descriptor more than a program has anyway")
         .block_on(work)
 }
 

@@ -1,9 +1,10 @@
 //! What the examples about a tailnet are given: its policy, its devices and its people.
 
+use std::cmp::Reverse;
 use std::fmt::Display;
 
 use homelab_core::tailnet::{Policy, Roster, Tailnet};
-use homelab_core::{Error, ErrorKind, Lab, Observed, Result, Source, World};
+use homelab_core::{Error, ErrorKind, Exposure, Lab, Observed, Result, Source, World};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -66,18 +67,46 @@ impl Asked {
             return Ok(Asked::Files(Box::new(tailnet)));
         }
         let lab = Lab::load(one(arguments.rest()?)?)?;
-        let seen = wait(async { World::connect(&lab).await.observe(&lab).await }).with_at(now);
+        let seen =
+            wait(async { World::connect(&lab).await.without_engines().observe(&lab).await }).with_at(now);
         Ok(Asked::Lab(Box::new((lab, seen))))
     }
 
-    /// Returns who can reach a service of the lab, or a host and port.
+    /// Returns what reaches each service of the lab, those first that most can reach.
+    ///
+    /// # Errors
+    /// When it is no lab that is asked: a tailnet has no services.
+    pub fn exposures(self, form: Form) -> Result<String> {
+        let Asked::Lab(asked) = self else {
+            return Err(Error::new(ErrorKind::Invalid, "find one question").with_hint("see `--help`"));
+        };
+        let mut found = asked.0.exposures(&asked.1);
+        if let Form::Json = form {
+            let views: Vec<_> = found.iter().map(Exposure::view).collect();
+            return Ok(format!("{:#}\n", json!(views)));
+        }
+        found.sort_by_key(|exposure| Reverse((exposure.reach(), exposure.at_most())));
+        Ok(found.iter().map(|exposure| format!("{exposure}\n")).collect())
+    }
+
+    /// Returns who can reach a service of the lab, or a host and port. Of a lab without a tailnet, what reaches the service.
     ///
     /// # Errors
     /// When the target means nothing, or the lab has no tailnet.
     pub fn who_can_reach(self, to: &str, form: Form) -> Result<String> {
         match self {
             Asked::Lab(asked) if asked.0.service(to).is_ok() => {
-                asked.0.who_can_reach(to, &asked.1).map(|view| form.of(&view))
+                let (lab, seen) = *asked;
+                match lab.who_can_reach(to, &seen) {
+                    Err(error) if names_no_policy(&error) => {
+                        let exposure = lab.exposure(to, &seen)?;
+                        Ok(match form {
+                            Form::Text => format!("{exposure}\n"),
+                            Form::Json => format!("{:#}\n", json!(exposure.view())),
+                        })
+                    }
+                    answer => answer.map(|view| form.of(&view)),
+                }
             }
             other => Ok(form.of(&other.tailnet()?.who_can_reach(&to.parse()?)?)),
         }
@@ -104,6 +133,11 @@ impl Asked {
             Asked::Files(tailnet) => Ok(*tailnet),
         }
     }
+}
+
+/// Returns whether an error says that a lab names no policy: one that it names, and that is not there, has a place.
+fn names_no_policy(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound && error.place().is_none()
 }
 
 /// How an answer is printed.

@@ -231,9 +231,22 @@ impl Lab {
 
     /// Returns who can reach what: one verdict for each service, in the order of [`Lab::services`].
     ///
-    /// What was observed adds to whom the tailnet lets in, and what its machine serves by Serve and Funnel; everything else
-    /// comes from files.
+    /// What was observed adds to whom the tailnet lets in, what its machine serves by Serve and Funnel, and which ports are
+    /// really bound: one that no file mentions is judged like any other. Everything else comes from files. What runs and is
+    /// no service of the lab is in the report only.
     pub fn exposures(&self, seen: &Observed) -> Vec<Exposure> {
+        match self.as_running(seen) {
+            // What is not the lab's comes after what is.
+            Some(running) => {
+                let mut exposures = running.written(seen);
+                exposures.truncate(self.services().len());
+                exposures
+            }
+            None => self.written(seen),
+        }
+    }
+
+    fn written(&self, seen: &Observed) -> Vec<Exposure> {
         let instance = self.instance();
         let catalog = self.catalog();
         let host_facts = |id: &ServiceId| {

@@ -50,6 +50,7 @@ const DOMAINS: &[&[&Rule]] = &[
     access::portal::rules::RULES,
     tailnet::rules::RULES,
     service::rules::ALL,
+    service::rules::HARDENING,
     update::ALL,
     rules::ALL,
 ];
@@ -104,7 +105,8 @@ fn group_is_audit(rule: &Rule) -> bool {
 
 impl Lab {
     /// Returns all that is worth saying about the lab, as far as it was seen: every service with its reach, and the
-    /// findings of all rules that are on.
+    /// findings of all rules that are on. Where engines were asked, what runs on them and is in no file is a service too;
+    /// its places are in files called `seen:HOST/...`, which are nowhere.
     ///
     /// Pure: the same lab and the same observation give the same report.
     pub fn audit(&self, seen: &Observed) -> Report {
@@ -113,6 +115,13 @@ impl Lab {
 
     /// Returns what [`Lab::audit`] does, of other rules than lab.toml says.
     pub fn audit_with(&self, seen: &Observed, selection: &Selection) -> Report {
+        match self.as_running(seen) {
+            Some(running) => running.audited(seen, selection),
+            None => self.audited(seen, selection),
+        }
+    }
+
+    fn audited(&self, seen: &Observed, selection: &Selection) -> Report {
         let switches = select::Switches::new(self, selection);
         let exposures = self.exposures(seen);
         let mut findings = self.diagnostics().to_vec();
@@ -125,7 +134,7 @@ impl Lab {
         findings.extend(service::rules::hygiene(&services));
         findings.extend(update::judge(&services));
         // It speaks of nearly everything, so that it is not even made where nobody asked.
-        if groups_on(&switches, "hardening") {
+        if service::rules::HARDENING.iter().any(|rule| switches.is_on(rule)) {
             findings.extend(service::rules::hardening(&services));
         }
         findings.extend(switches.unknown());
@@ -148,10 +157,4 @@ fn nothing_declared(lab: &Lab) -> Option<Finding> {
         let message = "the folder has no Compose file and no unit of Podman, so that nothing was judged";
         Finding::new(&lab::rules::NOTHING_DECLARED, Subject::Lab, message)
     })
-}
-
-/// Returns whether any rule of a group speaks.
-fn groups_on(switches: &select::Switches<'_>, group: &str) -> bool {
-    ALL.iter()
-        .any(|rule| select::is_of(rule, group) && switches.is_on(rule))
 }

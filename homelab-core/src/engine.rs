@@ -41,7 +41,9 @@ pub mod contract;
 pub mod docker;
 mod extension;
 mod feed;
+mod hosts;
 pub mod memory;
+mod watch;
 
 use std::fmt;
 use std::time::Duration;
@@ -51,6 +53,7 @@ use jiff::Timestamp;
 
 pub use self::extension::{EngineExt, ExecResult};
 pub use self::feed::{Feed, Sink};
+pub use self::hosts::Engines;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::inventory::{Container, EngineInfo, Health, Image, Network, Volume};

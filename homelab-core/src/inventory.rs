@@ -1,4 +1,5 @@
-//! What engines have: [`Container`], [`Image`], [`Volume`], [`Network`], and the engine's own [`EngineInfo`].
+//! What engines have: [`Container`], [`Image`], [`Volume`], [`Network`], the engine's own [`EngineInfo`], and of all
+//! hosts together the [`Inventory`].
 //!
 //! The words are ours: Docker and Podman tell the same things in different ways, and here they are told in one.
 //!
@@ -16,6 +17,10 @@
 //! assert_eq!(container.ports[0].to_string(), "*:2283 -> 2283/tcp");
 //! ```
 
+mod change;
+mod hosts;
+mod placement;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -23,7 +28,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use crate::compose::{MountKind, Protocol};
+pub use self::change::Change;
+pub use self::hosts::{Gap, HostInventory, Inventory, Part};
+pub use self::placement::{PlacedBy, Placement};
+use crate::compose::{MountKind, Protocol, RestartPolicy};
 use crate::secret::Secret;
 
 /// What a container is doing.
@@ -149,6 +157,14 @@ pub struct Container {
     pub environment: BTreeMap<String, Secret>,
     /// Whether its output is a terminal's: one stream, in which both are mixed.
     pub terminal: bool,
+    /// The words that it was started with, those of its image included. They may hold a secret.
+    pub command: Vec<String>,
+    /// Who it runs as, where that is said.
+    pub user: Option<String>,
+    /// Whether it runs with all privileges.
+    pub privileged: bool,
+    /// How it is restarted; none where the engine does not say.
+    pub restart: Option<RestartPolicy>,
 }
 
 impl Container {
@@ -174,6 +190,10 @@ impl Container {
             labels: BTreeMap::new(),
             environment: BTreeMap::new(),
             terminal: false,
+            command: Vec::new(),
+            user: None,
+            privileged: false,
+            restart: None,
         }
     }
 

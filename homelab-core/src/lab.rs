@@ -33,6 +33,7 @@ mod pattern;
 mod private;
 mod read;
 pub(crate) mod rules;
+mod running;
 pub(crate) mod schema;
 mod slot;
 mod unsaid;
@@ -43,7 +44,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub use instance::{
-    AccessTest, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
+    AccessTest, EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
     RepositoryEntry, RepositoryKind, Tailnet,
 };
 pub use manifest::{FileKind, LabFile, Manifest};

@@ -6,10 +6,12 @@
 )]
 
 pub mod access;
+mod adopt;
 pub mod apply;
 pub mod audit;
 pub mod cancel;
 pub mod compose;
+pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod finding;
@@ -23,6 +25,7 @@ pub mod posture;
 #[cfg(feature = "tools")]
 pub mod process;
 pub mod query;
+pub mod running;
 pub mod secret;
 #[cfg(feature = "serve")]
 pub mod serve;
@@ -38,6 +41,7 @@ pub mod view;
 
 pub use access::Exposure;
 pub use apply::{Event, Operation, Outcome, World};
+pub use drift::Drift;
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use lab::{Lab, ServiceRef};
@@ -49,6 +53,7 @@ pub use observed::Observed;
 pub use plan::{Plan, Step};
 pub use posture::Posture;
 pub use query::{Answer, Query};
+pub use running::Running;
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
 pub use view::Reach;

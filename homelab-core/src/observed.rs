@@ -28,6 +28,7 @@ pub use self::interrupted::Interrupted;
 pub use self::machine::Machine;
 pub use self::worktree::{Checkout, FileState, Remote, Worktree};
 
+use crate::inventory::Inventory;
 use crate::tailnet::node::Node;
 use crate::view::SeenView;
 
@@ -44,6 +45,7 @@ struct Inner {
     machine: Option<Seen<Machine>>,
     worktree: Option<Seen<Worktree>>,
     tailnet: Option<Seen<Node>>,
+    inventory: Option<Seen<Inventory>>,
     interrupted: Option<Seen<Vec<Interrupted>>>,
 }
 
@@ -55,6 +57,7 @@ impl Observed {
             machine: None,
             worktree: None,
             tailnet: None,
+            inventory: None,
             interrupted: None,
         }))
     }
@@ -110,6 +113,19 @@ impl Observed {
         self.0.tailnet.as_ref()
     }
 
+    /// Returns the observation with what the engines have, seen at its own moment; each host in it has its own.
+    #[must_use]
+    pub fn with_inventory(mut self, inventory: Inventory) -> Self {
+        let seen = Seen::new(inventory, self.0.at, "engines");
+        Arc::make_mut(&mut self.0).inventory = Some(seen);
+        self
+    }
+
+    /// Returns what the engines have, if they were asked.
+    pub fn inventory(&self) -> Option<&Seen<Inventory>> {
+        self.0.inventory.as_ref()
+    }
+
     /// Returns every part by its name, with when it was seen and who said so.
     pub(crate) fn parts(&self) -> Vec<SeenView> {
         fn part<T>(name: &str, seen: Option<&Seen<T>>) -> SeenView {
@@ -123,6 +139,7 @@ impl Observed {
             part("machine", self.machine()),
             part("worktree", self.worktree()),
             part("tailnet", self.tailnet()),
+            part("inventory", self.inventory()),
             part("interrupted", self.interrupted()),
         ]
     }
@@ -149,6 +166,7 @@ impl fmt::Debug for Observed {
             .field("machine", &self.machine().map(Seen::at))
             .field("worktree", &self.worktree().map(Seen::at))
             .field("tailnet", &self.tailnet().map(Seen::at))
+            .field("inventory", &self.inventory().map(Seen::at))
             .field("interrupted", &self.interrupted().map(Seen::at))
             .finish()
     }

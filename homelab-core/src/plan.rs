@@ -32,6 +32,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::content::size;
 pub use self::content::{Content, ContentHash};
 pub use self::path::LabPath;
 use crate::error::{Error, ErrorKind, Result};

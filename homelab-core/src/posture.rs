@@ -188,6 +188,7 @@ mod tests {
             ("machine", None),
             ("worktree", Some("2026-12-01T00:00:00Z")),
             ("tailnet", None),
+            ("inventory", None),
             ("interrupted", None),
         ];
         assert_eq!(seen, expected);

@@ -22,14 +22,14 @@ pub struct Source(Arc<SourceInner>);
 
 struct SourceInner {
     name: String,
-    text: String,
+    text: Arc<str>,
     /// Byte offset of each line's first byte; made when first asked for.
     lines: OnceLock<Vec<u32>>,
 }
 
 impl Source {
     /// Returns a source of this name and text. A text past 4 GiB has no places beyond that.
-    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
         Source(Arc::new(SourceInner {
             name: name.into(),
             text: text.into(),

@@ -29,7 +29,7 @@ pub struct Subscription<T> {
     channel: Arc<Mutex<State<T>>>,
     id: u64,
     cursor: u64,
-    lagged: fn(u64) -> T,
+    lagged: Lagged<T>,
     closed: bool,
 }
 
@@ -48,8 +48,16 @@ impl<T: Clone> Subscription<T> {
         let mut state = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
         if self.cursor < state.first {
             let missed = state.first - self.cursor;
-            self.cursor = state.first;
-            return Poll::Ready(Some((self.lagged)(missed)));
+            return Poll::Ready(Some(match &self.lagged {
+                Lagged::Tell(tell) => {
+                    self.cursor = state.first;
+                    tell(missed)
+                }
+                Lagged::Renew(renew) => {
+                    self.cursor = state.first + state.items.len() as u64;
+                    renew()
+                }
+            }));
         }
         let index = usize::try_from(self.cursor - state.first).unwrap_or(usize::MAX);
         if let Some(item) = state.items.get(index) {
@@ -112,7 +120,24 @@ impl<T> fmt::Debug for Subscription<T> {
 pub(crate) struct Channel<T> {
     state: Arc<Mutex<State<T>>>,
     capacity: usize,
-    lagged: fn(u64) -> T,
+    lagged: Lagged<T>,
+}
+
+/// What a reader gets who has missed something.
+enum Lagged<T> {
+    /// How much that was, and then what is still kept.
+    Tell(fn(u64) -> T),
+    /// What says all that was ever sent, instead of it.
+    Renew(Arc<dyn Fn() -> T + Send + Sync>),
+}
+
+impl<T> Clone for Lagged<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Lagged::Tell(tell) => Lagged::Tell(*tell),
+            Lagged::Renew(renew) => Lagged::Renew(renew.clone()),
+        }
+    }
 }
 
 struct State<T> {
@@ -130,6 +155,17 @@ struct State<T> {
 impl<T: Clone> Channel<T> {
     /// Returns a channel that keeps this many items; `lagged` makes the item that tells how many were missed.
     pub(crate) fn new(capacity: usize, lagged: fn(u64) -> T) -> Self {
+        Channel::with(capacity, Lagged::Tell(lagged))
+    }
+
+    /// Returns a channel whose readers, when they have missed items, get one that says all that was sent until then.
+    ///
+    /// It is made while the channel is locked: whoever sends must not hold what it locks.
+    pub(crate) fn renewing(capacity: usize, renew: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        Channel::with(capacity, Lagged::Renew(Arc::new(renew)))
+    }
+
+    fn with(capacity: usize, lagged: Lagged<T>) -> Self {
         let state = State {
             items: VecDeque::new(),
             first: 0,
@@ -172,10 +208,6 @@ impl<T: Clone> Channel<T> {
     }
 
     /// Waits until nobody reads any more.
-    #[cfg_attr(
-        not(any(all(unix, feature = "local"), test)),
-        expect(dead_code, reason = "only streams from outside end with their readers")
-    )]
     pub(crate) async fn unread(&self) {
         poll_fn(|context| {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,7 +229,7 @@ impl<T: Clone> Channel<T> {
             channel: self.state.clone(),
             id,
             cursor: 0,
-            lagged: self.lagged,
+            lagged: self.lagged.clone(),
             closed: false,
         }
     }
@@ -241,6 +273,17 @@ mod tests {
         (2..=10).for_each(|item| channel.send(item));
         channel.end();
         assert_eq!(rest(slow).await, [-6, 8, 9, 10]);
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_of_a_renewing_channel_gets_all_in_one() {
+        let channel = Channel::renewing(3, || 55);
+        let mut slow = channel.subscribe();
+        (1..=10).for_each(|item| channel.send(item));
+        assert_eq!(slow.next().await, Some(55));
+        channel.send(11);
+        channel.end();
+        assert_eq!(rest(slow).await, [11]);
     }
 
     #[tokio::test]

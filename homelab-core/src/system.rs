@@ -31,8 +31,8 @@ pub use catalog::{Basis, Catalog, Recognition};
 pub(crate) use known_word::{holds_placeholder, is_known_word};
 pub use pattern::{ImagePattern, InvalidPattern};
 pub use record::{
-    AdminPath, Authentication, CaptureStep, Category, Class, Data, Databases, Endpoint, Port, PortRole,
-    SocketUse, Store, Transport,
+    AdminPath, Authentication, CaptureStep, Category, Class, Data, Databases, Endpoint, OpenWhen, Port,
+    PortRole, SocketUse, Store, Transport,
 };
 pub(crate) use secret_name::names_connection;
 pub use secret_name::names_secret;
@@ -71,6 +71,8 @@ pub struct System {
     folders: Vec<String>,
     /// The ports that it listens on inside its container.
     ports: Vec<Port>,
+    /// Settings with which one of them asks nobody for a password; any of these is enough.
+    open_when: Vec<OpenWhen>,
     /// Where it says whether it is well.
     health: Option<Endpoint>,
     /// Where it says which version it is.
@@ -138,6 +140,11 @@ impl System {
         self.ports
             .iter()
             .find(|port| port.number == number && port.transport == transport)
+    }
+
+    /// Returns the settings with which one of its ports asks nobody for a password.
+    pub fn open_when(&self) -> &[OpenWhen] {
+        &self.open_when
     }
 
     /// Returns the port of its web pages.
@@ -248,6 +255,7 @@ impl System {
             repository_schemes,
             folders,
             ports,
+            open_when,
             health,
             version,
             data,
@@ -263,6 +271,7 @@ impl System {
         } = more;
         // What the lab says of a port or path is found before what the catalog says of the same.
         self.ports.splice(0..0, ports);
+        self.open_when.extend(open_when);
         self.data
             .retain(|old| data.iter().all(|new| new.path != old.path));
         self.data.extend(data);

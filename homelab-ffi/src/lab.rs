@@ -16,6 +16,7 @@ use crate::project::Project;
 use crate::reachability::{ReachableServicesView, ServiceExplanationView, ServiceReachView};
 use crate::report::Report;
 use crate::runtime::run_blocking;
+use crate::tailnet::Tailnet;
 
 /// A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
 ///
@@ -138,6 +139,14 @@ impl Lab {
         seen: Option<Arc<Observed>>,
     ) -> Result<ReachableServicesView, HomelabError> {
         Ok(self.0.reachable_from(who, &or_now(seen.as_deref()))?.into())
+    }
+
+    /// Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+    /// only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+    #[uniffi::method(default(seen = None))]
+    pub fn tailnet(&self, seen: Option<Arc<Observed>>) -> Result<Tailnet, HomelabError> {
+        let seen = or_now(seen.as_deref());
+        Ok(Tailnet(self.0.tailnet(&seen)?.at(seen.at())))
     }
 
     /// Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a

@@ -39,6 +39,9 @@ pub struct PortalServiceView {
     pub by: Reach,
     /// Whether they are sure to come in: false where it depends on something that is not known.
     pub sure: bool,
+    /// How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+    /// container is instead: `exited`, `absent`; nothing where nobody looked.
+    pub health: Option<String>,
     /// Every way by which they come in, the best first.
     pub ways: Vec<PortalWayView>,
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use homelab_core::compose::{self, ResolveOptions};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::convert::{FilePath, Record, to_python};
 use crate::error::Result;
 use crate::finding::Finding;
-use crate::runtime::work;
+use crate::runtime::{later, work};
 
 /// A Compose project, read exactly as Docker Compose reads it.
 #[pyclass(frozen, module = "homelab")]
@@ -17,6 +18,60 @@ pub(crate) struct Project(pub(crate) compose::Project);
 
 fn paths(paths: Vec<FilePath>) -> impl Iterator<Item = PathBuf> {
     paths.into_iter().map(|path| path.0)
+}
+
+/// Returns the core's options for these keywords.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "they are Python's keywords, each with its default"
+)]
+fn options(
+    files: Vec<FilePath>,
+    strict: bool,
+    directory: Option<FilePath>,
+    root: Option<FilePath>,
+    profiles: Option<Vec<String>>,
+    env_files: Option<Vec<FilePath>>,
+    environment: Option<Variables>,
+    name: Option<String>,
+) -> ResolveOptions {
+    let mut options = if strict {
+        ResolveOptions::strict()
+    } else {
+        ResolveOptions::lenient()
+    };
+    options = options.with_files(paths(files));
+    if let Some(directory) = directory {
+        options = options.with_directory(directory.0);
+    }
+    if let Some(root) = root {
+        options = options.with_root(root.0);
+    }
+    if let Some(profiles) = profiles {
+        options = options.with_profiles(profiles);
+    }
+    if let Some(env_files) = env_files {
+        options = options.with_env_files(paths(env_files));
+    }
+    if let Some(environment) = environment {
+        options = options.with_environment(environment.0);
+    }
+    if let Some(name) = name {
+        options = options.with_name(name);
+    }
+    options
+}
+
+/// Environment variables: `os.environ` is a mapping, not a dictionary.
+struct Variables(BTreeMap<String, String>);
+
+impl<'py> FromPyObject<'_, 'py> for Variables {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let dict = object.py().get_type::<PyDict>().call1((object,))?;
+        Ok(Variables(dict.extract()?))
+    }
 }
 
 #[pymethods]
@@ -39,39 +94,52 @@ impl Project {
         root: Option<FilePath>,
         profiles: Option<Vec<String>>,
         env_files: Option<Vec<FilePath>>,
-        environment: Option<&Bound<'_, PyAny>>,
+        environment: Option<Variables>,
         name: Option<String>,
     ) -> Result<Self> {
-        let mut options = if strict {
-            ResolveOptions::strict()
-        } else {
-            ResolveOptions::lenient()
-        };
-        options = options.with_files(paths(files));
-        if let Some(directory) = directory {
-            options = options.with_directory(directory.0);
-        }
-        if let Some(root) = root {
-            options = options.with_root(root.0);
-        }
-        if let Some(profiles) = profiles {
-            options = options.with_profiles(profiles);
-        }
-        if let Some(env_files) = env_files {
-            options = options.with_env_files(paths(env_files));
-        }
-        if let Some(environment) = environment {
-            // `os.environ` is a mapping, not a dictionary.
-            let dict = environment
-                .py()
-                .get_type::<pyo3::types::PyDict>()
-                .call1((environment,))?;
-            options = options.with_environment(dict.extract::<BTreeMap<String, String>>()?);
-        }
-        if let Some(name) = name {
-            options = options.with_name(name);
-        }
+        let options = options(
+            files,
+            strict,
+            directory,
+            root,
+            profiles,
+            env_files,
+            environment,
+            name,
+        );
         Ok(Project(work(py, move || compose::Project::resolve(&options))??))
+    }
+
+    /// As `resolve`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (*files, strict=false, directory=None, root=None, profiles=None, env_files=None, environment=None, name=None))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are Python's keywords, each with its default"
+    )]
+    async fn resolve_async(
+        files: Vec<FilePath>,
+        strict: bool,
+        directory: Option<FilePath>,
+        root: Option<FilePath>,
+        profiles: Option<Vec<String>>,
+        env_files: Option<Vec<FilePath>>,
+        environment: Option<Variables>,
+        name: Option<String>,
+    ) -> Result<Self> {
+        let options = options(
+            files,
+            strict,
+            directory,
+            root,
+            profiles,
+            env_files,
+            environment,
+            name,
+        );
+        Ok(Project(
+            later(move || compose::Project::resolve(&options)).await??,
+        ))
     }
 
     /// Returns the project of one text, leniently, from memory.
@@ -80,6 +148,13 @@ impl Project {
         Ok(Project(work(py, move || {
             compose::Project::from_text(&name, &text)
         })??))
+    }
+
+    /// As `from_text`, awaited.
+    #[staticmethod]
+    async fn from_text_async(name: String, text: String) -> Result<Self> {
+        let read = move || compose::Project::from_text(&name, &text);
+        Ok(Project(later(read).await??))
     }
 
     /// The project's name.

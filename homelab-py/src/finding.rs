@@ -133,12 +133,16 @@ impl Finding {
 #[pyclass(frozen, module = "homelab", sequence)]
 pub(crate) struct Report(pub(crate) core::Report);
 
-/// Returns the text, after writing it into a file where one is named.
-fn written(text: String, path: Option<FilePath>) -> Result<String> {
-    if let Some(path) = path {
-        std::fs::write(path.0, &text)?;
-    }
-    Ok(text)
+/// Renders a text without Python's lock, and writes it into a file where one is named.
+fn written(py: Python<'_>, path: Option<FilePath>, render: impl FnOnce() -> String + Send) -> Result<String> {
+    let path = path.map(|path| path.0);
+    py.detach(|| {
+        let text = render();
+        if let Some(path) = path {
+            std::fs::write(path, &text)?;
+        }
+        Ok(text)
+    })
 }
 
 fn severity(word: &Bound<'_, PyString>) -> Result<Severity> {
@@ -208,6 +212,7 @@ impl Report {
     #[pyo3(signature = (path=None, *, colour=false, width=100, whole_table=false))]
     fn to_text(
         &self,
+        py: Python<'_>,
         path: Option<FilePath>,
         colour: bool,
         width: usize,
@@ -217,31 +222,31 @@ impl Report {
             .with_colour(colour)
             .with_width(width)
             .with_whole_table(whole_table);
-        written(self.0.to_text(&options), path)
+        written(py, path, || self.0.to_text(&options))
     }
 
     /// Returns the report as JSON, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
-    fn to_json(&self, path: Option<FilePath>) -> Result<String> {
-        written(self.0.to_json(), path)
+    fn to_json(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
+        written(py, path, || self.0.to_json())
     }
 
     /// Returns the report as SARIF, for code scanning, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
-    fn to_sarif(&self, path: Option<FilePath>) -> Result<String> {
-        written(self.0.to_sarif(), path)
+    fn to_sarif(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
+        written(py, path, || self.0.to_sarif())
     }
 
     /// Returns the report as Markdown, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
-    fn to_markdown(&self, path: Option<FilePath>) -> Result<String> {
-        written(self.0.to_markdown(), path)
+    fn to_markdown(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
+        written(py, path, || self.0.to_markdown())
     }
 
     /// Returns the report as one HTML page, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
-    fn to_html(&self, path: Option<FilePath>) -> Result<String> {
-        written(self.0.to_html(), path)
+    fn to_html(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
+        written(py, path, || self.0.to_html())
     }
 
     /// Returns the report as a record.

@@ -16,7 +16,8 @@ use crate::finding::{Finding, Report};
 use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::query::Posture;
-use crate::runtime::work;
+use crate::runtime::{later, work};
+use crate::tailnet::Tailnet;
 
 /// What is wanted, from files: any folder with Compose files in it. Immutable.
 #[pyclass(frozen, module = "homelab")]
@@ -25,6 +26,17 @@ pub(crate) struct Lab(pub(crate) core::Lab);
 /// Returns what was seen, or "nothing was looked at, and it is now".
 pub(crate) fn seen_or_now(seen: Option<&Observed>) -> core::Observed {
     seen.map_or_else(|| core::Observed::none(Timestamp::now()), |seen| seen.0.clone())
+}
+
+/// As [`seen_or_now`], of what a coroutine holds.
+pub(crate) fn held_or_now(seen: Option<Py<Observed>>) -> core::Observed {
+    seen_or_now(seen.as_ref().map(Py::get))
+}
+
+/// What makes the lab's tailnet at the moment of the observation.
+fn tailnet(lab: &Lab, seen: core::Observed) -> impl FnOnce() -> core::Result<core::tailnet::Tailnet> + use<> {
+    let lab = lab.0.clone();
+    move || Ok(lab.tailnet(&seen)?.at(seen.at()))
 }
 
 #[pymethods]
@@ -38,10 +50,23 @@ impl Lab {
         Ok(Lab(work(py, move || core::Lab::load(path.0))??))
     }
 
+    /// As `load`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (path, /))]
+    async fn load_async(path: FilePath) -> Result<Self> {
+        Ok(Lab(later(move || core::Lab::load(path.0)).await??))
+    }
+
     /// Returns the lab of these files, from memory: a dictionary from paths in the lab's folder to texts.
     #[staticmethod]
     fn from_texts(py: Python<'_>, name: String, texts: BTreeMap<String, String>) -> Result<Self> {
         Ok(Lab(work(py, move || core::Lab::from_texts(&name, texts))?))
+    }
+
+    /// As `from_texts`, awaited.
+    #[staticmethod]
+    async fn from_texts_async(name: String, texts: BTreeMap<String, String>) -> Result<Self> {
+        Ok(Lab(later(move || core::Lab::from_texts(&name, texts)).await?))
     }
 
     /// Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
@@ -54,12 +79,25 @@ impl Lab {
         Ok(Lab(work(py, move || core::Lab::from_json(&text))??))
     }
 
+    /// As `from_json`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (text, /))]
+    async fn from_json_async(text: String) -> Result<Self> {
+        Ok(Lab(later(move || core::Lab::from_json(&text)).await??))
+    }
+
     /// Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
     ///
     /// It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
     fn to_private_json(&self, py: Python<'_>) -> Result<String> {
         let lab = self.0.clone();
         work(py, move || lab.to_private_json())
+    }
+
+    /// As `to_private_json`, awaited.
+    async fn to_private_json_async(&self) -> Result<String> {
+        let lab = self.0.clone();
+        later(move || lab.to_private_json()).await
     }
 
     /// The lab's name: that of its folder.
@@ -123,11 +161,26 @@ impl Lab {
         Ok(Exposure(work(py, move || lab.exposure(&name, &seen))??))
     }
 
+    /// As `exposure`, awaited.
+    #[pyo3(signature = (name, /, seen=None))]
+    async fn exposure_async(&self, name: String, seen: Option<Py<Observed>>) -> Result<Exposure> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        Ok(Exposure(later(move || lab.exposure(&name, &seen)).await??))
+    }
+
     /// Returns who can reach what: one verdict for each service, in the order of `services`.
     #[pyo3(signature = (seen=None))]
     fn exposures(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Vec<Exposure>> {
         let (lab, seen) = (self.0.clone(), seen_or_now(seen));
         let found = work(py, move || lab.exposures(&seen))?;
+        Ok(found.into_iter().map(Exposure).collect())
+    }
+
+    /// As `exposures`, awaited.
+    #[pyo3(signature = (seen=None))]
+    async fn exposures_async(&self, seen: Option<Py<Observed>>) -> Result<Vec<Exposure>> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        let found = later(move || lab.exposures(&seen)).await?;
         Ok(found.into_iter().map(Exposure).collect())
     }
 
@@ -141,6 +194,14 @@ impl Lab {
         Ok(Record::of("ServiceReachView", &view))
     }
 
+    /// As `who_can_reach`, awaited.
+    #[pyo3(signature = (service, /, seen=None))]
+    async fn who_can_reach_async(&self, service: String, seen: Option<Py<Observed>>) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        let view = later(move || lab.who_can_reach(&service, &seen)).await??;
+        Ok(Record::of("ServiceReachView", &view))
+    }
+
     /// Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
     /// address.
     ///
@@ -150,6 +211,29 @@ impl Lab {
         let (lab, seen) = (self.0.clone(), seen_or_now(seen));
         let view = work(py, move || lab.reachable_from(&who, &seen))??;
         Ok(Record::of("ReachableServicesView", &view))
+    }
+
+    /// As `reachable_from`, awaited.
+    #[pyo3(signature = (who, /, seen=None))]
+    async fn reachable_from_async(&self, who: String, seen: Option<Py<Observed>>) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        let view = later(move || lab.reachable_from(&who, &seen)).await??;
+        Ok(Record::of("ReachableServicesView", &view))
+    }
+
+    /// Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+    /// only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+    ///
+    /// Raises `NotFound` where no policy file is named or there, `Ambiguous` where there are several.
+    #[pyo3(signature = (seen=None))]
+    fn tailnet(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Tailnet> {
+        Ok(Tailnet(work(py, tailnet(self, seen_or_now(seen)))??))
+    }
+
+    /// As `tailnet`, awaited.
+    #[pyo3(signature = (seen=None))]
+    async fn tailnet_async(&self, seen: Option<Py<Observed>>) -> Result<Tailnet> {
+        Ok(Tailnet(later(tailnet(self, held_or_now(seen))).await??))
     }
 
     /// Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
@@ -179,6 +263,27 @@ impl Lab {
         Ok(Record::of("ServiceExplanationView", &view))
     }
 
+    /// As `portal`, awaited.
+    #[pyo3(signature = (who, /, seen=None))]
+    async fn portal_async(&self, who: String, seen: Option<Py<Observed>>) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        let view = later(move || lab.portal(&who, &seen)).await??;
+        Ok(Record::of("PortalView", &view))
+    }
+
+    /// As `explain`, awaited.
+    #[pyo3(signature = (who, service, /, seen=None))]
+    async fn explain_async(
+        &self,
+        who: String,
+        service: String,
+        seen: Option<Py<Observed>>,
+    ) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        let view = later(move || lab.explain(&who, &service, &seen)).await??;
+        Ok(Record::of("ServiceExplanationView", &view))
+    }
+
     /// Returns all that is worth saying about the lab.
     ///
     /// `rules` asks for other rules than lab.toml does: `"access"`, `"+hardening"`, `"-service.privileged"`, parted by
@@ -190,11 +295,29 @@ impl Lab {
         Ok(Report(work(py, move || lab.audit_with(&seen, &selection))?))
     }
 
+    /// As `audit`, awaited.
+    #[pyo3(
+        signature = (seen=None, *, rules=String::new()),
+        text_signature = "($self, /, seen=None, *, rules='')"
+    )]
+    async fn audit_async(&self, seen: Option<Py<Observed>>, rules: String) -> Result<Report> {
+        let selection = rules.parse()?;
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        Ok(Report(later(move || lab.audit_with(&seen, &selection)).await?))
+    }
+
     /// Returns the state of the lab in one record, for a first screen.
     #[pyo3(signature = (seen=None))]
     fn posture(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Posture> {
         let (lab, seen) = (self.0.clone(), seen_or_now(seen));
         Ok(Posture(work(py, move || lab.posture(&seen))?))
+    }
+
+    /// As `posture`, awaited.
+    #[pyo3(signature = (seen=None))]
+    async fn posture_async(&self, seen: Option<Py<Observed>>) -> Result<Posture> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        Ok(Posture(later(move || lab.posture(&seen)).await?))
     }
 
     /// Returns the plan that writes a commented lab.toml and instance.toml where they are absent, made of what the files
@@ -203,6 +326,13 @@ impl Lab {
     fn plan_init(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Plan> {
         let (lab, seen) = (self.0.clone(), seen_or_now(seen));
         Ok(Plan(work(py, move || lab.plan_init(&seen))?))
+    }
+
+    /// As `plan_init`, awaited.
+    #[pyo3(signature = (seen=None))]
+    async fn plan_init_async(&self, seen: Option<Py<Observed>>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        Ok(Plan(later(move || lab.plan_init(&seen)).await?))
     }
 
     fn __repr__(&self) -> String {
@@ -294,6 +424,13 @@ impl Service {
     fn exposure(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Exposure> {
         let (lab, seen, name) = (self.lab.clone(), seen_or_now(seen), self.id.to_string());
         Ok(Exposure(work(py, move || lab.exposure(&name, &seen))??))
+    }
+
+    /// As `exposure`, awaited.
+    #[pyo3(signature = (seen=None))]
+    async fn exposure_async(&self, seen: Option<Py<Observed>>) -> Result<Exposure> {
+        let (lab, seen, name) = (self.lab.clone(), held_or_now(seen), self.id.to_string());
+        Ok(Exposure(later(move || lab.exposure(&name, &seen)).await??))
     }
 
     fn __str__(&self) -> String {

@@ -9,9 +9,9 @@ use pyo3::types::{PyDict, PyString};
 use crate::convert::{Record, equals_dict, hash, to_python};
 use crate::error::Result;
 use crate::finding::{Finding, Report};
-use crate::lab::{Lab, seen_or_now};
+use crate::lab::{Lab, held_or_now, seen_or_now};
 use crate::observed::Observed;
-use crate::runtime::work;
+use crate::runtime::{later, work};
 
 /// A question about a lab: from a line of text, `findings severity=error`, or a dictionary, `{"question": "posture"}`.
 #[pyclass(frozen, module = "homelab")]
@@ -41,9 +41,16 @@ impl Query {
 
     /// Returns the answer of this lab: the record, or the list of records, of its kind.
     #[pyo3(signature = (lab, /, seen=None))]
-    fn answer<'py>(&self, py: Python<'py>, lab: &Lab, seen: Option<&Observed>) -> Result<Bound<'py, PyAny>> {
+    fn answer(&self, py: Python<'_>, lab: &Lab, seen: Option<&Observed>) -> Result<Answered> {
         let (query, lab, seen) = (self.0.clone(), lab.0.clone(), seen_or_now(seen));
-        Ok(answered(py, work(py, move || query.answer(&lab, &seen))??)?)
+        Ok(Answered(work(py, move || query.answer(&lab, &seen))??))
+    }
+
+    /// As `answer`, awaited.
+    #[pyo3(signature = (lab, /, seen=None))]
+    async fn answer_async(&self, lab: Py<Lab>, seen: Option<Py<Observed>>) -> Result<Answered> {
+        let (query, lab, seen) = (self.0.clone(), lab.get().0.clone(), held_or_now(seen));
+        Ok(Answered(later(move || query.answer(&lab, &seen)).await??))
     }
 
     /// Returns the question as a dictionary.
@@ -77,27 +84,36 @@ impl Query {
     }
 }
 
-fn answered(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyAny>> {
-    fn all<'py, T: serde::Serialize>(
-        py: Python<'py>,
-        name: &'static str,
-        views: &[T],
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let records: Vec<Record> = views.iter().map(|view| Record::of(name, view)).collect();
-        records.into_pyobject(py)
-    }
-    match answer {
-        Answer::Posture(view) => Record::of("PostureView", &view).into_pyobject(py),
-        Answer::Services(views) => all(py, "ServiceView", &views),
-        Answer::Exposure(view) => Record::of("ServiceView", &view).into_pyobject(py),
-        Answer::Report(view) => Record::of("ReportView", &view).into_pyobject(py),
-        Answer::Findings(views) | Answer::Diagnostics(views) => all(py, "FindingView", &views),
-        Answer::Systems(views) => all(py, "SystemView", &views),
-        Answer::Projects(views) => all(py, "ProjectView", &views),
-        Answer::Files(views) => all(py, "FileView", &views),
-        Answer::InitPlan(view) => Record::of("PlanView", &view).into_pyobject(py),
-        Answer::Portal(view) => Record::of("PortalView", &view).into_pyobject(py),
-        Answer::Explain(view) => Record::of("ServiceExplanationView", &view).into_pyobject(py),
+/// An answer on its way to the record, or the list of records, of its kind.
+pub(crate) struct Answered(Answer);
+
+impl<'py> IntoPyObject<'py> for Answered {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fn all<'py, T: serde::Serialize>(
+            py: Python<'py>,
+            name: &'static str,
+            views: &[T],
+        ) -> PyResult<Bound<'py, PyAny>> {
+            let records: Vec<Record> = views.iter().map(|view| Record::of(name, view)).collect();
+            records.into_pyobject(py)
+        }
+        match self.0 {
+            Answer::Posture(view) => Record::of("PostureView", &view).into_pyobject(py),
+            Answer::Services(views) => all(py, "ServiceView", &views),
+            Answer::Exposure(view) => Record::of("ServiceView", &view).into_pyobject(py),
+            Answer::Report(view) => Record::of("ReportView", &view).into_pyobject(py),
+            Answer::Findings(views) | Answer::Diagnostics(views) => all(py, "FindingView", &views),
+            Answer::Systems(views) => all(py, "SystemView", &views),
+            Answer::Projects(views) => all(py, "ProjectView", &views),
+            Answer::Files(views) => all(py, "FileView", &views),
+            Answer::InitPlan(view) => Record::of("PlanView", &view).into_pyobject(py),
+            Answer::Portal(view) => Record::of("PortalView", &view).into_pyobject(py),
+            Answer::Explain(view) => Record::of("ServiceExplanationView", &view).into_pyobject(py),
+        }
     }
 }
 

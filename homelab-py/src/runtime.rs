@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(25);
 /// As much as the main thread has: deep documents are read by recursion.
 const STACK: usize = 8 << 20;
 
+/// So much pure work is done at once for coroutines, however many there are: the rest waits.
+const AT_ONCE: usize = 32;
+
 /// The runtime of a process, begun when first needed.
 struct Running {
     process: u32,
@@ -41,6 +44,8 @@ pub(crate) fn runtime() -> Result<&'static Handle> {
         let mut builder = Builder::new_multi_thread();
         let runtime = builder
             .worker_threads(2)
+            .max_blocking_threads(AT_ONCE)
+            .thread_stack_size(STACK)
             .thread_name("homelab")
             .enable_time()
             .build()?;
@@ -189,6 +194,12 @@ pub(crate) fn block<T: Send + 'static>(
 /// Lets the runtime do it while a coroutine waits. It is dropped when the coroutine is cancelled.
 pub(crate) async fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T> {
     Task(runtime()?.spawn(future)).await
+}
+
+/// Does pure work without Python's lock while a coroutine waits. When the coroutine is cancelled, work that has not begun
+/// never does, and what has begun ends in the background: judges and loaders know no way to stop half-way.
+pub(crate) async fn later<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    Task(runtime()?.spawn_blocking(work)).await
 }
 
 fn wait<T: Send>(py: Python<'_>, mut receiver: Receiver<T>, stop: impl FnOnce()) -> Result<T> {

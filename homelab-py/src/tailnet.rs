@@ -2,40 +2,77 @@
 
 use homelab_core::tailnet;
 use homelab_core::view::{
-    ExplanationView, PolicyDiffView, PortalView, ReachableServicesView, ReachableView,
+    ExplanationView, PolicyCheckView, PolicyDiffView, PortalView, ReachableServicesView, ReachableView,
     ServiceExplanationView, ServiceReachView, WhoCanReachView,
 };
 use homelab_core::{Error, ErrorKind, Source};
 use jiff::Timestamp;
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::convert::{FilePath, Record, to_python};
-use crate::error::{Failed, Result};
-use crate::runtime::work;
+use crate::error::Result;
+use crate::runtime::{later, work};
 
 /// A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule allows
 /// is denied.
 #[pyclass(frozen, module = "homelab")]
-pub(crate) struct Tailnet(tailnet::Tailnet);
+pub(crate) struct Tailnet(pub(crate) tailnet::Tailnet);
 
 impl Tailnet {
-    /// Returns what stands under a name in the answer to a question.
-    fn answer<'py>(&self, py: Python<'py>, question: &'static str, name: &str) -> Result<Bound<'py, PyAny>> {
+    /// Returns what finds what stands under a name in the answer to a question.
+    fn answer(
+        &self,
+        question: &'static str,
+        name: &'static str,
+    ) -> impl FnOnce() -> homelab_core::Result<Json> + Send + 'static {
         let tailnet = self.0.clone();
-        let value = work(
-            py,
-            move || -> std::result::Result<serde_json::Value, homelab_core::Error> {
-                let json = tailnet.to_json(question)?;
-                serde_json::from_str(&json).map_err(|error| {
-                    let message = format!("read the answer to `{question}`: {error}");
-                    homelab_core::Error::new(homelab_core::ErrorKind::Internal, message)
-                })
-            },
-        )??;
-        let inner = if name.is_empty() { &value } else { &value[name] };
-        to_python(py, inner).map_err(Failed::from)
+        move || {
+            let json = tailnet.to_json(question)?;
+            let mut value: Value = serde_json::from_str(&json).map_err(|error| {
+                let message = format!("read the answer to `{question}`: {error}");
+                Error::new(ErrorKind::Internal, message)
+            })?;
+            let found = if name.is_empty() {
+                value
+            } else {
+                value[name].take()
+            };
+            Ok(Json(found))
+        }
     }
+}
+
+/// JSON on its way to dictionaries, lists, texts and numbers.
+struct Json(Value);
+
+impl<'py> IntoPyObject<'py> for Json {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.0)
+    }
+}
+
+/// What makes a tailnet of files.
+fn loading(
+    policy: FilePath,
+    devices: FilePath,
+    users: Option<FilePath>,
+) -> impl FnOnce() -> homelab_core::Result<tailnet::Tailnet> {
+    move || tailnet::Tailnet::load(policy.0, devices.0, users.as_ref().map(|path| path.0.as_path()))
+}
+
+/// What judges the policy of a file.
+fn judging(
+    policy: FilePath,
+    devices: FilePath,
+    users: Option<FilePath>,
+) -> impl FnOnce() -> homelab_core::Result<PolicyCheckView> {
+    move || tailnet::Tailnet::judge_files(policy.0, devices.0, users.as_ref().map(|path| path.0.as_path()))
 }
 
 #[pymethods]
@@ -45,9 +82,14 @@ impl Tailnet {
     #[staticmethod]
     #[pyo3(signature = (policy, devices, users=None))]
     fn load(py: Python<'_>, policy: FilePath, devices: FilePath, users: Option<FilePath>) -> Result<Self> {
-        let load =
-            move || tailnet::Tailnet::load(policy.0, devices.0, users.as_ref().map(|path| path.0.as_path()));
-        Ok(Tailnet(work(py, load)??))
+        Ok(Tailnet(work(py, loading(policy, devices, users))??))
+    }
+
+    /// As `load`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (policy, devices, users=None))]
+    async fn load_async(policy: FilePath, devices: FilePath, users: Option<FilePath>) -> Result<Self> {
+        Ok(Tailnet(later(loading(policy, devices, users)).await??))
     }
 
     /// Puts the policy of a text in force over the devices, and people, of others.
@@ -58,6 +100,14 @@ impl Tailnet {
         Ok(Tailnet(work(py, make)??))
     }
 
+    /// As `from_texts`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (policy, devices, users=None))]
+    async fn from_texts_async(policy: String, devices: String, users: Option<String>) -> Result<Self> {
+        let make = move || tailnet::Tailnet::from_texts(&policy, &devices, users.as_deref());
+        Ok(Tailnet(later(make).await??))
+    }
+
     /// Says whether the service would accept a policy for these devices and people, its own tests run. Raises only when a
     /// list is none: what is wrong with the policy is in the answer.
     #[staticmethod]
@@ -65,6 +115,14 @@ impl Tailnet {
     fn judge(py: Python<'_>, policy: String, devices: String, users: Option<String>) -> Result<Record> {
         let judge = move || tailnet::Tailnet::judge_texts(&policy, &devices, users.as_deref());
         Ok(Record::of("PolicyCheckView", &work(py, judge)??))
+    }
+
+    /// As `judge`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (policy, devices, users=None))]
+    async fn judge_async(policy: String, devices: String, users: Option<String>) -> Result<Record> {
+        let judge = move || tailnet::Tailnet::judge_texts(&policy, &devices, users.as_deref());
+        Ok(Record::of("PolicyCheckView", &later(judge).await??))
     }
 
     /// Says whether the service would accept the policy of a file for the devices and people of others. Raises only when a
@@ -77,11 +135,20 @@ impl Tailnet {
         devices: FilePath,
         users: Option<FilePath>,
     ) -> Result<Record> {
-        let judge = move || {
-            let users = users.as_ref().map(|path| path.0.as_path());
-            tailnet::Tailnet::judge_files(policy.0, devices.0, users)
-        };
-        Ok(Record::of("PolicyCheckView", &work(py, judge)??))
+        let verdict = work(py, judging(policy, devices, users))??;
+        Ok(Record::of("PolicyCheckView", &verdict))
+    }
+
+    /// As `judge_files`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (policy, devices, users=None))]
+    async fn judge_files_async(
+        policy: FilePath,
+        devices: FilePath,
+        users: Option<FilePath>,
+    ) -> Result<Record> {
+        let verdict = later(judging(policy, devices, users)).await??;
+        Ok(Record::of("PolicyCheckView", &verdict))
     }
 
     /// Returns the same at a moment: a device whose key is expired then reaches nothing and lets nobody in.
@@ -98,6 +165,14 @@ impl Tailnet {
         Ok(Record::of("WhoCanReachView", &view))
     }
 
+    /// As `who_can_reach`, awaited.
+    #[pyo3(signature = (target, /))]
+    async fn who_can_reach_async(&self, target: String) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let view = later(move || tailnet.who_can_reach(&target.parse()?)).await??;
+        Ok(Record::of("WhoCanReachView", &view))
+    }
+
     /// Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
     #[pyo3(signature = (who, /))]
     fn reachable_from(&self, py: Python<'_>, who: String) -> Result<Record> {
@@ -106,10 +181,25 @@ impl Tailnet {
         Ok(Record::of("ReachableView", &view))
     }
 
+    /// As `reachable_from`, awaited.
+    #[pyo3(signature = (who, /))]
+    async fn reachable_from_async(&self, who: String) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let view = later(move || tailnet.reachable_from(&who)).await??;
+        Ok(Record::of("ReachableView", &view))
+    }
+
     /// Says why somebody can reach a target, or why not, and what comes near.
     fn explain(&self, py: Python<'_>, who: String, target: String) -> Result<Record> {
         let tailnet = self.0.clone();
         let view = work(py, move || tailnet.explain(&who, &target.parse()?))??;
+        Ok(Record::of("ExplanationView", &view))
+    }
+
+    /// As `explain`, awaited.
+    async fn explain_async(&self, who: String, target: String) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let view = later(move || tailnet.explain(&who, &target.parse()?)).await??;
         Ok(Record::of("ExplanationView", &view))
     }
 
@@ -123,6 +213,18 @@ impl Tailnet {
         Ok(Record::of("PolicyDiffView", &work(py, diff)??))
     }
 
+    /// As `diff`, awaited.
+    #[pyo3(
+        signature = (policy, /, *, name="policy.hujson".to_owned()),
+        text_signature = "($self, policy, /, *, name='policy.hujson')"
+    )]
+    async fn diff_async(&self, policy: String, name: String) -> Result<Record> {
+        let tailnet = self.0.clone();
+        let newer = Source::new(&name, policy);
+        let diff = move || tailnet.diff(tailnet::Policy::parse(&newer)?);
+        Ok(Record::of("PolicyDiffView", &later(diff).await??))
+    }
+
     /// Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
     #[pyo3(signature = (on, /))]
     fn with_https(&self, on: bool) -> Self {
@@ -130,28 +232,58 @@ impl Tailnet {
     }
 
     /// Says whether the service would accept the policy: whether its own tests pass.
-    fn check(&self) -> Record {
-        Record::of("PolicyCheckView", &self.0.check())
+    fn check(&self, py: Python<'_>) -> Result<Record> {
+        let tailnet = self.0.clone();
+        Ok(Record::of("PolicyCheckView", &work(py, move || tailnet.check())?))
+    }
+
+    /// As `check`, awaited.
+    async fn check_async(&self) -> Result<Record> {
+        let tailnet = self.0.clone();
+        Ok(Record::of(
+            "PolicyCheckView",
+            &later(move || tailnet.check()).await?,
+        ))
     }
 
     /// Returns the packet filter that each device enforces, by its host name, in the service's own field names.
-    fn filters<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        self.answer(py, "filter", "filters")
+    fn filters(&self, py: Python<'_>) -> Result<Json> {
+        Ok(work(py, self.answer("filter", "filters"))??)
+    }
+
+    /// As `filters`, awaited.
+    async fn filters_async(&self) -> Result<Json> {
+        Ok(later(self.answer("filter", "filters")).await??)
     }
 
     /// Returns the SSH rules of each device in the order in which they are tried, by its host name.
-    fn ssh<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        self.answer(py, "ssh", "ssh")
+    fn ssh(&self, py: Python<'_>) -> Result<Json> {
+        Ok(work(py, self.answer("ssh", "ssh"))??)
+    }
+
+    /// As `ssh`, awaited.
+    async fn ssh_async(&self) -> Result<Json> {
+        Ok(later(self.answer("ssh", "ssh")).await??)
     }
 
     /// Returns what each device may do, and what it sees that its peers may do there, by its host name.
-    fn capabilities<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        self.answer(py, "caps", "")
+    fn capabilities(&self, py: Python<'_>) -> Result<Json> {
+        Ok(work(py, self.answer("caps", ""))??)
+    }
+
+    /// As `capabilities`, awaited.
+    async fn capabilities_async(&self) -> Result<Json> {
+        Ok(later(self.answer("caps", "")).await??)
     }
 
     /// Returns which devices each device sees, by its host name. To be seen is not to be reached.
-    fn peers<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        self.answer(py, "peers", "peers")
+    fn peers(&self, py: Python<'_>) -> Result<Json> {
+        Ok(work(py, self.answer("peers", "peers"))??)
+    }
+
+    /// As `peers`, awaited.
+    async fn peers_async(&self) -> Result<Json> {
+        Ok(later(self.answer("peers", "peers")).await??)
     }
 
     /// Returns an answer as JSON, on one line: `filter`, `ssh`, `caps` or `peers`.
@@ -159,6 +291,13 @@ impl Tailnet {
     fn to_json(&self, py: Python<'_>, question: String) -> Result<String> {
         let tailnet = self.0.clone();
         Ok(work(py, move || tailnet.to_json(&question))??)
+    }
+
+    /// As `to_json`, awaited.
+    #[pyo3(signature = (question, /))]
+    async fn to_json_async(&self, question: String) -> Result<String> {
+        let tailnet = self.0.clone();
+        Ok(later(move || tailnet.to_json(&question)).await??)
     }
 
     fn __repr__(&self) -> String {

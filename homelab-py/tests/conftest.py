@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -26,6 +27,60 @@ services:
     ports: ['8080:80']
     volumes: ['/var/run/docker.sock:/var/run/docker.sock']
 """
+
+
+POLICY = """{
+    // the NAS is for the family
+    "groups": {"group:family": ["alice@example.com", "bob@example.com"]},
+    "tagOwners": {"tag:nas": ["autogroup:admin"], "tag:router": ["autogroup:admin"]},
+    "acls": [
+        {"action": "accept", "src": ["group:family"], "dst": ["tag:nas:443"]},
+        {"action": "accept", "src": ["autogroup:admin"], "dst": ["tag:nas:22", "192.168.1.0/24:*"]},
+    ],
+    "ssh": [{"action": "accept", "src": ["autogroup:admin"], "dst": ["tag:nas"], "users": ["root"]}],
+    "nodeAttrs": [{"target": ["tag:nas"], "attr": ["funnel"]}],
+    "tests": [{"src": "bob@example.com", "accept": ["tag:nas:443"], "deny": ["tag:nas:22"]}],
+}"""
+
+
+def write_tailnet(folder: Path) -> Path:
+    """Writes a policy, another, one that is none, and the devices and people that they are about."""
+    folder.mkdir()
+    (folder / "policy.hujson").write_text(POLICY)
+    (folder / "newer.hujson").write_text(POLICY.replace("tag:nas:443", "tag:nas:5000", 1))
+    (folder / "wrong.hujson").write_text(POLICY.replace("tag:nas:22", "tag:nobody:22", 1))
+    alice, bob = "alice@example.com", "bob@example.com"
+    devices: list[dict[str, object]] = [
+        {"hostname": "nas", "addresses": ["100.64.0.2", "fd7a:115c:a1e0::2"], "user": alice, "tags": ["tag:nas"]},
+        {
+            "hostname": "router",
+            "addresses": ["100.64.0.3"],
+            "user": alice,
+            "tags": ["tag:router"],
+            "advertisedRoutes": ["192.168.1.0/24"],
+            "enabledRoutes": ["192.168.1.0/24"],
+        },
+        {"hostname": "phone", "addresses": ["100.64.0.1"], "user": bob, "expires": "2027-01-31T00:00:00Z"},
+        {"hostname": "laptop", "addresses": ["100.64.0.4"], "user": alice},
+    ]
+    (folder / "devices.json").write_text(json.dumps({"devices": devices}))
+    users = [{"loginName": alice, "role": "owner"}, {"loginName": bob, "role": "member"}]
+    (folder / "users.json").write_text(json.dumps({"users": users}))
+    return folder
+
+
+def write_policy(folder: Path) -> None:
+    """Gives a lab a machine in a tailnet, and the policy of it."""
+    policy = POLICY.replace("tag:nas:443", "tag:nas:443,8080")
+    (folder / "policy.hujson").write_text(policy)
+    (folder / "newer.hujson").write_text(policy.replace("443,8080", "5000", 1))
+    (folder / "instance.toml").write_text(
+        "[hosts.nas]\naddresses = ['192.0.2.10']\ntailnet = '100.64.0.2'\n"
+        "[tailnet]\npolicy = 'policy.hujson'\n"
+        "[[tailnet.devices]]\nname = 'nas'\naddresses = ['100.64.0.2']\ntags = ['tag:nas']\n"
+        "[[tailnet.devices]]\nname = 'phone'\naddresses = ['100.64.0.1']\nuser = 'bob@example.com'\n"
+        "[people.bob]\nlogin = 'bob@example.com'\n"
+    )
 
 
 @pytest.fixture

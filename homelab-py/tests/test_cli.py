@@ -14,49 +14,11 @@ from pathlib import Path
 import pytest
 
 import homelab
-from conftest import COMPOSE, ROOT, SlowGit
+from conftest import COMPOSE, ROOT, SlowGit, write_policy, write_tailnet
 
 NOW = "--now=2026-12-01"
 LAB = str(ROOT / "examples" / "lab")
 TAILNET = ["--policy={net}/policy.hujson", "--devices={net}/devices.json", "--users={net}/users.json"]
-POLICY = """{
-    // the NAS is for the family
-    "groups": {"group:family": ["alice@example.com", "bob@example.com"]},
-    "tagOwners": {"tag:nas": ["autogroup:admin"], "tag:router": ["autogroup:admin"]},
-    "acls": [
-        {"action": "accept", "src": ["group:family"], "dst": ["tag:nas:443"]},
-        {"action": "accept", "src": ["autogroup:admin"], "dst": ["tag:nas:22", "192.168.1.0/24:*"]},
-    ],
-    "ssh": [{"action": "accept", "src": ["autogroup:admin"], "dst": ["tag:nas"], "users": ["root"]}],
-    "nodeAttrs": [{"target": ["tag:nas"], "attr": ["funnel"]}],
-    "tests": [{"src": "bob@example.com", "accept": ["tag:nas:443"], "deny": ["tag:nas:22"]}],
-}"""
-
-
-def write_tailnet(folder: Path) -> Path:
-    """Writes a policy, another, one that is none, and the devices and people that they are about."""
-    folder.mkdir()
-    (folder / "policy.hujson").write_text(POLICY)
-    (folder / "newer.hujson").write_text(POLICY.replace("tag:nas:443", "tag:nas:5000", 1))
-    (folder / "wrong.hujson").write_text(POLICY.replace("tag:nas:22", "tag:nobody:22", 1))
-    alice, bob = "alice@example.com", "bob@example.com"
-    devices: list[dict[str, object]] = [
-        {"hostname": "nas", "addresses": ["100.64.0.2", "fd7a:115c:a1e0::2"], "user": alice, "tags": ["tag:nas"]},
-        {
-            "hostname": "router",
-            "addresses": ["100.64.0.3"],
-            "user": alice,
-            "tags": ["tag:router"],
-            "advertisedRoutes": ["192.168.1.0/24"],
-            "enabledRoutes": ["192.168.1.0/24"],
-        },
-        {"hostname": "phone", "addresses": ["100.64.0.1"], "user": bob, "expires": "2027-01-31T00:00:00Z"},
-        {"hostname": "laptop", "addresses": ["100.64.0.4"], "user": alice},
-    ]
-    (folder / "devices.json").write_text(json.dumps({"devices": devices}))
-    users = [{"loginName": alice, "role": "owner"}, {"loginName": bob, "role": "member"}]
-    (folder / "users.json").write_text(json.dumps({"users": users}))
-    return folder
 
 
 PORTAL = ROOT / "tests" / "portal" / "lab"
@@ -124,6 +86,29 @@ def run(
         ("reach", ["--diff={net}/wrong.hujson", *TAILNET, NOW]),
         ("reach", ["--from=phone", "--diff={net}/newer.hujson", *TAILNET, NOW]),
         ("reach", [*TAILNET, NOW]),
+        ("reach", ["{folder}", *TAILNET, NOW]),
+        ("reach", ["{lab}", NOW]),
+        ("reach", ["{lab}", NOW, "--format=json"]),
+        ("reach", ["{lab}", NOW, "--to=immich/server"]),
+        ("reach", ["{lab}", NOW, "--to=immich/server", "--format=json"]),
+        ("reach", ["{lab}", NOW, "--to=immich/serve"]),
+        ("reach", ["{lab}", NOW, "--from=alice@example.com"]),
+        ("reach", ["{lab}", NOW, "--from=alice@example.com", "--diff={net}/newer.hujson"]),
+        ("reach", ["{folder}/none", NOW]),
+        ("reach", ["{tailnet}", NOW]),
+        ("reach", ["{tailnet}", NOW, "--to=notes"]),
+        ("reach", ["{tailnet}", NOW, "--to=notes", "--format=json"]),
+        ("reach", ["{tailnet}", NOW, "--to=nas:8080"]),
+        ("reach", ["{tailnet}", NOW, "--to=192.0.2.10:8080", "--format=json"]),
+        ("reach", ["{tailnet}", NOW, "--from=bob@example.com"]),
+        ("reach", ["{tailnet}", NOW, "--from=phone", "--format=json"]),
+        ("reach", ["{tailnet}", NOW, "--from=nobody"]),
+        ("reach", ["{tailnet}", NOW, "--explain=bob@example.com", "--to=nas:22"]),
+        ("reach", ["{tailnet}", NOW, "--explain=bob@example.com", "--to=nas:22", "--format=json"]),
+        ("reach", ["{tailnet}", NOW, "--diff={tailnet}/newer.hujson"]),
+        ("reach", ["{tailnet}", NOW, "--diff={tailnet}/newer.hujson", "--format=json"]),
+        ("reach", ["{tailnet}", NOW, "--diff={tailnet}/none.hujson"]),
+        ("reach", ["{tailnet}", NOW, "--diff={tailnet}/latin.hujson"]),
         ("portal", ["{portal}", "--who=ann"]),
         ("portal", ["{portal}", "--who", "ben@example.org", "--format", "json"]),
         ("portal", ["{portal}", "--who=ben", "--why=grafana"]),
@@ -141,7 +126,12 @@ def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list
     written.mkdir()
     (written / "lab.toml").touch()
     (written / "instance.toml").touch()
-    words = [word.format(lab=LAB, portal=PORTAL, folder=folder, written=written, net=net) for word in words]
+    tailnet = folder.parent / "tailnet"
+    shutil.copytree(folder, tailnet)
+    write_policy(tailnet)
+    (tailnet / "latin.hujson").write_bytes("{} // Müll".encode("latin-1"))
+    words = [word.format(lab=LAB, portal=PORTAL, folder=folder, written=written, net=net, tailnet=tailnet)
+             for word in words]
     for columns in ("", "60"):
         theirs = run(*words, program=[f"{examples}/{name}"], COLUMNS=columns)
         ours = run(name, *words, COLUMNS=columns)
@@ -185,13 +175,23 @@ def test_reach_answers_for_one_service_or_all(folder: Path) -> None:
     assert widths == sorted(widths, key=order.index)
     one = run("reach", "--to", "notes", cwd=folder)
     assert one.stdout.startswith("notes/notes: lan, at most internet\n  ")
-    views = json.loads(run("reach", str(folder), "--to=notes", "--format=json").stdout)
-    assert [view["reach"] for view in views] == ["lan"]
+    view = json.loads(run("reach", str(folder), "--to=notes", "--format=json").stdout)
+    assert view["reach"] == "lan"
     missing = run("reach", str(folder), "--to=note")
-    assert (missing.returncode, missing.stderr) == (
-        2,
-        "error: failed to find service `note`\nhint: did you mean `notes`?\n",
-    )
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr.startswith("error: failed to find the tailnet's policy")
+
+
+def test_reach_asks_the_policy_of_the_lab(folder: Path) -> None:
+    write_policy(folder)
+    service = run("reach", str(folder), "--to=notes", NOW)
+    assert "bob@example.com" in service.stdout
+    assert "nas:8080/tcp" in run("reach", str(folder), "--from=bob@example.com", NOW).stdout
+    assert run("reach", str(folder), "--explain=bob@example.com", "--to=nas:22", NOW).returncode == 0
+    (folder / "policy.hujson").unlink()
+    gone = run("reach", str(folder), "--to=notes", NOW)
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert "there is no file `policy.hujson`" in gone.stderr
 
 
 def test_help_names_every_command_and_option(folder: Path) -> None:

@@ -233,14 +233,21 @@ def test_other_threads_run_meanwhile(folder: Path, slow_git: SlowGit, monkeypatc
 
 def test_a_forked_process_is_told(folder: Path) -> None:
     code = """
-import os, sys, homelab
+import asyncio, os, sys, homelab
 lab = homelab.Lab.load(sys.argv[1])
 world = homelab.connect_sync(lab)
 world.observe()
 pid = os.fork()
 if pid == 0:
     assert len(lab.audit()) > 0, "pure work goes on"
-    for use in (world.observe, lambda: homelab.connect_sync(lab), lambda: lab.plan_init().apply(world)):
+    async def awaited():
+        await lab.audit_async()
+    for use in (
+        world.observe,
+        lambda: homelab.connect_sync(lab),
+        lambda: lab.plan_init().apply(world),
+        lambda: asyncio.run(awaited()),
+    ):
         try:
             use()
             os._exit(1)

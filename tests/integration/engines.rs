@@ -1,5 +1,7 @@
 //! Real engines, which `tests/engines.py` has started: the contract, and what only shows on them.
 
+mod live;
+
 use std::env;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,6 +13,10 @@ use homelab_core::engine::{Engine, EngineExt, ExecItem, ExecOptions, Feed, LogOp
 use homelab_core::inventory::{Container, EngineKind, Health};
 use homelab_tests::needs::{Need, engine};
 
+use self::live::{
+    a_change_is_seen_at_once, a_host_that_never_answers_is_a_fact, drift_is_found_and_gone_after_up,
+    what_was_told_is_what_there_is,
+};
 use crate::{Test, test};
 
 const IMAGE: &str = "homelab/contract:1";
@@ -33,14 +39,39 @@ macro_rules! on_each {
 }
 
 pub(crate) fn tests() -> Vec<Test> {
-    on_each![
+    let mut tests = on_each![
         does_what_an_engine_has_to,
         many_log_lines_are_whole,
         much_data_comes_as_it_is,
         what_was_cut_is_no_end,
         files_go_from_one_container_to_another,
         health_is_told,
-    ]
+        what_was_told_is_what_there_is,
+        a_change_is_seen_at_once,
+        a_host_that_never_answers_is_a_fact,
+    ];
+    // Docker Compose does not know this machine's limits for Podman.
+    tests.extend([
+        test(
+            "engines::drift_is_found_and_gone_after_up::docker_20",
+            &[Need::Docker20, Need::Compose],
+            || {
+                run(Need::Docker20, async |engine| {
+                    drift_is_found_and_gone_after_up(engine).await
+                })
+            },
+        ),
+        test(
+            "engines::drift_is_found_and_gone_after_up::docker_new",
+            &[Need::DockerNew, Need::Compose],
+            || {
+                run(Need::DockerNew, async |engine| {
+                    drift_is_found_and_gone_after_up(engine).await
+                })
+            },
+        ),
+    ]);
+    tests
 }
 
 /// A real engine, and Docker's own command for it.

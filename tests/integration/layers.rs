@@ -42,7 +42,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "judges and planners",
-        &["access", "service::rules", "tailnet", "update", "init", "stored"],
+        &[
+            "access",
+            "adopt",
+            "drift",
+            "running",
+            "service::rules",
+            "tailnet",
+            "update",
+            "init",
+            "stored",
+        ],
     ),
     ("audit", &["audit", "posture"]),
     (

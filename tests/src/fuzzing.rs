@@ -77,9 +77,9 @@ pub fn interpolator(data: &[u8]) -> bool {
 
 /// Resolves strictly and leniently. Neither panics; what strict accepts means the same to lenient.
 fn both<'a>(files: impl IntoIterator<Item = (&'a str, String)>) -> bool {
-    let files: HashMap<PathBuf, String> = files
+    let files: HashMap<PathBuf, Arc<str>> = files
         .into_iter()
-        .map(|(name, text)| (PathBuf::from(FOLDER).join(name), text))
+        .map(|(name, text)| (PathBuf::from(FOLDER).join(name), text.into()))
         .collect();
     let files = Arc::new(files);
     let run = |options: ResolveOptions| {

@@ -10,6 +10,10 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+mod surface;
+
+use self::surface::{Item, covers, expanded, uses};
+
 const LANGUAGES: [&str; 3] = ["Python", "Kotlin", "Swift"];
 
 /// The table, and what is wrong with it.
@@ -48,10 +52,12 @@ impl Parity {
         };
         let kotlin = kotlin(&read("homelab-ffi/kotlin/generated/homelab/homelab_ffi.kt")?);
         let swift = swift(&read("homelab-ffi/swift/Sources/Homelab/Homelab.swift")?);
+        let items = surface::items(&repository.join("homelab-core/src"), &root)?;
         parity(
             &said,
             &core,
             &root,
+            &items,
             [python.as_ref(), Some(&kotlin), Some(&swift)],
         )
     }
@@ -62,6 +68,7 @@ fn parity(
     said: &Table,
     core: &[String],
     root: &str,
+    items: &[Item],
     languages: [Option<&Names>; 3],
 ) -> Result<Parity, String> {
     let table = |name: &str| {
@@ -70,9 +77,10 @@ fn parity(
             .ok_or_else(|| format!("docs/parity.toml has no table `{name}`"))
     };
     let (types, data, rust, renamed) = (table("types")?, table("data")?, table("rust")?, table("renamed")?);
+    let modules = table("modules")?;
     let mut problems = Vec::new();
 
-    for name in exported(root) {
+    for (_, name) in uses(&format!("\n{root}")) {
         if !types.contains_key(&name) && !data.contains_key(&name) {
             problems.push(format!(
                 "`{name}` is public, and docs/parity.toml says neither that its functions are operations nor how it crosses"
@@ -91,6 +99,8 @@ fn parity(
         operations.extend(own.into_iter().map(|method| format!("{name}::{method}")));
     }
     operations.extend(functions(root));
+    let inside = in_modules(items, said, languages, &mut problems)?;
+    operations.extend(inside);
 
     let mut rows = String::new();
     let mut left = String::new();
@@ -114,7 +124,14 @@ fn parity(
                     if !names.contains(&name) {
                         problems.push(format!("{language} has no `{name}`, which is `{operation}`"));
                     }
-                    cells.push(format!("`{name}`"));
+                    // An operation that waits is there twice in Python.
+                    let twins = ["", "_async", "_sync"].map(|ending| format!("{name}{ending}"));
+                    let there: Vec<_> = twins
+                        .iter()
+                        .filter(|twin| **twin == name || names.contains(*twin))
+                        .map(|twin| format!("`{twin}`"))
+                        .collect();
+                    cells.push(there.join(", "));
                 }
             }
         }
@@ -128,11 +145,9 @@ fn parity(
 
     let mut page = String::from(
         "# The same in every language\n\n\
-         Every public operation of the types that the core's root names, and its name in each language. The traits and\n\
-         clients in modules (`engine`, `tailnet::local`, `tailnet::api`, `process`) are for Rust programs; what they\n\
-         bring crosses in an `Observed`. Made from the sources by\n\
-         `HOMELAB_UPDATE=1 cargo test -p homelab-tests --test integration parity`; the same test fails when a language lacks one.\n\
-         What is spelt otherwise, or left out, stands in [parity.toml](parity.toml).\n\n\
+         Every public operation of the core, in its root and in its modules, and its name in each language. Made from the\n\
+         sources by `HOMELAB_UPDATE=1 cargo test -p homelab-tests --test integration parity`; the same test fails when a language\n\
+         lacks one, or a public name is not placed. What is spelt otherwise, or left out, stands in [parity.toml](parity.toml).\n\n\
          | Rust | Python | Kotlin | Swift |\n|---|---|---|---|\n",
     );
     page.push_str(&rows);
@@ -142,7 +157,69 @@ fn parity(
     for (name, how) in data {
         let _ = writeln!(page, "| `{name}` | {} |", how.as_str().unwrap_or_default());
     }
+    page.push_str(
+        "\nThe records of `view` are records of the same name in every language, which the test looks for.\n",
+    );
+    for (title, wanted) in [("Not yet", true), ("In modules", false)] {
+        let _ = write!(page, "\n## {title}\n\n| name | |\n|---|---|\n");
+        for (key, said) in modules {
+            let said = said.as_str().unwrap_or_default();
+            if said.starts_with("not yet") == wanted {
+                let _ = writeln!(page, "| `{key}` | {said} |");
+            }
+        }
+    }
     Ok(Parity { page, problems })
+}
+
+/// Says what of the modules is placed nowhere, and returns the functions that are operations.
+fn in_modules(
+    items: &[Item],
+    said: &Table,
+    languages: [Option<&Names>; 3],
+    problems: &mut Vec<String>,
+) -> Result<Vec<String>, String> {
+    let table = |name: &str| said.get(name).and_then(Value::as_table);
+    let places = |name: &str| {
+        ["types", "data"]
+            .iter()
+            .any(|one| table(one).is_some_and(|table| table.contains_key(name)))
+    };
+    let modules = table("modules").ok_or("docs/parity.toml has no table `modules`")?;
+    let paths: Vec<String> = modules.keys().flat_map(|key| expanded(key)).collect();
+    for path in &paths {
+        if !items.iter().any(|item| covers(path, item)) {
+            problems.push(format!("docs/parity.toml speaks of `{path}`, which there is not"));
+        }
+    }
+    for (key, why) in modules {
+        if why.as_str().unwrap_or_default().is_empty() {
+            problems.push(format!(
+                "docs/parity.toml does not say how `{key}` crosses, or why not"
+            ));
+        }
+    }
+    let mut operations = Vec::new();
+    for item in items {
+        if paths.iter().any(|path| covers(path, item)) {
+            continue;
+        }
+        if item.function {
+            operations.push(item.path.clone());
+        } else if item.path.starts_with("view::") && item.name().ends_with("View") {
+            for (language, names) in LANGUAGES.iter().zip(languages) {
+                if names.is_some_and(|names| !names.contains(item.name())) {
+                    problems.push(format!("{language} has no record `{}`", item.name()));
+                }
+            }
+        } else if !places(item.name()) {
+            problems.push(format!(
+                "`{}` is public, and docs/parity.toml says nothing of it: place it in `modules`, or among the types or the data",
+                item.path
+            ));
+        }
+    }
+    Ok(operations)
 }
 
 /// Returns the name of an operation in a language: as said, else the same in the language's own spelling.
@@ -225,25 +302,6 @@ fn function(line: &str) -> Option<String> {
     )
 }
 
-/// Returns the names that a crate's root makes public out of its modules.
-fn exported(root: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for statement in root.split(';') {
-        let Some(at) = statement.find("pub use ") else {
-            continue;
-        };
-        let path = &statement[at + "pub use ".len()..];
-        let list = path.rsplit_once("::").map_or(path, |(_, last)| last);
-        let list = match path.split_once('{') {
-            Some((_, list)) => list.trim_end().trim_end_matches('}'),
-            None => list,
-        };
-        let all = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        names.extend(all.map(str::to_owned));
-    }
-    names
-}
-
 /// Returns the functions and properties of Python's classes, each also of the classes that have it from a base.
 fn python(sources: &[String]) -> Names {
     let mut names = Names::new();
@@ -306,7 +364,10 @@ fn swift(source: &str) -> Names {
     let mut names = Names::new();
     let mut class = String::new();
     for line in source.lines() {
-        if let Some(rest) = line.strip_prefix("open class ") {
+        let begun = ["open class ", "public struct ", "public enum "]
+            .iter()
+            .find_map(|begin| line.strip_prefix(begin));
+        if let Some(rest) = begun {
             class = word(rest);
             names.insert(class.clone());
         } else if let Some((before, rest)) = line.split_once("func ") {
@@ -365,6 +426,9 @@ mod tests {
         'Lab::pattern' = 'typed'
         [renamed]
         'Lab::audit_with' = { python = 'Lab.audit' }
+        [modules]
+        'engine::*' = 'not yet'
+        'lab::{Host}' = 'in records'
     ";
     const CORE: &str = "
 impl Lab {
@@ -383,13 +447,34 @@ impl<T: Clone> Cancel<T> {
     const ROOT: &str =
         "pub mod lab;\npub use lab::{Lab, Cancel};\npub use view::Reach;\npub fn version() {}\n";
 
+    fn items(paths: &[&str]) -> Vec<Item> {
+        let item = |path: &&str| Item {
+            path: (*path).to_owned(),
+            function: path
+                .rsplit(':')
+                .next()
+                .is_some_and(|name| name.starts_with(char::is_lowercase)),
+        };
+        paths.iter().map(item).collect()
+    }
+
     fn problems(root: &str, kotlin_source: &str, python_source: &str) -> Vec<String> {
+        problems_in(
+            &["engine::Engine", "lab::Host"],
+            root,
+            kotlin_source,
+            python_source,
+        )
+    }
+
+    fn problems_in(inside: &[&str], root: &str, kotlin_source: &str, python_source: &str) -> Vec<String> {
         let said = SAID.parse().expect("TOML");
         let (python, kotlin) = (python(&[python_source.to_owned()]), kotlin(kotlin_source));
         let parity = parity(
             &said,
             &[CORE.to_owned()],
             root,
+            &items(inside),
             [Some(&python), Some(&kotlin), Some(&kotlin)],
         );
         let problems = parity.expect("it means something").problems;
@@ -425,6 +510,32 @@ impl<T: Clone> Cancel<T> {
     fn a_new_type_must_be_placed() {
         let root = ROOT.replace("view::Reach", "view::{Reach, Zone}");
         assert!(problems(&root, KOTLIN, PYTHON)[0].starts_with("`Zone` is public"));
+    }
+
+    #[test]
+    fn what_is_public_in_a_module_must_be_placed() {
+        let problems = |inside| problems_in(inside, ROOT, KOTLIN, PYTHON);
+        assert_eq!(
+            problems(&["engine::memory::Fault", "lab::Host", "lab::Lab"]),
+            [""; 0]
+        );
+        assert!(
+            problems(&["engine::Engine", "lab::Host", "lab::Person"])[0]
+                .starts_with("`lab::Person` is public")
+        );
+        assert_eq!(
+            problems(&["engine::Engine", "lab::Host", "lab::people", "view::NewView"]),
+            [
+                "Python has no record `NewView`",
+                "Kotlin has no record `NewView`",
+                "Python has no `lab.people`, which is `lab::people`",
+                "Kotlin has no `lab.people`, which is `lab::people`",
+            ]
+        );
+        assert_eq!(
+            problems(&["engine::Engine"]),
+            ["docs/parity.toml speaks of `lab::Host`, which there is not"]
+        );
     }
 
     #[test]

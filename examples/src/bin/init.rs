@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 fn run(mut arguments: Arguments) -> Result<()> {
     let write = arguments.flag("--write");
     let lab = Lab::load(one(arguments.rest()?)?)?;
-    let world = wait(World::connect(&lab));
+    let world = wait(World::connect(&lab)).without_engines();
     let plan = lab.plan_init(&wait(world.observe(&lab)));
     if plan.is_empty() {
         say("lab.toml and instance.toml are there already; nothing to do\n")?;

@@ -1,4 +1,4 @@
-//! Says who can reach what in a tailnet, and why: `reach --to SERVICE|HOST:PORT`, `--from WHO`, `--explain WHO --to HOST:PORT`,
+//! Says who can reach what, and why: `reach`, `--to SERVICE|HOST:PORT`, `--from WHO`, `--explain WHO --to HOST:PORT`,
 //! `--diff POLICY`.
 
 use std::process::ExitCode;
@@ -8,13 +8,14 @@ use homelab_core::{Error, ErrorKind, Result};
 use homelab_examples::tailnet::{self, Asked, Form, file_of};
 use homelab_examples::{Arguments, fail, moment, say};
 
-const USAGE: &str = "reach --to SERVICE|HOST:PORT | --from WHO | --explain WHO --to HOST:PORT | --diff POLICY
+const USAGE: &str = "reach [--to SERVICE|HOST:PORT | --from WHO | --explain WHO --to HOST:PORT | --diff POLICY]
       [DIR] | --policy FILE --devices FILE [--users FILE]  [--format text|json] [--now TIME]
 
-Asks a tailnet's policy who can reach what, and says by which rule. The tailnet is that of the lab in a folder (the working
-folder without one), asked by the names of its services, or one whose policy and devices are in files.
+Says of each service of the lab in a folder (the working folder without one) what reaches it, and by which paths. With a
+question it asks a tailnet's policy who can reach what, and says by which rule: that of the lab, by the names of its
+services, or one whose policy and devices are in files.
 
-  --to SERVICE     who can reach a service of the lab: `immich/server`
+  --to SERVICE     who can reach a service of the lab: `immich/server`; without a tailnet, by which paths
   --to HOST:PORT   who can reach it: people, devices of tags; `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`
   --from WHO       what a person, group, tag or device can reach: services of the lab, or devices and ports
   --explain WHO    why they can reach what `--to` names, or why not, and what comes near
@@ -42,6 +43,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
         (None, None, None, Some(newer)) => {
             form.of(&asked.tailnet()?.diff(Policy::parse(&file_of(&newer)?)?)?)
         }
+        (None, None, None, None) => asked.exposures(form)?,
         _ => return Err(Error::new(ErrorKind::Invalid, "find one question").with_hint("see `--help`")),
     };
     say(&text)

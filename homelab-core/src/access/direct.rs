@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::address::HostFacts;
 use super::path::{Door, DoorOf, Path, PathKind, Unknown, UnknownKind};
-use super::topology::{Namespace, NodeIndex, Topology};
+use super::topology::{Namespace, NetIndex, NodeIndex, Topology};
 use crate::compose::{Field, Port, Protocol};
 use crate::finding::Evidence;
 use crate::view::Reach;
@@ -50,8 +50,14 @@ fn published(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Path>])
     if !node.nets.is_empty() && node.nets.iter().all(cannot_publish) {
         return;
     }
+    let publishing = || node.nets.iter().filter(|net| !cannot_publish(net));
+    // Each bridge publishes by itself: the narrower address counts where all of them have it.
+    let mut bindings = publishing().map(|&net| topology.nets[net].binding.as_ref());
+    let binding = bindings.next().flatten();
+    let binding =
+        binding.filter(|(own, _)| bindings.all(|other| other.is_some_and(|(other, _)| other == own)));
     for stretch in stretches(&node.service.ports, node.guests.is_empty()) {
-        let direct = published_paths(topology, owner, stretch);
+        let direct = published_paths(topology, owner, stretch, binding);
         let port = &stretch.first.value;
         for listener in topology.listeners(owner, port.target, port.protocol) {
             let through = (listener.node != owner).then(|| whose_network(topology, listener.node, owner));
@@ -131,11 +137,19 @@ fn whose_network(topology: &Topology<'_>, guest: NodeIndex, owner: NodeIndex) ->
     }
 }
 
-fn published_paths(topology: &Topology<'_>, owner: NodeIndex, stretch: Stretch<'_>) -> Vec<Path> {
+fn published_paths(
+    topology: &Topology<'_>,
+    owner: NodeIndex,
+    stretch: Stretch<'_>,
+    binding: Option<&(IpAddr, Evidence)>,
+) -> Vec<Path> {
     let facts = &topology.machines[topology.nodes[owner].machine].facts;
     let field = stretch.first;
     let port = &field.value;
-    let meaning = facts.meaning(port.host_ip);
+    // Asked for all interfaces, the engine takes the address that the network's driver is told.
+    let binding = binding.filter(|_| port.host_ip.is_none());
+    let address = port.host_ip.or(binding.map(|(address, _)| *address));
+    let meaning = facts.meaning(address);
     let mut text = format!("published on {}", meaning.words);
     if let Some(written) = &field.interpolation {
         text.push_str(&format!(", written `{}`", written.raw));
@@ -143,12 +157,13 @@ fn published_paths(topology: &Topology<'_>, owner: NodeIndex, stretch: Stretch<'
             text.push_str(", of which a variable has no value");
         }
     }
-    let label = port_label(stretch);
+    let label = port_label(stretch, address);
     let mut path = Path::new(PathKind::PublishedPort, meaning.zone, label.clone())
         .on_range((port.target, stretch.last.target), port.protocol)
         .with(Evidence::at(text, &field.span));
     path.zones = meaning.zones;
-    path = path.by(door(facts, port.host_ip, stretch.published(), port.protocol));
+    path = path.by(door(facts, address, stretch.published(), port.protocol));
+    path = path.with_all(binding.map(|(_, evidence)| evidence.clone()));
     path = path.with_all(meaning.evidence);
     if meaning.zone >= Reach::Lan
         && let Some(evidence) = &facts.evidence
@@ -200,9 +215,9 @@ fn door(
     })
 }
 
-fn port_label(stretch: Stretch<'_>) -> String {
+fn port_label(stretch: Stretch<'_>, address: Option<IpAddr>) -> String {
     let port = &stretch.first.value;
-    let host = match (port.host_ip, stretch.published()) {
+    let host = match (address, stretch.published()) {
         (_, None) => "a port that the engine chooses".to_owned(),
         (None, Some((first, last))) => range(first, last),
         (Some(std::net::IpAddr::V6(v6)), Some((first, last))) => format!("[{v6}]:{}", range(first, last)),
@@ -336,15 +351,6 @@ fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Pat
     let facts = &topology.machines[node.machine].facts;
     for &index in &node.nets {
         let net = &topology.nets[index];
-        let why = || {
-            Unknown::new(
-                UnknownKind::Missing,
-                format!(
-                    "which kind of network `{}` is: it is made outside of the lab",
-                    net.name
-                ),
-            )
-        };
         let path = if net.is_on_the_lan() {
             let label = format!("an address of its own on the local network, by `{}`", net.name);
             let path = Path::new(PathKind::OwnAddress, Reach::Lan, label).with_all(net.evidence.clone());
@@ -352,9 +358,8 @@ fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Pat
                 Some(unknown) => path.widen(Reach::Internet, unknown),
                 None => path,
             }
-        } else if net.may_be_on_the_lan() {
-            let label = format!("perhaps an address of its own, by `{}`", net.name);
-            Path::new(PathKind::OwnAddress, Reach::None, label).widen(Reach::Lan, why())
+        } else if let Some(path) = made_outside(topology, owner, index) {
+            path
         } else {
             continue;
         };
@@ -362,6 +367,36 @@ fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Pat
             paths[member].push(path.clone());
         }
     }
+}
+
+/// Returns what a network that no project of the lab declares may lead to: it may be a part of the local network, and
+/// have a proxy on it that the lab does not know.
+fn made_outside(topology: &Topology<'_>, owner: NodeIndex, index: NetIndex) -> Option<Path> {
+    let net = &topology.nets[index];
+    let name = &net.name;
+    let (is_bridge, has_way_in) = (topology.is_bridge(index), topology.has_way_in(index));
+    let (at_most, why) = match (is_bridge, has_way_in) {
+        _ if !net.is_made_outside() => return None,
+        (true, true) => return None,
+        (false, true) => (Reach::Lan, "of which kind it is"),
+        (true, false) => (Reach::Internet, "who else is on it"),
+        (false, false) => (Reach::Internet, "of which kind it is, and who else is on it"),
+    };
+    let why = format!("of the network `{name}`, which no project of the lab declares, {why}");
+    let path = Path::new(
+        PathKind::ContainerNetwork,
+        Reach::None,
+        format!("perhaps by the network `{name}`"),
+    )
+    .widen(at_most, Unknown::new(UnknownKind::Missing, why));
+    let node = &topology.nodes[owner];
+    let project = node.project.networks();
+    let attached = node.service.networks.iter().find(|attached| {
+        let key = attached.value.network.as_str();
+        let own = project.get(key).and_then(|network| network.name.as_ref());
+        own.map_or(key, |own| own.value.as_str()) == name
+    });
+    Some(path.with_all(attached.map(|field| Evidence::at("it is made outside of the lab", &field.span))))
 }
 
 fn missing(topology: &Topology<'_>, index: NodeIndex, whose: &str) -> Path {

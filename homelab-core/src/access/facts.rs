@@ -6,7 +6,7 @@ use super::tunnel::{Tunnel, TunnelKind};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::lab::ServiceRef;
-use crate::system::{Authentication, Category, PortRole, System, Transport};
+use crate::system::{Authentication, Category, OpenWhen, PortRole, System, Transport};
 
 /// Facts about one service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,21 +142,26 @@ fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
         .filter(|port| port.transport == Transport::Tcp && node.image_base() != "traefik")
     {
         let by_people = matches!(port.role, PortRole::Web | PortRole::Admin | PortRole::Api);
-        if port.auth == Authentication::None {
+        let as_set = node.system.is_some_and(|system| {
+            let mut settings = system.open_when().iter();
+            settings.any(|when| when.port == port.number && is_set(node, when))
+        });
+        if port.auth == Authentication::None || as_set {
             facts.open_ports.push(port.number);
         }
         if !by_people {
             facts.other_ports.push(port.number);
         }
-        if port.never_public {
+        if port.never_public || as_set {
             facts.admin.push(AdminPort {
                 port: port.number,
                 open: match port.role {
+                    _ if as_set => true,
                     PortRole::Admin => port.auth == Authentication::None,
                     PortRole::Database => port.auth == Authentication::None || lets_everybody_in(node),
                     _ => port.auth == Authentication::None && by_people && controls,
                 },
-                never_public: true,
+                never_public: port.never_public,
                 evidence: node
                     .system
                     .map(|system| Evidence::said(format!("it is {}", called(system)))),
@@ -164,6 +169,24 @@ fn of(topology: &Topology<'_>, proxies: &Proxies, index: NodeIndex) -> Facts {
         }
     }
     facts
+}
+
+/// Whether the settings of a service are these.
+fn is_set(node: &Node<'_>, when: &OpenWhen) -> bool {
+    let words = || {
+        let words = node.words().flat_map(|(text, _)| text.split_whitespace());
+        words.map(|word| word.replace(['"', '\''], ""))
+    };
+    let says = |wanted: &String| words().any(|word| word.trim_start_matches('-') == wanted);
+    let begins = |refused: &String| words().any(|word| word.starts_with(refused.as_str()));
+    let has = |name: &str, value: &str| {
+        node.environment(name)
+            .is_some_and(|(given, _)| given.eq_ignore_ascii_case(value))
+    };
+    when.set.iter().all(|(name, value)| has(name, value))
+        && !when.unset.iter().any(|name| node.sets(name).is_some())
+        && (when.says.is_empty() || when.says.iter().any(says))
+        && !when.says_not.iter().any(begins)
 }
 
 /// Whether a database's image asks nobody for a password as it is started here. Where a file could say otherwise, it is

@@ -4,6 +4,7 @@
 //! lab's ways let them reach. What is not known lets nobody in, and is said.
 
 mod address;
+mod health;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod text;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use self::health::Healths;
 use super::{Exposure, Path, PathKind};
 use crate::error::Result;
 use crate::lab::{Lab, ServiceRef};
@@ -91,6 +93,7 @@ pub(crate) struct Portals<'a> {
     exposures: &'a [Exposure],
     services: Vec<ServiceRef<'a>>,
     tailnet: Tailnet,
+    health: Healths,
 }
 
 impl<'a> Portals<'a> {
@@ -103,6 +106,7 @@ impl<'a> Portals<'a> {
             services: lab.services().collect(),
             // So that a device whose key is expired reaches nothing.
             tailnet: lab.tailnet(seen)?.at(seen.at()),
+            health: Healths::new(lab, seen),
         })
     }
 
@@ -165,6 +169,7 @@ impl<'a> Portals<'a> {
             url: ways.iter().find_map(|way| way.url.clone()),
             by: best.zone,
             sure: ways.iter().any(|way| way.sure),
+            health: self.health.of(service),
             ways,
         })
     }

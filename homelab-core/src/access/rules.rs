@@ -86,8 +86,8 @@ rules! {
         "services may be reached from farther than can be seen",
         "Where a proxy leads, or who reaches it, is written outside of the lab. Until it can be seen, the services around \
          it may be as open as it is.",
-        "Keep the proxy's configuration in the lab, as a file that it mounts or as labels, and add the project that has \
-         the proxy where it is missing.";
+        "Keep the proxy's configuration in the lab, as a file that it mounts or as labels; add the project that has the \
+         proxy where it is missing, and declare a network that several projects share in one of them.";
     ALL_INTERFACES = "access.all-interfaces-unknown-host", NoPublicPort, Note,
         "nobody has said whether the internet reaches this machine",
         "A port without an address is open on every interface. Behind a home router that is the local network; on a \

@@ -5,6 +5,7 @@ mod command;
 mod label;
 mod observed;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::files::Files;
@@ -12,7 +13,7 @@ pub(super) use observed::paths as observed;
 
 use super::path::{Door, DoorOf, Page, Path, PathKind};
 use super::spread::{Source, Spreads};
-use super::topology::{Namespace, Node, NodeIndex, Topology};
+use super::topology::{Namespace, NetIndex, Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, upstream};
 use crate::compose::Protocol;
 use crate::finding::Evidence;
@@ -30,9 +31,10 @@ pub(super) fn paths(
         if node.is_tailscale() {
             if !refuses_all(node) {
                 device(topology, index, paths);
+                passed_on(topology, index, paths, spreads);
                 serve(topology, files, index, paths, spreads);
             }
-            routes(topology, index, spreads);
+            routes(topology, index, paths, spreads);
         }
         commands(topology, index, paths, spreads);
         label::paths(topology, index, &mut paths[index]);
@@ -126,22 +128,7 @@ fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
         _ => return,
     }
     for member in topology.namespace_members(index) {
-        let label = format!("every port, on the tailnet device of `{}`", node.id);
-        let known = topology.nodes[member]
-            .known_ports
-            .iter()
-            .filter(|known| known.sure);
-        let doors = known.filter_map(|known| {
-            Some(Door {
-                of: device_of(node)?,
-                ports: Some((known.port, known.port)),
-                protocol: known.protocol,
-                page: None,
-            })
-        });
-        let mut path = Path::new(PathKind::TailnetNode, Reach::Tailnet, label)
-            .on(None, Protocol::Tcp)
-            .by(doors);
+        let mut path = every_port(topology, index, member);
         let shared = [member, index]
             .into_iter()
             .find_map(|one| topology.nodes[one].service.network_mode.as_ref());
@@ -153,6 +140,50 @@ fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
             None => path.with(image(node)),
         };
         paths[member].push(path);
+    }
+}
+
+/// Returns the path to all that a service listens on, by a Tailscale container's device.
+fn every_port(topology: &Topology<'_>, index: NodeIndex, member: NodeIndex) -> Path {
+    let node = &topology.nodes[index];
+    let known = topology.nodes[member]
+        .known_ports
+        .iter()
+        .filter(|known| known.sure);
+    let doors = known.filter_map(|known| {
+        Some(Door {
+            of: device_of(node)?,
+            ports: Some((known.port, known.port)),
+            protocol: known.protocol,
+            page: None,
+        })
+    });
+    let label = format!("every port, on the tailnet device of `{}`", node.id);
+    Path::new(PathKind::TailnetNode, Reach::Tailnet, label)
+        .on(None, Protocol::Tcp)
+        .by(doors)
+}
+
+/// Adds where the image passes on all that comes in by the tailnet: to one address, or one name.
+fn passed_on(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>], spreads: &mut Spreads) {
+    let node = &topology.nodes[index];
+    for name in ["TS_DEST_IP", "TS_EXPERIMENTAL_DEST_DNS_NAME"] {
+        if let Some((host, evidence)) = node.environment(name)
+            && let Some(target) = topology.neighbour(index, host)
+        {
+            for member in topology.namespace_members(target) {
+                paths[member].push(every_port(topology, index, member).with(evidence.clone()));
+            }
+        } else if let Some(evidence) = node.sets(name) {
+            let source = Source {
+                from: index,
+                kind: PathKind::Serve,
+                at_most: Reach::Tailnet,
+                what: format!("where `{name}` leads, to which the device passes on all that comes in,"),
+                evidence,
+            };
+            spreads.add(topology, &source);
+        }
     }
 }
 
@@ -349,21 +380,77 @@ fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
 }
 
 /// A subnet router leads the tailnet into the networks that it advertises, this machine's containers perhaps included.
-fn routes(topology: &Topology<'_>, index: NodeIndex, spreads: &mut Spreads) {
+fn routes(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>], spreads: &mut Spreads) {
     let node = &topology.nodes[index];
-    let advertised = node.environment("TS_ROUTES").or_else(|| {
-        node.environment("TS_EXTRA_ARGS")
-            .filter(|(arguments, _)| arguments.contains("--advertise-routes"))
-    });
-    if let Some((_, evidence)) = advertised {
-        let source = Source {
-            from: index,
-            kind: PathKind::Serve,
-            at_most: Reach::Tailnet,
-            what: "whether this network is among the advertised routes".to_owned(),
-            evidence,
-        };
+    let extra = || node.environment("TS_EXTRA_ARGS");
+    let (ranges, evidence) = match (node.environment("TS_ROUTES"), extra()) {
+        (Some((ranges, evidence)), _) => (ranges, evidence),
+        (None, Some((arguments, evidence))) => match advertised(arguments) {
+            Some(ranges) => (ranges, evidence),
+            None => return,
+        },
+        (None, None) => return,
+    };
+    let source = Source {
+        from: index,
+        kind: PathKind::Serve,
+        at_most: Reach::Tailnet,
+        what: "whether this network is among the advertised routes".to_owned(),
+        evidence,
+    };
+    let ranges: Result<Vec<IpNet>, _> = ranges.split(',').map(|range| range.trim().parse()).collect();
+    let Ok(ranges) = ranges else {
         spreads.add(topology, &source);
+        return;
+    };
+    // From the machine itself there is a way to each of its bridges.
+    let on_host = node.namespace == Namespace::Host;
+    let reached = |net: &NetIndex| {
+        let members = &topology.nets[*net].members;
+        let machine = members.first().map(|&member| topology.nodes[member].machine);
+        on_host && machine == Some(node.machine) || topology.nets_of(index).contains(net)
+    };
+    for net in (0..topology.nets.len()).filter(reached) {
+        let own = &topology.nets[net];
+        let routed = |subnet: &IpNet| ranges.iter().any(|range| range.contains(subnet));
+        if own.subnets.iter().any(routed) {
+            let members = own.members.iter().filter(|&&member| member != index);
+            for member in members.flat_map(|&member| topology.namespace_members(member)) {
+                let label = format!("the route of `{}` to `{}`", node.id, own.name);
+                paths[member].push(
+                    Path::new(PathKind::Serve, Reach::Tailnet, label)
+                        .on(None, Protocol::Tcp)
+                        .with(source.evidence.clone()),
+                );
+            }
+        } else if own.subnets.is_empty() && ranges.iter().any(may_be_an_engines) {
+            spreads.add_to_net(net, &source);
+        }
+    }
+}
+
+/// Returns the ranges after `--advertise-routes`.
+fn advertised(arguments: &str) -> Option<&str> {
+    let (_, after) = arguments.split_once("--advertise-routes")?;
+    after.trim_start_matches(['=', ' ']).split_whitespace().next()
+}
+
+/// Returns whether engines give a network that says no subnet one out of this range: Docker and Podman each have their
+/// pools, and of 192.168.0.0/16 Docker takes sixteenths, of which a home's own network is a part at most.
+fn may_be_an_engines(range: &IpNet) -> bool {
+    let meets = |pool: &str| {
+        let pool: Option<IpNet> = pool.parse().ok();
+        pool.is_some_and(|pool| pool.contains(range) || range.contains(&pool))
+    };
+    match range {
+        IpNet::V4(v4) => {
+            meets("172.16.0.0/12")
+                || meets("10.88.0.0/13")
+                || meets("10.96.0.0/11")
+                || meets("10.128.0.0/9")
+                || (meets("192.168.0.0/16") && v4.prefix_len() <= 20)
+        }
+        IpNet::V6(_) => true,
     }
 }
 

@@ -57,6 +57,11 @@ impl Spreads {
         }
     }
 
+    /// Notes one that may lead into one network.
+    pub(super) fn add_to_net(&mut self, net: NetIndex, source: &Source) {
+        self.insert(Place::Net(net), source);
+    }
+
     /// Notes one that leads no further than to those who use its own network.
     pub(super) fn add_to_guests(&mut self, topology: &Topology<'_>, source: &Source) {
         self.insert(Place::Guests(topology.owner(source.from)), source);

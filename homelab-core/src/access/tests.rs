@@ -2,8 +2,11 @@
 
 mod clients;
 mod findings;
+mod networks;
 mod pods;
 mod proxies;
+mod routes;
+mod said;
 mod tunnels;
 mod words;
 
@@ -414,30 +417,6 @@ fn a_forward_that_is_not_understood_may_be_another_one() {
         ]);
         check(more, &lab, &[("a", Lan, at_most)]);
     }
-}
-
-#[test]
-fn an_address_of_its_own_is_on_the_local_network() {
-    let lab = of("services:
-  a: { image: a, networks: { lan: { ipv4_address: 192.168.1.50 } }, ports: ['127.0.0.1:80:80'] }
-  b: { image: b, network_mode: 'service:a' }
-  c: { image: c, networks: [br0] }
-  d: { image: d, networks: [elsewhere] }
-networks:
-  lan: { driver: macvlan }
-  br0: { external: true }
-  elsewhere: { external: true }
-");
-    check(
-        "macvlan",
-        &lab,
-        &[
-            ("a", Lan, Internet),
-            ("b", Lan, Internet),
-            ("c", Host, Lan),
-            ("d", Host, Host),
-        ],
-    );
 }
 
 #[test]

@@ -5,12 +5,14 @@ mod build;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::address::HostFacts;
 use super::path::{Path, Unknown, UnknownKind, Zones};
 use crate::compose::{Project, Protocol, Service};
 use crate::finding::Evidence;
 use crate::name::ServiceId;
-use crate::system::System;
+use crate::system::{Category, System};
 use crate::view::Reach;
 
 type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -97,6 +99,10 @@ pub(super) struct Net {
     /// Whether any project of the lab declares it, rather than only using it.
     pub(super) declared: bool,
     pub(super) evidence: Option<Evidence>,
+    /// The ranges of addresses that it gives out, where they are written and all of them are understood.
+    pub(super) subnets: Vec<IpNet>,
+    /// The address on which its ports are published where they name none, and what says so.
+    pub(super) binding: Option<(IpAddr, Evidence)>,
     pub(super) members: Vec<NodeIndex>,
 }
 
@@ -106,19 +112,9 @@ impl Net {
         matches!(self.driver.as_deref(), Some("macvlan" | "ipvlan"))
     }
 
-    /// Whether its name alone says so, as Unraid's `br0` does: nobody declares it in the lab.
-    pub(super) fn may_be_on_the_lan(&self) -> bool {
-        let after = |prefix: &str| {
-            self.name
-                .strip_prefix(prefix)
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        };
-        !self.declared
-            && (self.name.contains("macvlan")
-                || self.name.contains("ipvlan")
-                || after("br")
-                || after("eth")
-                || after("bond"))
+    /// Whether somebody outside of the lab made it, neither a project nor the engine itself.
+    pub(super) fn is_made_outside(&self) -> bool {
+        !self.declared && !matches!(self.name.as_str(), "bridge" | "host" | "none" | "podman")
     }
 }
 
@@ -221,6 +217,32 @@ impl Topology<'_> {
             .collect()
     }
 
+    /// Returns whether a network that is made outside of the lab is surely one of the engine's bridges: ports can be
+    /// published by it, and a service does.
+    pub(super) fn is_bridge(&self, net: NetIndex) -> bool {
+        self.nets[net].members.iter().any(|&member| {
+            let node = &self.nodes[member];
+            node.nets == [net] && !node.service.ports.is_empty()
+        })
+    }
+
+    /// Returns whether the lab has what people make a network outside of their projects for: a proxy or tunnel on it.
+    pub(super) fn has_way_in(&self, net: NetIndex) -> bool {
+        self.nets[net].members.iter().any(|&member| {
+            let system = self.nodes[member].system;
+            system.is_some_and(|system| matches!(system.category(), Category::Proxy | Category::Tunnel))
+        })
+    }
+
+    /// Returns the service that another one finds by this name or address on its own networks.
+    pub(super) fn neighbour(&self, from: NodeIndex, host: &str) -> Option<NodeIndex> {
+        let address: Option<IpAddr> = host.parse().ok();
+        self.nets_of(from).iter().find_map(|&net| match address {
+            Some(address) => self.addresses.get(&(net, address)).copied(),
+            None => self.names.get(&(net, host.to_owned())).copied(),
+        })
+    }
+
     /// Returns whether a service is known to be behind a port of the machine.
     pub(super) fn publishes(&self, machine: usize, port: u16) -> bool {
         self.machines[machine].published.contains_key(&port)
@@ -240,14 +262,8 @@ impl Topology<'_> {
             let members = if others.is_empty() { vec![from] } else { others };
             return self.among(members, port, Protocol::Tcp);
         }
-        for &net in self.nets_of(from) {
-            let found = match address {
-                Some(address) => self.addresses.get(&(net, address)),
-                None => self.names.get(&(net, host.to_owned())),
-            };
-            if let Some(&node) = found {
-                return self.listeners(node, port, Protocol::Tcp);
-            }
+        if let Some(node) = self.neighbour(from, host) {
+            return self.listeners(node, port, Protocol::Tcp);
         }
         let is_machine = local
             || host == "host.docker.internal"

@@ -14,14 +14,17 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 
+use crate::engine::Engines;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(unix)]
+use crate::inventory::Inventory;
 use crate::lab::Lab;
-use crate::observed::Observed;
+use crate::observed::{Machine, Observed};
 use crate::plan::ContentHash;
 #[cfg(all(unix, feature = "local"))]
 use crate::tailnet::local::LocalApi;
 
-/// The world of one lab: for now its folder, and the lab's state. Cheap to clone: clones are the same world.
+/// The world of one lab: its folder, its hosts' engines, and the lab's state. Cheap to clone: clones are the same world.
 ///
 /// The state is what is remembered between runs, such as recovery files. It is in `$XDG_STATE_HOME/homelab/LAB/`, by
 /// default `~/.local/state/homelab/LAB/`; LAB is the `id` of instance.toml, else made of the folder's path. Without
@@ -39,6 +42,7 @@ struct Inner {
     pub(super) looked_back: Arc<Mutex<bool>>,
     #[cfg(all(unix, feature = "local"))]
     daemon: Option<LocalApi>,
+    engines: Option<Engines>,
     #[cfg(test)]
     before_step: Option<BeforeStep>,
 }
@@ -50,7 +54,11 @@ impl World {
     /// Returns the world of a lab: what the crate's features bring of it. A part that does not answer is a fact of
     /// what is observed, not an error.
     pub async fn connect(lab: &Lab) -> World {
-        World::new(lab.root(), lab.instance().id())
+        let mut world = World::new(lab.root(), lab.instance().id());
+        let engines = Engines::of_lab(lab, this_machine().await.as_ref());
+        // Without the feature there is nothing to ask, and nothing to say of every host.
+        Arc::make_mut(&mut world.0).engines = cfg!(feature = "docker").then_some(engines);
+        world
     }
 
     pub(super) fn new(root: impl Into<PathBuf>, id: Option<&str>) -> World {
@@ -62,6 +70,7 @@ impl World {
             looked_back: Arc::default(),
             #[cfg(all(unix, feature = "local"))]
             daemon: None,
+            engines: None,
             #[cfg(test)]
             before_step: None,
         }))
@@ -75,14 +84,33 @@ impl World {
         self
     }
 
+    /// Returns the world with these engines, instead of those of the lab's hosts.
+    #[must_use]
+    pub fn with_engines(mut self, engines: Engines) -> World {
+        Arc::make_mut(&mut self.0).engines = Some(engines);
+        self
+    }
+
+    /// Returns the world without engines: they are not observed.
+    #[must_use]
+    pub fn without_engines(mut self) -> World {
+        Arc::make_mut(&mut self.0).engines = None;
+        self
+    }
+
+    /// Returns the engines of the lab's hosts, to look at; none after [`without_engines`](World::without_engines).
+    pub fn engines(&self) -> Engines {
+        self.0.engines.clone().unwrap_or_default()
+    }
+
     /// Returns the lab's folder.
     pub fn root(&self) -> &Path {
         &self.0.root
     }
 
     /// Returns what there is to see of a lab now: this machine, the version control state of the lab's folder (with the
-    /// feature `tools`), what this machine's device of the tailnet says (with the feature `local`, where there is one), and
-    /// what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
+    /// feature `tools`), what this machine's device of the tailnet says (with the feature `local`, where there is one), what
+    /// the engines have (with the feature `docker`), and what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
     ///
     /// The lab is the one that this was connected to, perhaps loaded anew since. Dropping the future stops what it
     /// started.
@@ -128,7 +156,9 @@ impl World {
         // Side by side: each mostly waits for programs.
         #[cfg(all(unix, feature = "local"))]
         let daemon = self.0.daemon.clone().or_else(LocalApi::find);
-        let (machine, worktree, node) = std::thread::scope(|scope| {
+        let (machine, worktree, node, inventory) = std::thread::scope(|scope| {
+            let engines = self.0.engines.as_ref();
+            let inventory = engines.map(|engines| scope.spawn(|| ask_engines(engines, cancel)));
             let machine = scope.spawn(|| super::machine::read(cancel));
             #[cfg(all(unix, feature = "local"))]
             let node = scope.spawn(|| daemon.and_then(ask));
@@ -140,7 +170,8 @@ impl World {
             let node = node.join().ok().flatten();
             #[cfg(not(all(unix, feature = "local")))]
             let node = None;
-            (machine.join().ok().flatten(), worktree, node)
+            let inventory = inventory.and_then(|inventory| inventory.join().ok().flatten());
+            (machine.join().ok().flatten(), worktree, node, inventory)
         });
         if let Some(machine) = machine {
             seen = seen.with_machine(machine);
@@ -150,6 +181,9 @@ impl World {
         }
         if let Some(node) = node {
             seen = seen.with_tailnet(node);
+        }
+        if let Some(inventory) = inventory {
+            seen = seen.with_inventory(inventory);
         }
         seen
     }
@@ -196,6 +230,43 @@ fn ask(daemon: LocalApi) -> Option<crate::tailnet::Node> {
         .ok()?;
     let daemon = daemon.with_limit(std::time::Duration::from_secs(3));
     runtime.block_on(daemon.node()).ok()
+}
+
+/// Asks all engines what they have, unless it is cancelled first; on a runtime of its own, as [`ask`] does.
+#[cfg(unix)]
+fn ask_engines(engines: &Engines, cancel: &crate::cancel::Cancel) -> Option<Inventory> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    runtime.block_on(async {
+        tokio::select! {
+            inventory = engines.inventory() => Some(inventory),
+            () = cancel.cancelled() => None,
+        }
+    })
+}
+
+/// Returns this machine, looked at on a thread of its own: a program is run for it, and the caller may have no runtime.
+#[cfg(unix)]
+async fn this_machine() -> Option<Machine> {
+    let cancel = crate::cancel::Cancel::new();
+    let _stop = CancelOnDrop(cancel.clone());
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let look = move || {
+        // The other end is gone when nobody waits any more.
+        let _ = sender.send(super::machine::read(&cancel));
+    };
+    let thread = std::thread::Builder::new().name("machine".into()).spawn(look);
+    match thread {
+        Ok(_) => receiver.await.ok().flatten(),
+        Err(_) => None,
+    }
+}
+
+#[cfg(not(unix))]
+async fn this_machine() -> Option<Machine> {
+    None
 }
 
 /// Returns where the states of all labs are. As the XDG specification says, a path that is not absolute does not count.
@@ -292,6 +363,34 @@ mod tests {
         let [by_folder] = names(World::new(root.path(), None)).try_into().expect("one");
         let with_id = names(World::new(root.path(), Some("3f1c-2b")));
         assert_eq!(with_id, ["3f1c-2b".to_owned(), by_folder]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_engines_have_is_observed_in_any_runtime() {
+        use crate::engine::memory::{Fault, MemoryEngine};
+        let root = tempfile::tempdir().expect("a folder");
+        let engine = MemoryEngine::new("nas".parse().expect("a name"));
+        engine.insert(crate::inventory::Container::new("1", "web"));
+        let engines = Engines::new([Arc::new(engine.clone()) as Arc<dyn crate::engine::Engine>]);
+        let world = World::files(root.path()).with_engines(engines);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let see = |world: &World| runtime.block_on(world.see(root.path().to_owned()));
+        let seen = see(&world);
+        let inventory = seen.inventory().expect("it answered");
+        assert_eq!(inventory.value().containers().count(), 1);
+        engine.fail(Some(Fault::Unreachable));
+        let seen = see(&world);
+        let inventory = seen.inventory().expect("that nobody answers is a fact");
+        assert!(
+            inventory
+                .value()
+                .host("nas")
+                .is_some_and(|nas| nas.gap().is_some())
+        );
+        assert!(see(&world.without_engines()).inventory().is_none());
     }
 
     #[cfg(all(unix, feature = "local"))]

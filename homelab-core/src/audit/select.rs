@@ -99,13 +99,6 @@ pub(super) fn group(rule: &Rule) -> &'static str {
     rule.id.split_once('.').map_or(rule.id, |(group, _)| group)
 }
 
-/// Returns whether a rule is of a group.
-pub(super) fn is_of(rule: &Rule, group: &str) -> bool {
-    rule.id
-        .strip_prefix(group)
-        .is_some_and(|rest| rest.starts_with('.'))
-}
-
 /// Returns whether a name is a rule's or a group's.
 pub(super) fn is_known(name: &str) -> bool {
     ALL.iter().any(|rule| rule.id == name || group(rule) == name)

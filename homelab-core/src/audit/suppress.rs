@@ -40,10 +40,6 @@ pub(super) fn suppress(
     let (mut kept, mut suppressed) = (Vec::with_capacity(findings.len()), Vec::new());
     let mut files = comments(lab, &mut kept);
     reach_over_services(lab, &mut files);
-    if files.is_empty() {
-        kept.extend(findings);
-        return (kept, suppressed);
-    }
     for mut finding in findings {
         let accepted_by = finding.place().and_then(|place| {
             let (_, comments) = files.get_key_value(place.source().name())?;
@@ -108,9 +104,6 @@ pub(super) fn suppress(
 
 /// Lets a comment that speaks of the line on which a service begins speak of the whole service.
 fn reach_over_services(lab: &Lab, files: &mut HashMap<String, Vec<Suppression>>) {
-    if files.is_empty() {
-        return;
-    }
     for service in lab.services().map(|reference| reference.service()) {
         let (name, body) = (&service.span, &service.body);
         let Some(comments) = files.get_mut(name.source().name()) else {
@@ -136,17 +129,14 @@ fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppr
         FileKind::Instance,
     ];
     for file in lab.manifest().files() {
-        let Some(text) = file.text().filter(|_| kinds.contains(&file.kind())) else {
-            continue;
-        };
-        if !text.contains(MARK) {
+        let is_marked = |bytes| memchr::memmem::find(bytes, MARK.as_bytes()).is_some();
+        if !kinds.contains(&file.kind()) || !file.bytes().is_some_and(is_marked) {
             continue;
         }
+        let Some(text) = file.text() else { continue };
         let scalars = file.kind() == FileKind::Compose;
         let comments = read(&Source::new(file.path(), text), scalars, findings);
-        if !comments.is_empty() {
-            files.insert(file.path().to_owned(), comments);
-        }
+        files.insert(file.path().to_owned(), comments);
     }
     files
 }
@@ -368,5 +358,41 @@ mod tests {
             check(opens, "    ", true);
         }
         check("command: ls >", "      ", true);
+        for opens in [
+            "cpu_shares: 5",
+            "tty: no",
+            "command: 'a: |x'",
+            "tty: true\n# command: |",
+        ] {
+            check(opens, "      ", true);
+        }
+        check("command: ls - |", "                    ", true);
+    }
+
+    #[test]
+    fn the_key_of_an_item_is_where_its_script_begins() {
+        for (item, indent) in [
+            ("- a: |", "        "),
+            ("-   a: |", "          "),
+            ("- - a: |", "          "),
+        ] {
+            let opens = format!("x-list:\n      {item}\n            ls");
+            check(&opens, indent, true);
+            check(&opens, &format!("{indent} "), false);
+        }
+    }
+
+    #[test]
+    fn only_yaml_has_scripts() {
+        let text = format!("Description=a: |\n  {ALLOW}\nImage=a\n");
+        let read = |scalars| {
+            super::read(
+                &crate::span::Source::new("a", text.as_str()),
+                scalars,
+                &mut Vec::new(),
+            )
+            .len()
+        };
+        assert_eq!((read(false), read(true)), (1, 0));
     }
 }

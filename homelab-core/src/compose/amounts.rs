@@ -13,16 +13,11 @@ pub(super) fn check(service: &mut Map, problems: &mut Vec<Problem>) {
 }
 
 fn object(map: &mut Map, object: &'static Object, problems: &mut Vec<Problem>) {
-    let mut bad: Vec<Box<str>> = Vec::new();
-    for (key, node) in map.iter_mut() {
-        let Some(shape) = object.field(key) else { continue };
-        if !value(node, shape, key, problems) {
-            bad.push(key.clone());
-        }
-    }
-    for key in bad {
-        map.remove(&key);
-    }
+    map.retain(|key, node| {
+        object
+            .field(key)
+            .is_none_or(|shape| value(node, shape, key, problems))
+    });
 }
 
 fn value(node: &mut Node, shape: &'static Shape, name: &str, problems: &mut Vec<Problem>) -> bool {

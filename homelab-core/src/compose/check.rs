@@ -33,7 +33,7 @@ impl Problem {
 /// Checks a whole file's tree. What does not fit is taken out, so that the rest can be used.
 pub(super) fn check(root: &mut Map, problems: &mut Vec<Problem>) {
     let mut checker = Checker { problems };
-    checker.object(root, &FILE, "the file", None);
+    checker.object(root, &FILE, None);
 }
 
 struct Checker<'p> {
@@ -53,42 +53,32 @@ impl Checker<'_> {
         false
     }
 
-    fn object(&mut self, map: &mut Map, object: &'static Object, name: &str, place: Option<&Span>) {
-        // Taken out in a second step: a map cannot change while it is walked.
-        let mut bad: Vec<Box<str>> = Vec::new();
-        for (key, node) in map.iter_mut() {
-            match object.field(key) {
-                Some(shape) => {
-                    if !self.value(node, shape, key) {
-                        bad.push(key.clone());
-                    }
-                }
-                None if object.open || (object.extensions && key.starts_with("x-")) => {}
-                None => {
-                    let mut problem = Problem::new(
-                        &rules::UNKNOWN_KEY,
-                        node.place(),
-                        format!("`{key}` is not a key of {name}"),
-                    );
-                    if let Some(known) = nearest(key, object) {
-                        problem = problem.with_fix(format!("Did you mean `{known}`?"));
-                    }
-                    self.report(problem);
-                    bad.push(key.clone());
-                }
-            }
-        }
+    /// Checks a mapping with known keys: that of this name at this place, or the whole file.
+    fn object(&mut self, map: &mut Map, object: &'static Object, named: Option<(&str, &Span)>) {
         for key in object.required {
             if !map.contains_key(key)
-                && let Some(place) = place
+                && let Some((name, place)) = named
             {
-                let message = format!("{name} needs the key `{key}`");
+                let message = format!("`{name}` needs the key `{key}`");
                 self.report(Problem::new(&rules::MISSING_KEY, place, message));
             }
         }
-        for key in bad {
-            map.remove(&key);
-        }
+        map.retain(|key, node| match object.field(key) {
+            Some(shape) => self.value(node, shape, key),
+            None if object.open || (object.extensions && key.starts_with("x-")) => true,
+            None => {
+                let message = match named {
+                    Some((name, _)) => format!("`{key}` is not a key of `{name}`"),
+                    None => format!("`{key}` is not a key of the file"),
+                };
+                let mut problem = Problem::new(&rules::UNKNOWN_KEY, node.place(), message);
+                if let Some(known) = nearest(key, object) {
+                    problem = problem.with_fix(format!("Did you mean `{known}`?"));
+                }
+                self.report(problem);
+                false
+            }
+        });
     }
 
     fn dict(&mut self, node: &mut Node, keys: Keys, shape: &'static Shape, name: &str) -> bool {
@@ -284,7 +274,7 @@ impl Checker<'_> {
             Shape::Object(object) => match &mut node.value {
                 Value::Map(map) => {
                     let place = node.key.as_ref().unwrap_or(&node.span).clone();
-                    self.object(map, object, &format!("`{name}`"), Some(&place));
+                    self.object(map, object, Some((name, &place)));
                     object.required.iter().all(|key| map.contains_key(key))
                 }
                 _ => self.wrong(name, node, "a mapping"),
@@ -293,7 +283,7 @@ impl Checker<'_> {
                 Value::Null => true,
                 Value::Map(map) => {
                     let place = node.key.as_ref().unwrap_or(&node.span).clone();
-                    self.object(map, object, &format!("`{name}`"), Some(&place));
+                    self.object(map, object, Some((name, &place)));
                     true
                 }
                 _ => self.wrong(name, node, "a mapping"),

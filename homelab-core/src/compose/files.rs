@@ -8,7 +8,7 @@ use super::yaml::MAX_BYTES;
 use crate::span::Source;
 
 /// Texts by absolute path.
-pub(super) type Memory = Arc<HashMap<PathBuf, String>>;
+pub(super) type Memory = Arc<HashMap<PathBuf, Arc<str>>>;
 
 pub(super) enum Files {
     Disk { root: Option<Root> },
@@ -152,10 +152,15 @@ pub(super) fn join(base: &Path, path: &str) -> PathBuf {
 pub(super) fn shown(path: &Path, base: &Path) -> String {
     let path = path.strip_prefix(base).unwrap_or(path);
     let text = path.to_string_lossy();
-    if std::path::MAIN_SEPARATOR == '/' {
-        text.into_owned()
-    } else {
-        text.replace(std::path::MAIN_SEPARATOR, "/")
+    let text = text.replace(std::path::MAIN_SEPARATOR, "/");
+    // An address that was written where a path belongs may hold a password: `https://user:password@host/x.env`.
+    let Some((scheme, rest)) = text.split_once(":/") else {
+        return text;
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}:/***@{host}{path}"),
+        None => text,
     }
 }
 
@@ -168,6 +173,16 @@ mod tests {
         assert_eq!(join(Path::new("/lab/a"), "../b/./c"), Path::new("/lab/b/c"));
         assert_eq!(join(Path::new("/lab"), "/etc/x"), Path::new("/etc/x"));
         assert_eq!(join(Path::new("/"), "../../x"), Path::new("/x"));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        let joined = |text: &str| shown(&join(Path::new("/lab/a"), text), Path::new("/lab"));
+        assert_eq!(joined("https://u:hqd82nfkw@h/x.env"), "a/https:/***@h/x.env");
+        assert_eq!(joined("https://u:hqd82nfkw@h"), "a/https:/***@h");
+        assert_eq!(joined("https://h/u@x.env"), "a/https:/h/u@x.env");
+        assert_eq!(joined("u:p@x.env"), "a/u:p@x.env");
+        assert_eq!(joined("x.env"), "a/x.env");
     }
 
     #[test]

@@ -183,6 +183,7 @@ fn variable(inner: &str, lookup: &dyn Lookup, out: &mut Substituted, depth: usiz
             Some(value) => {
                 out.text.push_str(&value);
                 out.variables.push((name.to_owned(), VariableState::Set));
+                faults_of(argument, lookup, out, depth);
             }
             None => {
                 out.variables.push((name.to_owned(), VariableState::Default));
@@ -196,14 +197,17 @@ fn variable(inner: &str, lookup: &dyn Lookup, out: &mut Substituted, depth: usiz
             } else {
                 // Nothing in its place is what the text asks for.
                 out.variables.push((name.to_owned(), VariableState::Default));
+                faults_of(argument, lookup, out, depth);
             }
         }
         b'?' => match value.filter(|_| counts) {
             Some(value) => {
                 out.text.push_str(&value);
                 out.variables.push((name.to_owned(), VariableState::Set));
+                faults_of(argument, lookup, out, depth);
             }
             None => {
+                faults_of(argument, lookup, out, depth);
                 out.variables.push((name.to_owned(), VariableState::Unset));
                 // The message stands as it was written: what its own variables hold may be a secret.
                 let message = argument.to_owned();
@@ -215,6 +219,20 @@ fn variable(inner: &str, lookup: &dyn Lookup, out: &mut Substituted, depth: usiz
         },
         _ => invalid(out),
     }
+}
+
+/// Notes what is wrong with a part that is not used: Compose substitutes it all the same, and refuses the file for it.
+fn faults_of(unused: &str, lookup: &dyn Lookup, out: &mut Substituted, depth: usize) {
+    if !unused.contains('$') {
+        return;
+    }
+    let mut aside = Substituted {
+        text: String::new(),
+        variables: Vec::new(),
+        faults: Vec::new(),
+    };
+    expand(unused, lookup, &mut aside, depth + 1);
+    out.faults.append(&mut aside.faults);
 }
 
 #[cfg(test)]
@@ -296,6 +314,40 @@ mod tests {
         );
         assert!(matches!(done("${EMPTY:?}").faults[..], [Fault::Required { .. }]));
         assert!(done("${EMPTY?}").faults.is_empty());
+    }
+
+    #[test]
+    fn a_part_that_is_not_used_is_refused_all_the_same() {
+        for text in [
+            "${A:-${NO:?no}}",
+            "${A-${NO?no}}",
+            "${NO:+${NOR:?no}}",
+            "${NO+${NOR?no}}",
+            "${A:?${NO:?no}}",
+            "${A:-${NO:-${NOR:?no}}}",
+            "${A:-${NO:+${NOR:?no}}}",
+        ] {
+            assert!(
+                matches!(done(text).faults[..], [Fault::Required { .. }]),
+                "{text}"
+            );
+        }
+        for text in ["${A:-${1}}", "${NO:+${1}}", "${A:?${1}}"] {
+            assert!(matches!(done(text).faults[..], [Fault::Invalid(_)]), "{text}");
+        }
+        for (text, expected) in [
+            ("${A:-${NO}}", "a"),
+            ("${A:-$}", "a"),
+            ("${A:-$$}", "a"),
+            ("${NO:+$A}", ""),
+        ] {
+            let out = done(text);
+            assert_eq!(
+                (out.text.as_str(), &out.faults[..], out.variables.len()),
+                (expected, &[][..], 1),
+                "{text}"
+            );
+        }
     }
 
     #[test]

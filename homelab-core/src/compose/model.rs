@@ -29,6 +29,7 @@ impl std::fmt::Debug for Project {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct Inner {
     pub(super) name: ProjectName,
     pub(super) name_span: Option<Span>,
@@ -71,6 +72,18 @@ impl Project {
     /// Returns the services, in the order of the file; also those whose profiles are not active.
     pub fn services(&self) -> &IndexMap<ServiceName, Service> {
         &self.0.services
+    }
+
+    /// Returns whether a service of this name is there and one of its profiles is active, or it has none.
+    pub fn is_active(&self, service: &str) -> bool {
+        self.0.active.iter().any(|active| active.as_ref() == service)
+    }
+
+    /// Returns the project with this service instead of the one of its name.
+    pub(crate) fn with_service(&self, service: Service) -> Project {
+        let mut inner = (*self.0).clone();
+        inner.services.insert(service.name.clone(), service);
+        Project(Arc::new(inner))
     }
 
     /// Returns the networks by key, with `default` where a service uses it.
@@ -353,6 +366,8 @@ pub struct Network {
     pub driver: Option<Field<String>>,
     /// The driver's options.
     pub driver_opts: IndexMap<String, Field<String>>,
+    /// The ranges of addresses that it gives out, where they are written.
+    pub subnets: Vec<Field<String>>,
     /// Whether it was made elsewhere.
     pub external: bool,
     /// Whether it has no way out, and published ports do not work through it alone.

@@ -118,7 +118,7 @@ impl ResolveOptions {
 
     /// Sets texts by absolute path to read instead of the disk; nothing else is seen.
     #[must_use]
-    pub fn with_memory(mut self, files: Arc<HashMap<PathBuf, String>>) -> Self {
+    pub fn with_memory(mut self, files: Arc<HashMap<PathBuf, Arc<str>>>) -> Self {
         self.memory = Some(files);
         self
     }

@@ -226,6 +226,7 @@ impl Reading<'_> {
                             name: Some(name),
                             driver: named.field("Driver"),
                             driver_opts,
+                            subnets: named.field("Subnet").into_iter().collect(),
                             external: false,
                             internal: unit
                                 .flag("Network", "Internal")

@@ -1,6 +1,6 @@
 //! The way from files to a [`Project`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ impl Project {
             Error::new(ErrorKind::Invalid, format!("name a project `{name}`")).with_source(error)
         })?;
         let path = PathBuf::from(format!("/lab/{name}/compose.yaml"));
-        let memory = HashMap::from([(path.clone(), text.to_owned())]);
+        let memory = HashMap::from([(path.clone(), Arc::from(text))]);
         Project::resolve(
             &ResolveOptions::lenient()
                 .with_files([path])
@@ -206,10 +206,14 @@ fn resolve(
 
     let typed = typed::project(&root);
     let mut findings: Vec<Finding> = Vec::new();
-    let subject = |span: &Span| subject_of(&typed.services, &name, span);
+    let services = (!loader.problems.is_empty()).then_some(&typed.services);
+    let definitions = services.map(Definitions::new).unwrap_or_default();
     for problem in &loader.problems {
-        let mut finding =
-            Finding::new(problem.rule, subject(&problem.span), &problem.message).at(&problem.span);
+        let subject = match definitions.at(&problem.span) {
+            Some(service) => Subject::Service(ServiceId::new(None, name.clone(), service.clone())),
+            None => Subject::Project(name.clone()),
+        };
+        let mut finding = Finding::new(problem.rule, subject, &problem.message).at(&problem.span);
         if let Some(fix) = &problem.fix {
             finding = finding.with_fix(fix);
         }
@@ -237,16 +241,21 @@ fn resolve(
 fn unset_variables(loader: &Loader, project: &ProjectName) -> Vec<Finding> {
     const FEW: usize = 3;
     let mut unset: IndexMap<&str, &Span> = IndexMap::new();
+    let place = |span: &Span| (span.source().name().to_owned(), span.start());
+    // One that is required was said to be missing already.
+    let required = |problem: &&Problem| std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE);
+    let required: HashSet<_> = loader
+        .problems
+        .iter()
+        .filter(required)
+        .map(|problem| place(&problem.span))
+        .collect();
     for used in loader
         .uses
         .iter()
         .filter(|used| used.state == VariableState::Unset)
     {
-        // One that is required was said to be missing already.
-        let required = |problem: &Problem| {
-            std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE) && problem.span == used.span
-        };
-        if !loader.problems.iter().any(required) {
+        if required.is_empty() || !required.contains(&place(&used.span)) {
             unset.entry(&used.name).or_insert(&used.span);
         }
     }
@@ -275,25 +284,49 @@ fn unset_variables(loader: &Loader, project: &ProjectName) -> Vec<Finding> {
     vec![finding]
 }
 
-/// The service in whose definition a place lies, else the project.
-fn subject_of(
-    services: &IndexMap<ServiceName, super::model::Service>,
-    project: &ProjectName,
-    span: &Span,
-) -> Subject {
-    let begin = |service: &super::model::Service| service.body.start().min(service.span.start());
-    services
-        .values()
-        .filter(|service| {
-            let same = service.body.source() == span.source() && service.span.source() == span.source();
-            same && begin(service) <= span.start() && span.start() <= service.body.end()
-        })
-        // A definition may reach up to the next one's name; the one that begins last is meant.
-        .max_by_key(|service| begin(service))
-        .map_or_else(
-            || Subject::Project(project.clone()),
-            |service| Subject::Service(ServiceId::new(None, project.clone(), service.name.clone())),
-        )
+/// Where the services are defined, to find the one that a place lies in.
+#[derive(Default)]
+struct Definitions<'a> {
+    /// By where they begin: the source, the first byte and the last, the last byte of any so far, and the service.
+    all: Vec<(&'a Source, usize, usize, usize, &'a ServiceName)>,
+}
+
+impl<'a> Definitions<'a> {
+    fn new(services: &'a IndexMap<ServiceName, super::model::Service>) -> Self {
+        let defined = |service: &&'a super::model::Service| service.body.source() == service.span.source();
+        let mut all: Vec<_> = services
+            .values()
+            .filter(defined)
+            .map(|service| {
+                let begin = service.body.start().min(service.span.start());
+                (service.span.source(), begin, service.body.end(), 0, &service.name)
+            })
+            .collect();
+        // Stable: of two that begin at one place, the later service stays the later one.
+        all.sort_by(|a, b| (a.0.name(), a.1).cmp(&(b.0.name(), b.1)));
+        let mut last: (&str, usize) = ("", 0);
+        for (source, _, end, so_far, _) in &mut all {
+            let before = if last.0 == source.name() { last.1 } else { 0 };
+            *so_far = before.max(*end);
+            last = (source.name(), *so_far);
+        }
+        Definitions { all }
+    }
+
+    /// Returns the service in whose definition a place lies: the one that begins last, since a definition may reach up
+    /// to the next one's name.
+    fn at(&self, span: &Span) -> Option<&'a ServiceName> {
+        let key = (span.source().name(), span.start());
+        let behind = self
+            .all
+            .partition_point(|(source, begin, ..)| (source.name(), *begin) <= key);
+        self.all[..behind]
+            .iter()
+            .rev()
+            .take_while(|(source, _, _, so_far, _)| *source == span.source() && span.start() <= *so_far)
+            .find(|(_, _, end, ..)| span.start() <= *end)
+            .map(|(.., name)| *name)
+    }
 }
 
 fn project_name(

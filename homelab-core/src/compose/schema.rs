@@ -122,8 +122,10 @@ impl Keys {
 /// A mapping with known keys.
 #[derive(Debug)]
 pub(super) struct Object {
-    /// The keys and what each may hold.
+    /// The keys and what each may hold, in order.
     pub(super) fields: &'static [(&'static str, Shape)],
+    /// Where the keys of each small letter begin, and where the last end.
+    letters: [u8; 27],
     /// The keys that must be there.
     pub(super) required: &'static [&'static str],
     /// Whether keys that begin with `x-` are let through.
@@ -132,9 +134,24 @@ pub(super) struct Object {
     pub(super) open: bool,
 }
 
+const fn letters(fields: &[(&str, Shape)]) -> [u8; 27] {
+    let mut letters = [0; 27];
+    let mut letter = 0;
+    let mut at = 0;
+    while letter < letters.len() {
+        while at < fields.len() && (fields[at].0.as_bytes()[0] as usize) < b'a' as usize + letter {
+            at += 1;
+        }
+        letters[letter] = at as u8;
+        letter += 1;
+    }
+    letters
+}
+
 const fn object(fields: &'static [(&'static str, Shape)]) -> Object {
     Object {
         fields,
+        letters: letters(fields),
         required: &[],
         extensions: true,
         open: false,
@@ -144,6 +161,7 @@ const fn object(fields: &'static [(&'static str, Shape)]) -> Object {
 const fn closed(fields: &'static [(&'static str, Shape)], required: &'static [&'static str]) -> Object {
     Object {
         fields,
+        letters: letters(fields),
         required,
         extensions: false,
         open: false,
@@ -153,6 +171,7 @@ const fn closed(fields: &'static [(&'static str, Shape)], required: &'static [&'
 const fn needing(fields: &'static [(&'static str, Shape)], required: &'static [&'static str]) -> Object {
     Object {
         fields,
+        letters: letters(fields),
         required,
         extensions: true,
         open: false,
@@ -191,10 +210,11 @@ static INCLUDE: Shape = Either(&[
 impl Object {
     /// What the key may hold; nothing when it is not known.
     pub(super) fn field(&self, key: &str) -> Option<&'static Shape> {
-        self.fields
-            .binary_search_by(|(name, _)| (*name).cmp(key))
-            .ok()
-            .map(|at| &self.fields[at].1)
+        let letter = key.as_bytes().first()?.checked_sub(b'a')? as usize;
+        let (from, to) = (*self.letters.get(letter)?, *self.letters.get(letter + 1)?);
+        let fields = &self.fields[from.into()..to.into()];
+        let (_, shape) = fields.iter().find(|(name, _)| *name == key)?;
+        Some(shape)
     }
 }
 
@@ -259,6 +279,12 @@ mod tests {
         each(&FILE, &mut |object| {
             let sorted = object.fields.windows(2).all(|pair| pair[0].0 < pair[1].0);
             assert!(sorted, "{:?}", object.fields[0].0);
+            for (key, _) in object.fields {
+                assert!(object.field(key).is_some(), "{key}");
+            }
+            assert!(
+                object.field("").is_none() && object.field("X").is_none() && object.field("zz").is_none()
+            );
             for key in object.required {
                 assert!(object.field(key).is_some(), "{key}");
             }

@@ -11,9 +11,9 @@ use super::{NetworkMode, Project, ResolveOptions, VariableState};
 mod hostile;
 
 fn options(strict: bool, files: &[(&str, &str)]) -> ResolveOptions {
-    let memory: HashMap<PathBuf, String> = files
+    let memory: HashMap<PathBuf, Arc<str>> = files
         .iter()
-        .map(|(path, text)| (PathBuf::from("/lab").join(path), (*text).to_owned()))
+        .map(|(path, text)| (PathBuf::from("/lab").join(path), Arc::from(*text)))
         .collect();
     let options = if strict {
         ResolveOptions::strict()

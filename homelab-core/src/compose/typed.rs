@@ -401,9 +401,22 @@ fn network(key: &str, node: &Node, map: &Map) -> Option<Network> {
         name: text(map, "name"),
         driver: text(map, "driver"),
         driver_opts: options(map, "driver_opts"),
+        subnets: subnets(map),
         external: is_true(map, "external"),
         internal: is_true(map, "internal"),
     })
+}
+
+fn subnets(map: &Map) -> Vec<Field<String>> {
+    let config = map
+        .get("ipam")
+        .and_then(Node::as_map)
+        .and_then(|ipam| ipam.get("config"));
+    let Some(Value::List(pools)) = config.map(|node| &node.value) else {
+        return Vec::new();
+    };
+    let pools = pools.iter().filter_map(Node::as_map);
+    pools.filter_map(|pool| text(pool, "subnet")).collect()
 }
 
 fn volume(key: &str, node: &Node, map: &Map) -> Option<Volume> {

@@ -103,14 +103,14 @@ impl MemoryEngine {
         self
     }
 
-    /// Takes in a container as it is, instead of one of that name.
+    /// Takes in a container as it is, instead of one of that name, which is told as one that is removed.
     pub fn insert(&self, container: Container) {
         self.change(|state| state.insert(container));
     }
 
     /// Takes in an image.
     pub fn insert_image(&self, image: Image) {
-        self.change(|state| state.images.push(image));
+        self.change(|state| state.insert_image(image));
     }
 
     /// Takes in an image that is only in the registry: it can be pulled by its tags.
@@ -120,12 +120,12 @@ impl MemoryEngine {
 
     /// Takes in a volume, whose size it tells when asked for.
     pub fn insert_volume(&self, volume: Volume) {
-        self.change(|state| state.volumes.push(volume));
+        self.change(|state| state.insert_volume(volume));
     }
 
     /// Takes in a network.
     pub fn insert_network(&self, network: Network) {
-        self.change(|state| state.networks.push(network));
+        self.change(|state| state.insert_network(network));
     }
 
     /// Lets a container write a line to its standard output. A container that is not there writes nothing.

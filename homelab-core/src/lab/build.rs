@@ -16,7 +16,7 @@ use crate::span::{Source, Span};
 /// Where the resolver finds the files that a project names.
 pub(super) enum Disk {
     Real,
-    Memory(Arc<HashMap<PathBuf, String>>),
+    Memory(Arc<HashMap<PathBuf, Arc<str>>>),
 }
 
 /// Builds the lab of these files, which are in the order of their paths.
@@ -76,16 +76,16 @@ pub(super) fn build(
                 tier,
             }));
         }
-        let project = &candidate.project;
-        let own = project.diagnostics().iter();
-        diagnostics.extend(
-            own.filter(|finding| !slot::is_said_here(&pattern, project, finding))
-                .cloned(),
-        );
         projects.push(candidate.project);
     }
+    let slots = slot::findings(&pattern, &projects);
+    let own = projects.iter().flat_map(|project| project.diagnostics());
+    diagnostics.extend(
+        own.filter(|finding| !slot::says(&pattern, &slots, finding))
+            .cloned(),
+    );
     diagnostics.extend(check::names(&pattern, &instance, &projects, &services));
-    diagnostics.extend(slot::findings(&pattern, &projects));
+    diagnostics.extend(slots);
     let compose: BTreeSet<&str> = projects
         .iter()
         .flat_map(Project::files)

@@ -1,6 +1,7 @@
 //! What instance.toml says: the part of a lab that is private.
 
 mod access;
+mod person;
 mod read;
 
 use std::net::IpAddr;
@@ -9,12 +10,13 @@ use indexmap::IndexMap;
 use ipnet::IpNet;
 
 pub use self::access::AccessTest;
+pub use self::person::Person;
 use super::pattern::words;
 use crate::compose::Protocol;
-use crate::name::{HostName, ProjectName, RepositoryName, RoleName};
+use crate::name::{HostName, ProjectName, RepositoryName};
 use crate::secret::SecretRef;
 use crate::span::{Source, Span, Spanned};
-use crate::tailnet::device::{Device, Role, Roster, User};
+use crate::tailnet::device::{Device, Roster, User};
 use crate::view::Reach;
 
 /// What instance.toml says. Every part is absent where the file is, or where its value could not be understood.
@@ -154,6 +156,7 @@ pub struct Host {
     pub(super) forwards: Option<Vec<Forward>>,
     /// Whether all that is written of the forwards was understood.
     pub(super) forwards_understood: bool,
+    pub(super) engine: Option<EngineEntry>,
 }
 
 impl Host {
@@ -208,6 +211,11 @@ impl Host {
         self.forwards.as_deref()
     }
 
+    /// Returns how its engine is reached, where the file says.
+    pub fn engine(&self) -> Option<&EngineEntry> {
+        self.engine.as_ref()
+    }
+
     /// Returns whether all that is written of the forwards was understood: with an unknown key or an unreadable value
     /// among them there may be others than those of [`forwards`](Self::forwards).
     pub(crate) fn forwards_understood(&self) -> bool {
@@ -221,6 +229,39 @@ impl std::fmt::Debug for Host {
             .field("name", &self.name)
             .field("kind", &self.kind())
             .finish_non_exhaustive()
+    }
+}
+
+/// How the container engine of a machine is reached: `engine`.
+///
+/// Invariant: the address is one that `DOCKER_HOST` could have, or `context:NAME`, or `none`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EngineEntry {
+    pub(super) address: Spanned<String>,
+    pub(super) certificates: Option<Spanned<String>>,
+}
+
+impl EngineEntry {
+    /// Returns the address: `ssh://me@nas`, `context:nas` for a context of Docker's command, `none` where no engine is
+    /// to be asked.
+    pub fn address(&self) -> &str {
+        self.address.value()
+    }
+
+    /// Returns where it is written.
+    pub fn span(&self) -> &Span {
+        self.address.span()
+    }
+
+    /// Returns the folder of the certificates for TLS, relative to the lab's folder.
+    pub fn certificates(&self) -> Option<&str> {
+        self.certificates.as_ref().map(|folder| folder.value().as_str())
+    }
+}
+
+impl std::fmt::Debug for EngineEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineEntry").finish_non_exhaustive()
     }
 }
 
@@ -415,49 +456,6 @@ impl Tailnet {
 impl std::fmt::Debug for Tailnet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tailnet").finish_non_exhaustive()
-    }
-}
-
-/// Somebody who uses the lab: `[people.NAME]`.
-#[derive(Clone)]
-pub struct Person {
-    pub(super) name: String,
-    pub(super) span: Span,
-    pub(super) login: Option<Spanned<String>>,
-    pub(super) roles: Vec<Spanned<RoleName>>,
-    pub(super) tailnet_role: Option<Spanned<Role>>,
-}
-
-impl Person {
-    /// Returns the name that the file gives them.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns where they are declared.
-    pub fn span(&self) -> &Span {
-        &self.span
-    }
-
-    /// Returns their login in the tailnet.
-    pub fn login(&self) -> Option<&str> {
-        self.login.as_ref().map(|login| login.value().as_str())
-    }
-
-    /// Returns their roles.
-    pub fn roles(&self) -> &[Spanned<RoleName>] {
-        &self.roles
-    }
-
-    /// Returns what they may administer in the tailnet, where the file says.
-    pub fn tailnet_role(&self) -> Option<Role> {
-        self.tailnet_role.as_ref().map(|role| *role.value())
-    }
-}
-
-impl std::fmt::Debug for Person {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Person").finish_non_exhaustive()
     }
 }
 

@@ -61,14 +61,14 @@ impl Lab {
     pub fn from_texts<P, T>(name: &str, texts: impl IntoIterator<Item = (P, T)>) -> Self
     where
         P: Into<String>,
-        T: Into<String>,
+        T: Into<Arc<str>>,
     {
         let root = PathBuf::from("/lab").join(name.replace('/', "-"));
         let mut memory = HashMap::new();
         let mut files = Vec::new();
         for (path, text) in texts {
-            let (path, text) = (path.into(), text.into());
-            let bytes: Arc<[u8]> = text.as_bytes().into();
+            let (path, text): (String, Arc<str>) = (path.into(), text.into());
+            let bytes: Arc<[u8]> = text.clone().into();
             memory.insert(root.join(&path), text);
             if is_reached(&path) {
                 files.push(LabFile::new(path, bytes.len() as u64, Some(bytes)));
@@ -95,15 +95,15 @@ impl Lab {
         beside: Vec<(String, String)>,
         unread: Vec<(String, String)>,
     ) -> Self {
-        let mut memory: HashMap<PathBuf, String> = beside
+        let mut memory: HashMap<PathBuf, Arc<str>> = beside
             .into_iter()
-            .map(|(path, text)| (root.join(path), text))
+            .map(|(path, text)| (root.join(path), text.into()))
             .collect();
         let mut kept = Vec::with_capacity(files.len());
         for (path, size, bytes) in files {
             let file = LabFile::new(path, size, bytes.map(Arc::from));
             if let Some(text) = file.text() {
-                memory.insert(root.join(file.path()), text.to_owned());
+                memory.insert(root.join(file.path()), text.into());
             }
             kept.push(file);
         }

@@ -260,6 +260,25 @@ struct HostTable {
     public_addresses: Option<Vec<String>>,
     /// What routers forward to it; an empty list says that there is nothing.
     forwards: Option<Vec<ForwardTable>>,
+    /// How its container engine is reached. Without it this machine's own is asked, on this machine.
+    engine: Option<EngineValue>,
+}
+
+/// An address as in `DOCKER_HOST`, `context:NAME` or `none`; or a table with the certificates too.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum EngineValue {
+    Address(String),
+    Table(EngineTable),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct EngineTable {
+    /// The address: `tcp://nas:2376`.
+    address: String,
+    /// The folder with `ca.pem`, `cert.pem` and `key.pem`, relative to the lab's.
+    certificates: Option<String>,
 }
 
 /// A list of addresses, or a table with the zone too.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Pattern, in_words, nearest, rules};
 use crate::compose::{self, Project, VariableState};
-use crate::finding::{Evidence, Finding, Subject};
+use crate::finding::{Evidence, Finding, Rule, Subject};
 use crate::name::{ProjectName, SlotName};
 use crate::span::{Span, Spanned};
 
@@ -86,9 +86,7 @@ pub(super) fn findings(pattern: &Pattern, projects: &[Project]) -> Vec<Finding> 
 fn missing<'a>(slot: &'a Slot, uses: &'a [Use<'a>]) -> impl Iterator<Item = Finding> + 'a {
     let mut seen: BTreeSet<&ProjectName> = BTreeSet::new();
     uses.iter()
-        .filter(|used| *used.state == VariableState::Unset && slot.default.is_none())
-        // What Compose refuses is said already.
-        .filter(|used| !is_required(used))
+        .filter(|used| slot.default.is_none() && used.is_empty())
         .filter(move |used| seen.insert(used.project.name()))
         .map(move |used| {
             let name = slot.name();
@@ -106,22 +104,49 @@ fn missing<'a>(slot: &'a Slot, uses: &'a [Use<'a>]) -> impl Iterator<Item = Find
         })
 }
 
-fn is_required(used: &Use<'_>) -> bool {
-    used.project.diagnostics().iter().any(|finding| {
-        std::ptr::eq(finding.rule(), &compose::rules::REQUIRED_VARIABLE) && finding.place() == Some(used.span)
-    })
+impl Use<'_> {
+    /// Whether the variable has no value, and Compose takes an empty text for it: what it refuses is said already.
+    fn is_empty(&self) -> bool {
+        let refused = |finding: &Finding| {
+            std::ptr::eq(finding.rule(), &compose::rules::REQUIRED_VARIABLE)
+                && finding.place() == Some(self.span)
+        };
+        *self.state == VariableState::Unset && !self.project.diagnostics().iter().any(refused)
+    }
+
+    /// Returns what is said of it besides: that it has no value here.
+    fn lack(&self) -> String {
+        if self.is_empty() {
+            format!(", and has no value in `{}`", self.project.name())
+        } else {
+            String::new()
+        }
+    }
 }
 
-/// Returns whether a finding of a project says of a declared slot that it has no value: [`findings`] says so itself.
-pub(super) fn is_said_here(pattern: &Pattern, project: &Project, finding: &Finding) -> bool {
-    std::ptr::eq(finding.rule(), &compose::rules::UNSET_VARIABLE)
-        && project.variables().any(|(name, _, span)| {
-            finding.place() == Some(span)
-                && pattern
-                    .slots()
-                    .get(name)
-                    .is_some_and(|slot| slot.default.is_none())
-        })
+/// Returns whether these findings of slots say already what one of a project says: that a variable has no value.
+pub(super) fn says(pattern: &Pattern, slots: &[Finding], finding: &Finding) -> bool {
+    let speaks = |rule: &Rule| {
+        let rules = pattern.rules().iter();
+        rules
+            .filter(|(id, _)| *id == rule.id || *id == "lab")
+            .all(|(_, on)| *on.value())
+    };
+    let said = |one: (Option<&str>, Option<&Span>)| {
+        let mut speaking = slots.iter().filter(|slot| speaks(slot.rule()));
+        speaking.any(|slot| lines(slot).any(|own| own == one))
+    };
+    // One that speaks of many has each of them as evidence, and its message names the first few.
+    let own = lines(finding).skip(usize::from(!finding.evidence().is_empty()));
+    std::ptr::eq(finding.rule(), &compose::rules::UNSET_VARIABLE) && own.into_iter().all(said)
+}
+
+/// Returns the variable that each line of a finding is about, which it names first, and the place.
+fn lines(finding: &Finding) -> impl Iterator<Item = (Option<&str>, Option<&Span>)> {
+    let evidence = finding.evidence().iter().map(|one| (one.text(), one.place()));
+    std::iter::once((finding.message(), finding.place()))
+        .chain(evidence)
+        .map(|(text, place)| (text.split('`').nth(1), place))
 }
 
 /// Returns whether a service gets the variable as it is, by `env_file: .env`.
@@ -140,13 +165,15 @@ fn undeclared(pattern: &Pattern, uses: &BTreeMap<&str, Vec<Use<'_>>>) -> Vec<Fin
     let unknown: Vec<(&str, &Use<'_>)> = uses
         .iter()
         .filter(|(name, _)| !is_own(name) && !pattern.slots().contains_key(**name))
-        .filter_map(|(name, uses)| Some((*name, uses.first()?)))
+        .filter_map(|(name, uses)| {
+            // The one to look at first is where it has no value.
+            let empty = uses.iter().find(|used| used.is_empty());
+            Some((*name, empty.or(uses.first())?))
+        })
         .collect();
     let evidence = |name: &str, used: &Use<'_>| {
-        Evidence::at(
-            format!("`{name}` is used by `{}`", used.project.name()),
-            used.span,
-        )
+        let text = format!("`{name}` is used by `{}`{}", used.project.name(), used.lack());
+        Evidence::at(text, used.span)
     };
     if unknown.len() > 3 {
         let names: Vec<String> = unknown.iter().map(|(name, _)| format!("`{name}`")).collect();
@@ -165,7 +192,7 @@ fn undeclared(pattern: &Pattern, uses: &BTreeMap<&str, Vec<Use<'_>>>) -> Vec<Fin
     unknown
         .into_iter()
         .map(|(name, used)| {
-            let message = format!("the variable `{name}` is not declared as a slot");
+            let message = format!("the variable `{name}` is not declared as a slot{}", used.lack());
             let subject = Subject::Project(used.project.name().clone());
             let finding = Finding::new(&rules::UNDECLARED_SLOT, subject, message).at(used.span);
             let finding = finding.with_evidence(evidence(name, used));

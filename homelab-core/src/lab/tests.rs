@@ -1,4 +1,5 @@
 mod settings;
+mod slots;
 
 use super::*;
 use crate::finding::Severity;

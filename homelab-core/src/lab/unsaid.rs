@@ -87,9 +87,7 @@ impl Unsaid {
 
     /// Takes the values out of what a finding says.
     pub(crate) fn clear_finding(&self, finding: &mut Finding) {
-        if !self.values.is_empty() {
-            finding.change_texts(|text| self.clear(text));
-        }
+        finding.change_texts(|text| self.clear(text));
     }
 
     /// Takes the values out of what evidence says.
@@ -257,11 +255,41 @@ mod tests {
                 "is ${MACHINE} b",
             ),
             ("DB_PASSWORD", "", "", "nothing", "nothing"),
+            // A short one with no small letter is no word; a short one of small letters may be any.
+            ("DB_PASSWORD", "A1B2", "", "is A1B2", "is ${DB_PASSWORD}"),
+            ("DB_PASSWORD", "haus", "", "is haus", "is haus"),
+            // One that begins with a sign may stand behind anything.
+            ("DB_PASSWORD", "-Ab", "", "is -Ab", "is ${DB_PASSWORD}"),
+            ("DB_PASSWORD", "-Ab", "", "is x-Ab", "is x${DB_PASSWORD}"),
+            // Where there is no secret, a text of other letters stays as it is.
+            ("TZ", "Europe/Vienna", "", "in \u{dc}bersee", "in \u{dc}bersee"),
+            // Letters that are the same in another case, though only one of them is ASCII: a long s, the kelvin sign.
+            (
+                "DB_PASSWORD",
+                "hqd82nf\u{17f}",
+                "",
+                "is hqd82nfs",
+                "is ${DB_PASSWORD}",
+            ),
+            (
+                "DB_PASSWORD",
+                "hqd82nfk",
+                "",
+                "is hqd82nf\u{212a}",
+                "is ${DB_PASSWORD}",
+            ),
         ] {
             let mut cleared = text.to_owned();
             lab(name, value, toml).unsaid().clear(&mut cleared);
             assert_eq!(cleared, expected, "{name}={value} {toml}");
         }
+    }
+
+    #[test]
+    fn the_variables_of_secret_values_are_known() {
+        let secret = lab("DB_PASSWORD", "hqd82nfkw", "");
+        assert_eq!(secret.secret_variables(), [("DB_PASSWORD", "hqd82nfkw")]);
+        assert!(lab("TZ", "Europe/Vienna", "").secret_variables().is_empty());
     }
 
     #[test]

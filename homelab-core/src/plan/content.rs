@@ -143,7 +143,7 @@ impl fmt::Debug for ContentHash {
 }
 
 /// Returns a number of bytes in IEC units: `1.2 KiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

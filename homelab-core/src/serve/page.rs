@@ -216,6 +216,14 @@ fn entry(page: &mut String, service: &PortalServiceView) {
             );
         }
     }
+    if let Some(health) = &service.health {
+        let class = match health.as_str() {
+            "healthy" | "running" => "yes",
+            "starting" => "lan",
+            _ => "no",
+        };
+        put!(page, "<p class=\"{class}\">{}</p>\n", text(&in_title(health)));
+    }
     put!(
         page,
         "<p><a href=\"/why?service={}\" aria-label=\"Why you reach {}\">Why</a></p>\n</li>\n",

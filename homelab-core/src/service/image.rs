@@ -259,7 +259,7 @@ fn parse(text: &str) -> Result<ImageReference, &'static str> {
         return Err("a repository's name is letters and digits, parted by `/`, `.`, `_`, `__` or dashes");
     }
     let official = registry == DEFAULT_REGISTRY && !path.contains('/');
-    let name = format!("{registry}/{}{path}", if official { "library/" } else { "" });
+    let name = [registry, if official { "/library/" } else { "/" }, path].concat();
     if name.len() - registry.len() - 1 > 255 {
         return Err("a repository's name is at most 255 characters long");
     }

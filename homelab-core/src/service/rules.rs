@@ -20,7 +20,7 @@ use crate::service::image::ImageReference;
 use crate::span::Span;
 use crate::system::{Catalog, Category, System, image_of};
 
-/// Every rule of hygiene.
+/// Every rule of hygiene that is on.
 pub(crate) const ALL: &[&Rule] = &[
     &socket::DOCKER_SOCKET,
     &socket::PUBLISHED_SOCKET_PROXY,
@@ -33,6 +33,10 @@ pub(crate) const ALL: &[&Rule] = &[
     &secrets::LITERAL_SECRET,
     &secrets::DEFAULT_PASSWORD,
     &unrelated::UNRELATED_APPLICATIONS,
+];
+
+/// Those that are off until somebody asks for them.
+pub(crate) const HARDENING: &[&Rule] = &[
     &hardening::READ_ONLY,
     &hardening::CAPABILITIES,
     &hardening::LIMITS,

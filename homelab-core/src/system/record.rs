@@ -318,6 +318,26 @@ fn unknown_authentication() -> Authentication {
     Authentication::Unknown
 }
 
+/// Settings with which a port asks nobody for a password, though it could: all that is said here must be so.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenWhen {
+    /// The port.
+    pub port: u16,
+    /// Environment variables that have these values, whatever their case.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+    /// Environment variables that are not there at all.
+    #[serde(default)]
+    pub unset: Vec<String>,
+    /// What one of the command's words is, without its quotes and leading dashes.
+    #[serde(default)]
+    pub says: Vec<String>,
+    /// What none of the command's words is or begins with, leading dashes included.
+    #[serde(default)]
+    pub says_not: Vec<String>,
+}
+
 /// A question over HTTP that the application answers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

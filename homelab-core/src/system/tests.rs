@@ -382,6 +382,14 @@ fn every_entry_is_unique_whole_and_makes_sense() {
                     &format!("a database's port {} is never public", port.number),
                 );
             }
+            for when in &system.open_when {
+                check(
+                    system.port(when.port, Transport::Tcp).is_some(),
+                    "a port that settings open is listed",
+                );
+                let says = !(when.set.is_empty() && when.unset.is_empty() && when.says.is_empty());
+                check(says, "something must be set or left out");
+            }
             for endpoint in system.health.iter().chain(&system.version) {
                 check(
                     endpoint.path.starts_with('/'),

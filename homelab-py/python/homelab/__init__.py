@@ -14,9 +14,9 @@
         print(plan)
         plan.apply(world, progress=print)
 
-Pure work (loading, judging, planning) is plain calls: the lock of Python is let go meanwhile, so `asyncio.to_thread`
-keeps an event loop free. What awaits has a blocking twin: `connect` and `connect_sync`. Failures are a `homelab.Error`
-of the subclass for their kind.
+Everything that takes time lets the lock of Python go meanwhile, and is there twice: as a plain call and to be awaited,
+`lab.audit()` and `await lab.audit_async()`, `connect_sync` and `connect`. Failures are a `homelab.Error` of the
+subclass for their kind.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, _native
 from ._completion import SHELLS, script
-from ._errors import Error
+from ._errors import Error, NotFound
 from ._native import Lab, Project, Report, Tailnet
 from ._progress import Progress
 from ._world import connect_sync
@@ -22,7 +22,7 @@ from ._world import connect_sync
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._native import Exposure, Plan
+    from ._native import Exposure, Observed, Plan
     from ._world import SyncWorld
     from .view import Record
 
@@ -131,33 +131,31 @@ def parser() -> argparse.ArgumentParser:
         "reach",
         _reach,
         "say who can reach what",
-        "Says of each service who can reach it, by which paths, and what is not known. With --policy and --devices it "
-        "asks a tailnet's policy instead, and says by which rule: --to HOST:PORT, --from WHO, --explain WHO --to "
-        "HOST:PORT or --diff POLICY.",
+        "Says of each service of the lab what reaches it, and by which paths. With a question it asks a tailnet's "
+        "policy who can reach what, and says by which rule: that of the lab, by the names of its services, or one "
+        "whose policy and devices are in files (--policy, --devices).",
     )
-    folder(reach)
+    reach.add_argument("dir", metavar="DIR", nargs="?", help="the lab's folder; default: this one")
     reach.add_argument(
         "--to",
         metavar="TARGET",
-        action="append",
-        help="this service only: `immich/server`, or `immich` where that is one; may be repeated. Of a tailnet, who "
-        "can reach `nas:443`, `192.168.1.7:53/udp` or `nas/icmp`: people, devices of tags",
+        help="who can reach a service of the lab, `immich/server` (without a tailnet, by which paths), or a host's "
+        "port: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`",
     )
     reach.add_argument(
-        "--from", dest="who", metavar="WHO", help="of a tailnet: what a person, group, tag or device can reach"
-    )
-    reach.add_argument(
-        "--explain",
+        "--from",
+        dest="who",
         metavar="WHO",
-        help="of a tailnet: why they can reach what `--to` names, or why not, and what comes near",
+        help="what a person, group, tag or device can reach: services of the lab, or devices and ports",
     )
     reach.add_argument(
-        "--diff",
-        metavar="POLICY",
-        help="of a tailnet: who would gain and who would lose what, if that policy were in force",
+        "--explain", metavar="WHO", help="why they can reach what `--to` names, or why not, and what comes near"
+    )
+    reach.add_argument(
+        "--diff", metavar="POLICY", help="who would gain and who would lose what, if that policy were in force"
     )
     tailnet(reach)
-    reach.add_argument("--now", metavar="TIME", help="of a tailnet: the moment that it is about; default: the clock's")
+    reach.add_argument("--now", metavar="TIME", help="the moment that it is about; default: the clock's")
     reach.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
 
     portal = command(
@@ -263,43 +261,77 @@ def _init_in(world: SyncWorld, plan: Plan, write: bool) -> int:
 
 
 def _reach(arguments: argparse.Namespace) -> int:
-    asked = (arguments.policy, arguments.devices, arguments.users, arguments.who, arguments.explain, arguments.diff)
-    if any(option is not None for option in (*asked, arguments.now)):
-        return _reach_in_tailnet(arguments)
-    with Progress(2) as progress:
+    now = _moment(arguments.now) or datetime.now(timezone.utc)
+    if arguments.policy is not None or arguments.devices is not None:
+        files = _tailnet_files(arguments)
+        if arguments.dir is not None:
+            _native.throw("invalid", f"read `{arguments.dir}`", "name a folder, or files of a tailnet")
+        _say(_answer(arguments, None, Tailnet.load(*files).at(now)))
+        return 0
+    with Progress(3) as progress:
         progress.step("reading the lab's files")
-        lab = Lab.load(arguments.dir)
+        lab = Lab.load(arguments.dir or ".")
+        progress.step("looking at the lab")
+        with connect_sync(lab) as world:
+            seen = world.observe().with_at(now)
         progress.step("following the paths")
-        found = lab.exposures() if arguments.to is None else [lab.exposure(name) for name in arguments.to]
-    if arguments.format == "json":
-        import json
-
-        _say(json.dumps([exposure.view().to_dict() for exposure in found], indent=2, ensure_ascii=False) + "\n")
-    else:
-        _say("".join(f"{exposure}\n" for exposure in sorted(found, key=_widest_first)))
+        text = _answer(arguments, (lab, seen), None)
+    _say(text)
     return 0
 
 
-def _reach_in_tailnet(arguments: argparse.Namespace) -> int:
-    files = _tailnet_files(arguments)
-    now = _moment(arguments.now) or datetime.now(timezone.utc)
-    tailnet = Tailnet.load(*files).at(now)
-    to: list[str] = arguments.to or []
-    answer: Record
-    match (to, arguments.who, arguments.explain, arguments.diff):
-        case ([target], None, None, None):
-            answer = tailnet.who_can_reach(target)
-        case ([], str(who), None, None):
-            answer = tailnet.reachable_from(who)
-        case ([target], None, str(who), None):
-            answer = tailnet.explain(who, target)
-        case ([], None, None, str(newer)):
-            answer = tailnet.diff(_read(newer), name=newer)
+def _answer(arguments: argparse.Namespace, asked: tuple[Lab, Observed] | None, tailnet: Tailnet | None) -> str:
+    """Returns the answer to the one question: of a lab, or of a tailnet in files."""
+
+    def form(record: Record, text: str | None = None) -> str:
+        return _json(record.to_dict()) if arguments.format == "json" else text or str(record)
+
+    def of_lab() -> Tailnet:
+        if tailnet is not None:
+            return tailnet
+        assert asked is not None
+        return asked[0].tailnet(asked[1])
+
+    match (arguments.to, arguments.who, arguments.explain, arguments.diff):
+        case (None, None, None, None) if asked is not None:
+            lab, seen = asked
+            found = lab.exposures(seen)
+            if arguments.format == "json":
+                return _json([exposure.view().to_dict() for exposure in found])
+            return "".join(f"{exposure}\n" for exposure in sorted(found, key=_widest_first))
+        case (str(to), None, None, None):
+            if asked is not None and _is_service(asked[0], to):
+                return _who_can_reach_service(*asked, to, form)
+            return form(of_lab().who_can_reach(to))
+        case (None, str(who), None, None):
+            return form(asked[0].reachable_from(who, asked[1]) if asked is not None else of_lab().reachable_from(who))
+        case (str(to), None, str(who), None):
+            return form(of_lab().explain(who, to))
+        case (None, None, None, str(newer)):
+            return form(of_lab().diff(_read(newer), name=newer))
         case _:
             _native.throw("invalid", "find one question", "see `--help`")
-            return 2
-    _say(_json(answer) if arguments.format == "json" else str(answer))
-    return 0
+            return ""
+
+
+def _is_service(lab: Lab, name: str) -> bool:
+    try:
+        lab.service(name)
+    except Error:
+        return False
+    return True
+
+
+def _who_can_reach_service(lab: Lab, seen: Observed, name: str, form: Callable[..., str]) -> str:
+    """Returns who can reach a service; of a lab that names no policy, what reaches it."""
+    try:
+        return form(lab.who_can_reach(name, seen))
+    except NotFound as error:
+        # A policy that is named, and not there, has a place.
+        if error.place is not None:
+            raise
+    exposure = lab.exposure(name, seen)
+    return form(exposure.view(), f"{exposure}\n")
 
 
 def _portal(arguments: argparse.Namespace) -> int:
@@ -322,7 +354,7 @@ def _policy(arguments: argparse.Namespace) -> int:
     files = _tailnet_files(arguments)
     if arguments.question == "check":
         verdict = Tailnet.judge_files(*files)
-        _say(_json(verdict))
+        _say(_json(verdict.to_dict()))
         return 0 if verdict.accepted else 1
     _say(Tailnet.load(*files).with_https(arguments.https).to_json(arguments.question) + "\n")
     return 0
@@ -339,15 +371,18 @@ def _read(file: str) -> str:
     try:
         with open(file, encoding="utf-8") as opened:
             return opened.read()
-    except (OSError, UnicodeDecodeError) as error:
-        _native.throw("not_found", f"read `{file}`: {getattr(error, 'strerror', None) or error}")
-        return ""
+    except OSError as error:
+        # In the words in which the core says it of the other files.
+        _native.throw("not_found", f"read `{file}`: {error.strerror} (os error {error.errno})")
+    except UnicodeDecodeError:
+        _native.throw("not_found", f"read `{file}`: stream did not contain valid UTF-8")
+    return ""
 
 
-def _json(record: Record) -> str:
+def _json(value: object) -> str:
     import json
 
-    return json.dumps(record.to_dict(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _widest_first(exposure: Exposure) -> tuple[int, int]:

@@ -412,3 +412,53 @@ fn a_proxy_of_labels_makes_a_device_of_its_own() {
         lines(&portal(&lab, "ann"))
     );
 }
+
+#[test]
+fn health_is_what_the_engines_were_seen_to_say() {
+    use crate::inventory::{Container, ContainerState, Health, HostInventory, Inventory};
+
+    let lab = lab("");
+    let container = |project: &str, service: &str, state, health| {
+        let mut container = Container::new(format!("{project}{service}"), format!("{project}-{service}-1"));
+        container.state = state;
+        container.health = health;
+        container.labels = [("project", project), ("service", service)]
+            .map(|(key, value)| (format!("com.docker.compose.{key}"), value.to_owned()))
+            .into();
+        container
+    };
+    let host = HostInventory {
+        containers: Some(vec![
+            container(
+                "photos",
+                "server",
+                ContainerState::Running,
+                Some(Health::Unhealthy),
+            ),
+            container("watch", "grafana", ContainerState::Running, None),
+        ]),
+        ..HostInventory::new("nas".parse().expect("a name"), Timestamp::UNIX_EPOCH, "docker")
+    };
+    let seen = nothing_seen().with_inventory(Inventory::new([host]));
+    let ann = lab.portal("ann", &seen).expect("a portal");
+    let health: Vec<_> = ann
+        .services
+        .iter()
+        .map(|one| (one.name.as_str(), one.health.as_deref()))
+        .collect();
+    assert_eq!(
+        health,
+        [
+            ("Grafana", Some("running")),
+            ("Immich", Some("unhealthy")),
+            ("wiki", Some("absent")),
+        ]
+    );
+    assert!(
+        portal(&lab, "ann")
+            .services
+            .iter()
+            .all(|one| one.health.is_none()),
+        "nobody looked"
+    );
+}

@@ -41,10 +41,14 @@ impl Display for PortalServiceView {
             (None, None) => {}
         }
         match (self.by, self.sure) {
-            (Reach::Lan, _) => f.write_str("  (on the local network only)"),
-            (Reach::Internet, _) => f.write_str("  (public)"),
-            (_, false) => f.write_str("  (perhaps)"),
-            (_, true) => Ok(()),
+            (Reach::Lan, _) => f.write_str("  (on the local network only)")?,
+            (Reach::Internet, _) => f.write_str("  (public)")?,
+            (_, false) => f.write_str("  (perhaps)")?,
+            (_, true) => {}
+        }
+        match &self.health {
+            Some(health) => write!(f, "  {health}"),
+            None => Ok(()),
         }
     }
 }

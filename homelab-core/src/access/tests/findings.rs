@@ -365,10 +365,6 @@ fn an_open_administration_is_for_the_machine_and_the_tailnet() {
         rule,
     );
     silent(&of("services: { p: { image: prom/prometheus } }"), rule);
-    silent(
-        &of("services: { o: { image: ollama/ollama, ports: ['11434:11434'] } }"),
-        rule,
-    );
     // One with a password of its own is for the local network, and never for the internet.
     let npm = "services: { n: { image: jc21/nginx-proxy-manager, ports: ['81:81'] } }";
     silent(&of(npm), rule);

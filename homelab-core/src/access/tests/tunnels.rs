@@ -228,17 +228,6 @@ fn serve_on_the_machine_leads_to_its_ports() {
 }
 
 #[test]
-fn a_subnet_router_may_lead_to_its_networks() {
-    let lab = of("services:
-  ts: { image: tailscale/tailscale, environment: { TS_ROUTES: 172.20.0.0/16 }, networks: [n] }
-  a: { image: a, networks: [n] }
-  b: { image: b }
-networks: { n: {} }
-");
-    check("routes", &lab, &[("a", Host, Tailnet), ("b", Host, Host)]);
-}
-
-#[test]
 fn a_label_makes_a_device_of_a_service() {
     let lab = of("services:
   proxy: { image: almeidapaulopt/tsdproxy }

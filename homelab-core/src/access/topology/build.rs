@@ -1,9 +1,11 @@
 //! How the services of a lab are put in relation, once.
 
+use ipnet::IpNet;
+
 use super::{Entry, KnownPort, Machine, Namespace, Net, NetIndex, Node, NodeIndex, Table, Topology};
 use crate::access::address::HostFacts;
 use crate::access::serve::passes_to_loopback;
-use crate::compose::{NetworkMode, Protocol};
+use crate::compose::{Network, NetworkMode, Protocol};
 use crate::finding::Evidence;
 use crate::name::ServiceId;
 
@@ -142,14 +144,7 @@ impl<'a> Topology<'a> {
                         };
                         let net = self.net(&mut found, machine, name);
                         if let Some(network) = declared.filter(|network| !network.external) {
-                            let own = &mut self.nets[net];
-                            own.declared = true;
-                            own.internal |= network.internal;
-                            if let Some(driver) = &network.driver {
-                                own.driver = Some(driver.value.clone());
-                                own.evidence =
-                                    Some(Evidence::at(format!("`driver: {}`", driver.value), &driver.span));
-                            }
+                            self.nets[net].declare(network);
                         }
                         let attachment = &attachment.value;
                         let name = service.name.as_str();
@@ -179,6 +174,25 @@ impl<'a> Topology<'a> {
                 Some(_) => {}
             }
         }
+        // One that a project declares may be used by services of other projects only.
+        for node in &self.nodes {
+            let own = node
+                .project
+                .networks()
+                .values()
+                .filter(|network| !network.external);
+            for network in own {
+                let name = match &network.name {
+                    Some(name) => name.value.clone(),
+                    None => format!("{}_{}", node.project.name(), network.key),
+                };
+                if let Some(&net) = found.get(&(node.machine, name))
+                    && !self.nets[net].declared
+                {
+                    self.nets[net].declare(network);
+                }
+            }
+        }
     }
 
     fn net(
@@ -194,6 +208,8 @@ impl<'a> Topology<'a> {
                 internal: false,
                 declared: false,
                 evidence: None,
+                subnets: Vec::new(),
+                binding: None,
                 members: Vec::new(),
             });
             self.nets.len() - 1
@@ -289,6 +305,32 @@ impl<'a> Topology<'a> {
                     .push((index, target));
             }
         }
+    }
+}
+
+impl Net {
+    /// Takes over what the project says that declares it.
+    fn declare(&mut self, network: &Network) {
+        self.declared = true;
+        self.internal |= network.internal;
+        if let Some(driver) = &network.driver {
+            self.driver = Some(driver.value.clone());
+            self.evidence = Some(Evidence::at(format!("`driver: {}`", driver.value), &driver.span));
+        }
+        let subnets: Option<Vec<IpNet>> = network
+            .subnets
+            .iter()
+            .map(|subnet| subnet.value.parse().ok())
+            .collect();
+        self.subnets = subnets.unwrap_or_default();
+        let option = "com.docker.network.bridge.host_binding_ipv4";
+        self.binding = network.driver_opts.get(option).and_then(|field| {
+            let address = field.value.parse().ok()?;
+            Some((
+                address,
+                Evidence::at(format!("`{option}: {}`", field.value), &field.span),
+            ))
+        });
     }
 }
 

@@ -49,3 +49,22 @@ fn an_unneeded_comment_names_the_lines_that_it_speaks_of() {
         "nothing of `service.docker-socket` is found on line 6"
     );
 }
+
+#[test]
+fn the_nearest_comment_speaks() {
+    let own = ALLOW.replace("because", "because nearer:");
+    let far = ALLOW.replace("because", "because farther:");
+    let compose = format!(
+        "services:\n  {far}\n  web:\n    image: nginx:1.29\n    {own}\n    privileged: true\n    tty: true\n"
+    );
+    let report = lab(&compose, "").audit(&now());
+    let [suppressed] = report.suppressed() else {
+        panic!("{:?}", report.suppressed());
+    };
+    assert!(suppressed.reason.starts_with("nearer"), "{}", suppressed.reason);
+    assert_eq!(
+        ids(&report),
+        ["audit.unused-suppression"],
+        "the other one is not needed"
+    );
+}

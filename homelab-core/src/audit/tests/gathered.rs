@@ -61,3 +61,23 @@ fn one_finding_of_many_keeps_the_fix_and_hides_the_lines_that_they_agree_on() {
     });
     assert!(!hidden.shows_snippet(), "the line of one is a secret");
 }
+
+#[test]
+fn many_are_called_what_they_are() {
+    let message = |subject: &dyn Fn(usize) -> Subject| {
+        let findings = (0..4)
+            .map(|at| Finding::new(&RULE, subject(at), "it is so"))
+            .collect();
+        gather(findings)[0].message().to_owned()
+    };
+    let project = |at: usize| Subject::Project(format!("p{at}").parse().expect("a name"));
+    assert_eq!(
+        message(&project),
+        "something is so: 4 projects, `p0`, `p1`, `p2` and `p3`"
+    );
+    let service = |at: usize| of(None, &format!("s{at}")).subject().clone();
+    assert_eq!(
+        message(&service),
+        "something is so: 4 services, `app/s0`, `app/s1`, `app/s2` and `app/s3`"
+    );
+}

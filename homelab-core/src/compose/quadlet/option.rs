@@ -154,6 +154,7 @@ impl Reading<'_> {
             )),
             driver: None,
             driver_opts: IndexMap::new(),
+            subnets: Vec::new(),
             external: true,
             internal: false,
         });

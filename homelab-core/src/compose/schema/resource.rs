@@ -18,10 +18,8 @@ pub(super) static MODEL: Object = needing(
 static EXTERNAL: Shape = Either(&[Shape::Object(&object(&[("name", Text)])), Bool]);
 static LOOSE_EXTERNAL: Shape = Either(&[
     Shape::Object(&Object {
-        fields: &[("name", Text)],
-        required: &[],
-        extensions: true,
         open: true,
+        ..object(&[("name", Text)])
     }),
     Bool,
 ]);

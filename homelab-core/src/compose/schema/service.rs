@@ -233,16 +233,14 @@ static RESERVED_DEVICE: Object = needing(
     &["capabilities"],
 );
 static GPU: Object = Object {
-    fields: &[
+    open: true,
+    ..object(&[
         ("capabilities", TextList),
         ("count", DeviceCount),
         ("device_ids", TextList),
         ("driver", Text),
         ("options", Mapping),
-    ],
-    required: &[],
-    extensions: true,
-    open: true,
+    ])
 };
 static DEPLOY_RESTART: Object = object(&[
     ("condition", Text),

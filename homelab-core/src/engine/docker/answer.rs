@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub(super) use self::event::Event;
 pub(super) use self::sample::Stats;
 
-use crate::compose::{MountKind, Protocol};
+use crate::compose::{MountKind, Protocol, RestartPolicy};
 use crate::engine::Process;
 use crate::inventory::{
     Binding, Container, ContainerState, EngineInfo, EngineKind, Health, Image, Mounted, Network, Volume,
@@ -162,6 +162,14 @@ struct HealthState {
 struct HostConfig {
     network_mode: Option<String>,
     tmpfs: Map<String>,
+    privileged: Option<bool>,
+    restart_policy: Option<Restart>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Restart {
+    name: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -204,6 +212,8 @@ struct Config {
     env: Option<Vec<String>>,
     labels: Map<String>,
     tty: Option<bool>,
+    cmd: Option<Vec<String>>,
+    user: Option<String>,
     stop_timeout: Option<i64>,
 }
 
@@ -272,7 +282,23 @@ impl Inspected {
             labels: config.labels.unwrap_or_default(),
             environment: environment.collect(),
             terminal: config.tty.unwrap_or(false),
+            command: config.cmd.unwrap_or_default(),
+            user: some_text(config.user),
+            privileged: host.privileged.unwrap_or(false),
+            restart: host
+                .restart_policy
+                .and_then(|policy| restart(policy.name.as_deref()?)),
         }
+    }
+}
+
+fn restart(word: &str) -> Option<RestartPolicy> {
+    match word {
+        "" | "no" => Some(RestartPolicy::No),
+        "always" => Some(RestartPolicy::Always),
+        "on-failure" => Some(RestartPolicy::OnFailure),
+        "unless-stopped" => Some(RestartPolicy::UnlessStopped),
+        _ => None,
     }
 }
 

@@ -109,8 +109,30 @@ impl State {
             files: BTreeMap::new(),
             ports,
         };
-        self.containers.insert(name.clone(), held);
+        let before = self.containers.insert(name.clone(), held);
+        if let Some(before) = before.filter(|before| before.container.id != id) {
+            self.event(&before.container.id, &name, EventAction::Removed);
+        }
         self.event(&id, &name, EventAction::Created);
+    }
+
+    pub(super) fn insert_image(&mut self, image: Image) {
+        self.event_of(
+            EventSubject::Image,
+            &image.id,
+            EventAction::Other("import".to_owned()),
+        );
+        self.images.push(image);
+    }
+
+    pub(super) fn insert_volume(&mut self, volume: Volume) {
+        self.event_of(EventSubject::Volume, &volume.name, EventAction::Created);
+        self.volumes.push(volume);
+    }
+
+    pub(super) fn insert_network(&mut self, network: Network) {
+        self.event_of(EventSubject::Network, &network.name, EventAction::Created);
+        self.networks.push(network);
     }
 
     pub(super) fn find(&mut self, container: &str) -> Option<&mut Held> {
@@ -183,15 +205,12 @@ impl State {
             }
         }
         self.images.retain(|other| other.id != image.id);
-        let event = EngineEvent {
-            at: self.tick(),
-            subject: EventSubject::Image,
-            id: reference.to_owned(),
-            name: reference.to_owned(),
-            action: EventAction::Other("pull".to_owned()),
-        };
         self.images.push(image);
-        self.remember(event);
+        self.event_of(
+            EventSubject::Image,
+            reference,
+            EventAction::Other("pull".to_owned()),
+        );
         Ok(size)
     }
 
@@ -273,6 +292,17 @@ impl State {
         held.container.state = state;
         let id = held.container.id.clone();
         self.event(&id, name, action);
+    }
+
+    fn event_of(&mut self, subject: EventSubject, name: &str, action: EventAction) {
+        let event = EngineEvent {
+            at: self.tick(),
+            subject,
+            id: name.to_owned(),
+            name: name.to_owned(),
+            action,
+        };
+        self.remember(event);
     }
 
     fn event(&mut self, id: &str, name: &str, action: EventAction) {

@@ -8,8 +8,8 @@ use super::super::pattern::read::{items, reach};
 use super::super::read::{Reader, Section, Value};
 use super::access::read_tests;
 use super::{
-    Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry, RepositoryEntry,
-    RepositoryKind, Tailnet,
+    EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
+    RepositoryEntry, RepositoryKind, Tailnet,
 };
 use crate::compose::Protocol;
 use crate::finding::Finding;
@@ -98,9 +98,40 @@ fn read_host(name: crate::HostName, span: Span, mut section: Section<'_>) -> Hos
             .and_then(|value| value.list("a list of tables, `[[hosts.NAME.forwards]]`"))
             .and_then(|list| complete(list, |value| forward(value, &mut understood))),
         forwards_understood: understood,
+        engine: section.get("engine").and_then(read_engine),
     };
     section.finish();
     host
+}
+
+/// Reads an engine's address, or a table that also names the certificates.
+fn read_engine(value: Value<'_>) -> Option<EngineEntry> {
+    if !value.is_table() {
+        let address = engine_address(value)?;
+        return Some(EngineEntry {
+            address,
+            certificates: None,
+        });
+    }
+    let mut section = value.section()?;
+    let address = section.require("address").and_then(engine_address);
+    let certificates = section.get("certificates").and_then(Value::text);
+    section.finish();
+    Some(EngineEntry {
+        address: address?,
+        certificates,
+    })
+}
+
+fn engine_address(value: Value<'_>) -> Option<Spanned<String>> {
+    const SCHEMES: [&str; 6] = ["unix://", "npipe://", "tcp://", "http://", "https://", "ssh://"];
+    let expected = "an address as in `DOCKER_HOST`, such as `ssh://me@nas`, or `context:NAME`, or `none`";
+    value.parse(expected, |text| {
+        let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let behind = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
+        let known = text == "none" || behind("context:") || SCHEMES.iter().any(|scheme| behind(scheme));
+        (plain && known).then(|| text.to_owned())
+    })
 }
 
 /// Reads a list of which an empty one means "there are none". Where something was written and nothing of it was

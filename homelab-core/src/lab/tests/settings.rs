@@ -305,6 +305,26 @@ fn names_that_nobody_has_are_said_with_the_nearest() {
 }
 
 #[test]
+fn a_name_within_what_is_unknown_is_not_said_again() {
+    let lab = lab(&[
+        ("immich/compose.yaml", TWO),
+        (
+            "lab.toml",
+            "[policy.services]\n'ghost/a' = 'lan'\n'pi:immich/server' = 'lan'\n[datasets.d]\nvolumes = ['ghost/data']\n",
+        ),
+        ("instance.toml", "[hosts.nas]\n"),
+    ]);
+    assert_eq!(
+        said(&lab),
+        [
+            "lab.unknown-name lab.toml:2:1: `policy.services` names the project `ghost`, which the lab does not have",
+            "lab.unknown-name lab.toml:3:1: `policy.services` names the host `pi`, which the lab does not have",
+            "lab.unknown-name lab.toml:5:12: `datasets.d` names the project `ghost`, which the lab does not have",
+        ]
+    );
+}
+
+#[test]
 fn what_is_this_labs_alone_does_not_belong_into_the_pattern() {
     let text = "\
 # reach the nas at 192.168.7.20
@@ -363,98 +383,6 @@ images = 7
     };
     assert_eq!((of("a/a"), of("a/b")), (Some("thing"), Some("vaultwarden")));
     assert_eq!(lab.catalog().system("thing").expect("mine").ports().len(), 1);
-}
-
-#[test]
-fn slots_are_compared_with_what_the_files_use() {
-    let compose = "services:\n  a:\n    image: x:${TAG}\n    environment:\n      TZ: ${TZ:-UTC}\n      P: ${PASSWORD}\n      O: ${OTHER:-1}\n";
-    let files = |settings: &str, environment: &str| {
-        said(&lab(&[
-            ("a/compose.yaml", compose),
-            ("a/.env", environment),
-            ("lab.toml", settings),
-        ]))
-    };
-    let declared = "[slots]\nTAG = {}\nTZ = {}\nPASSWORD = {secret = true}\nOTHER = {}\n";
-    assert_eq!(files(declared, "TAG=1\nPASSWORD=x\n"), [""; 0]);
-    assert_eq!(
-        files(declared, "TAG=1\n"),
-        ["lab.missing-slot a/compose.yaml:6:10: the slot `PASSWORD` has no value in `a`"],
-        "said once, and not again as a variable without a value"
-    );
-    assert_eq!(
-        files(
-            "[slots]\nTAG = {}\nTZ = {}\nPASWORD = {}\nOTHER = {}\n",
-            "TAG=1\nPASSWORD=x\n"
-        ),
-        [
-            "lab.unused-slot lab.toml:4:1: no Compose file uses the slot `PASWORD`",
-            "lab.undeclared-slot a/compose.yaml:6:10: the variable `PASSWORD` is not declared as a slot",
-        ]
-    );
-    let all = files("[slots]\nX = {}\n", "TAG=1\nPASSWORD=x\nX=1\n");
-    assert_eq!(all.len(), 2, "many variables are one finding: {all:?}");
-    let silent = files("audience = 'solo'\n", "TAG=1\nPASSWORD=x\n");
-    assert_eq!(silent, [""; 0], "a lab without slots has said nothing of them");
-}
-
-#[test]
-fn a_slot_is_said_once_and_where_it_matters() {
-    let with = |compose: &str, settings: &str| {
-        let compose = format!("services:\n  a:\n    image: x\n    {compose}\n");
-        said(&lab(&[
-            ("a/compose.yaml", &compose),
-            ("a/.env", "PASSED=1\n"),
-            ("lab.toml", settings),
-        ]))
-    };
-    let labels = |text: &str| format!("labels: {{ l: '{text}' }}");
-    assert_eq!(
-        with("env_file: .env", "[slots.PASSED]\n"),
-        [""; 0],
-        "it is passed on"
-    );
-    let required = with(&labels("${REQ:?set it}"), "[slots.REQ]\n");
-    assert_eq!(required.len(), 1, "{required:?}");
-    assert!(
-        required[0].starts_with("compose.required-variable"),
-        "{required:?}"
-    );
-    let both = with("labels: { l: '${A}', m: '${B}' }", "[slots.A]\n");
-    let mut rules: Vec<&str> = both.iter().filter_map(|line| line.split(' ').next()).collect();
-    rules.sort_unstable();
-    assert_eq!(
-        rules,
-        [
-            "compose.unset-variable",
-            "lab.missing-slot",
-            "lab.undeclared-slot"
-        ],
-        "{both:?}"
-    );
-    assert_eq!(with(&labels("${A}"), "[slots.A]\ndefault = 'x'\n").len(), 1);
-    let own = labels("${PWD:-} ${COMPOSE_PROJECT_NAME:-} ${PASSED}");
-    assert_eq!(with(&own, "[slots.PASSED]\n"), [""; 0]);
-    let three = labels("${A:-} ${B:-} ${C:-} ${PASSED}");
-    assert_eq!(with(&three, "[slots.PASSED]\n").len(), 3, "each by itself");
-    let four = labels("${A:-} ${B:-} ${C:-} ${D:-} ${PASSED}");
-    assert_eq!(with(&four, "[slots.PASSED]\n").len(), 1, "all at once");
-
-    let lab = lab(&[
-        ("a/compose.yaml", "services: {a: {image: x, labels: {l: '${A}'}}}"),
-        (
-            "lab.toml",
-            "[slots.A]\ndescription = 'the first'\n[slots.B]\ndefault = 'two'\nsecret = true\n",
-        ),
-    ]);
-    let missing = lab
-        .diagnostics()
-        .iter()
-        .find(|finding| finding.rule().id == "lab.missing-slot");
-    assert!(missing.expect("a finding").fix().ends_with(": the first"));
-    let slot = |name: &str| &lab.pattern().slots()[&name.parse::<crate::name::SlotName>().expect("a name")];
-    assert_eq!((slot("A").default(), slot("A").is_secret()), (None, false));
-    assert_eq!((slot("B").default(), slot("B").is_secret()), (Some("two"), true));
 }
 
 #[test]

@@ -57,9 +57,6 @@ pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
                 span: &field.span,
                 is_default,
             };
-            if origin == Origin::Unset {
-                continue;
-            }
             if is_well_known(secret, name, value, declared.service) {
                 known.push(exposed(origin == Origin::Default));
             } else if origin != Origin::Elsewhere && looks_secret(secret) {
@@ -222,8 +219,6 @@ enum Origin {
     Default,
     /// In a file of variables, or in the environment: where it belongs.
     Elsewhere,
-    /// Nowhere: a variable has no value.
-    Unset,
 }
 
 impl Origin {
@@ -238,10 +233,11 @@ impl Origin {
         if without_variables(&text.raw).contains(secret) {
             return Origin::File;
         }
-        let has = |state| text.variables.iter().any(|(_, own)| *own == state);
-        if has(VariableState::Unset) {
-            Origin::Unset
-        } else if has(VariableState::Set) {
+        if text
+            .variables
+            .iter()
+            .any(|(_, state)| *state == VariableState::Set)
+        {
             Origin::Elsewhere
         } else {
             Origin::Default

@@ -415,6 +415,13 @@ fn one_maker_joins_and_a_packer_does_not() {
 fn the_projects_own_folder_joins_nothing() {
     let both = format!("{PHOTOS}    volumes: ['.:/a']\n{PASSWORDS}    volumes: ['./data:/b']\n");
     assert_eq!(findings(&both, "")[0].rule().id, "service.unrelated-applications");
+    // Everything lies in the root, and it is no folder that two applications share.
+    for (one, other) in [("/srv", "/"), ("/", "/srv"), ("/dev/sda", "/"), ("/", "/dev/sda")] {
+        let all = format!("{PHOTOS}    volumes: ['{one}:/a']\n{PASSWORDS}    volumes: ['{other}:/b']\n");
+        let said = findings(&all, "");
+        let is_this = |finding: &Finding| finding.rule().id == "service.unrelated-applications";
+        assert!(said.iter().any(is_this), "{one} {other}: {said:?}");
+    }
     let kinds = format!("{PHOTOS}    volumes: ['/srv:/a']\n{PASSWORDS}    tmpfs: [/srv]\n");
     assert_eq!(
         findings(&kinds, "")[0].rule().id,
@@ -495,6 +502,25 @@ fn a_project_on_two_machines_is_judged_once() {
     let findings = lab.hygiene();
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].service().expect("a service").to_string(), "app/one");
+}
+
+#[test]
+fn the_machine_of_a_project_that_one_runs_is_named() {
+    let lab = Lab::from_texts(
+        "home",
+        [
+            (
+                "app/compose.yaml",
+                "services: { one: { image: 'nginx:1.29', privileged: true } }",
+            ),
+            ("instance.toml", "[hosts.nas]"),
+        ],
+    );
+    let findings = lab.hygiene();
+    assert_eq!(
+        findings[0].service().expect("a service").to_string(),
+        "nas:app/one"
+    );
 }
 
 #[test]

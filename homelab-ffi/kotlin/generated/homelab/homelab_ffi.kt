@@ -744,6 +744,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_tailnet(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_to_private_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_who_can_reach(
@@ -976,6 +978,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_tailnet(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1368,6 +1372,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_services() and 0xFFFF) != 31898) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_tailnet() and 0xFFFF) != 38717) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_to_private_json() and 0xFFFF) != 56367) {
@@ -2777,6 +2784,12 @@ public interface LabInterface {
     fun `services`(): List<kotlin.String>
 
     /**
+     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     */
+    fun `tailnet`(`seen`: Observed? = null): Tailnet
+
+    /**
      * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
@@ -3292,6 +3305,25 @@ open class Lab: Disposable, AutoCloseable, LabInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_lab_services(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     */
+    @Throws(HomelabException::class)override fun `tailnet`(`seen`: Observed?): Tailnet {
+            return FfiConverterTypeTailnet.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_tailnet(
+        it,
+
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
 }
     }
     )
@@ -8587,6 +8619,12 @@ data class PortalServiceView (
     val `sure`: kotlin.Boolean
     ,
     /**
+     * How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+     * container is instead: `exited`, `absent`; nothing where nobody looked.
+     */
+    val `health`: kotlin.String?
+    ,
+    /**
      * Every way by which they come in, the best first.
      */
     val `ways`: List<PortalWayView>
@@ -8612,6 +8650,7 @@ public object FfiConverterTypePortalServiceView: FfiConverterRustBuffer<PortalSe
             FfiConverterOptionalString.read(buf),
             FfiConverterTypeReach.read(buf),
             FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterSequenceTypePortalWayView.read(buf),
         )
     }
@@ -8623,6 +8662,7 @@ public object FfiConverterTypePortalServiceView: FfiConverterRustBuffer<PortalSe
             FfiConverterOptionalString.allocationSize(value.`url`) +
             FfiConverterTypeReach.allocationSize(value.`by`) +
             FfiConverterBoolean.allocationSize(value.`sure`) +
+            FfiConverterOptionalString.allocationSize(value.`health`) +
             FfiConverterSequenceTypePortalWayView.allocationSize(value.`ways`)
     )
 
@@ -8633,6 +8673,7 @@ public object FfiConverterTypePortalServiceView: FfiConverterRustBuffer<PortalSe
             FfiConverterOptionalString.write(value.`url`, buf)
             FfiConverterTypeReach.write(value.`by`, buf)
             FfiConverterBoolean.write(value.`sure`, buf)
+            FfiConverterOptionalString.write(value.`health`, buf)
             FfiConverterSequenceTypePortalWayView.write(value.`ways`, buf)
     }
 }

@@ -1040,6 +1040,12 @@ public protocol LabProtocol: AnyObject, Sendable {
     func services()  -> [String]
 
     /**
+     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     */
+    func tailnet(seen: Observed?) throws  -> Tailnet
+
+    /**
      * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
@@ -1457,6 +1463,20 @@ open func services() -> [String]  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_services(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     */
+open func tailnet(seen: Observed? = nil)throws  -> Tailnet  {
+    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_tailnet(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
     )
 })
 }
@@ -6018,6 +6038,11 @@ public struct PortalServiceView: Equatable, Hashable {
      */
     public let sure: Bool
     /**
+     * How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+     * container is instead: `exited`, `absent`; nothing where nobody looked.
+     */
+    public let health: String?
+    /**
      * Every way by which they come in, the best first.
      */
     public let ways: [PortalWayView]
@@ -6045,6 +6070,10 @@ public struct PortalServiceView: Equatable, Hashable {
          * Whether they are sure to come in: false where it depends on something that is not known.
          */sure: Bool,
         /**
+         * How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+         * container is instead: `exited`, `absent`; nothing where nobody looked.
+         */health: String?,
+        /**
          * Every way by which they come in, the best first.
          */ways: [PortalWayView]) {
         self.service = service
@@ -6053,6 +6082,7 @@ public struct PortalServiceView: Equatable, Hashable {
         self.url = url
         self.by = by
         self.sure = sure
+        self.health = health
         self.ways = ways
     }
 
@@ -6078,6 +6108,7 @@ public struct FfiConverterTypePortalServiceView: FfiConverterRustBuffer {
                 url: FfiConverterOptionString.read(from: &buf),
                 by: FfiConverterTypeReach.read(from: &buf),
                 sure: FfiConverterBool.read(from: &buf),
+                health: FfiConverterOptionString.read(from: &buf),
                 ways: FfiConverterSequenceTypePortalWayView.read(from: &buf)
         )
     }
@@ -6089,6 +6120,7 @@ public struct FfiConverterTypePortalServiceView: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.url, into: &buf)
         FfiConverterTypeReach.write(value.by, into: &buf)
         FfiConverterBool.write(value.sure, into: &buf)
+        FfiConverterOptionString.write(value.health, into: &buf)
         FfiConverterSequenceTypePortalWayView.write(value.ways, into: &buf)
     }
 }
@@ -11471,6 +11503,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_services() != 31898) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 38717) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {

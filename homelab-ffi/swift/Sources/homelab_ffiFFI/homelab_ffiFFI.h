@@ -424,6 +424,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_service(uint64_t ptr, RustBuffer nam
 RustBuffer uniffi_homelab_ffi_fn_method_lab_services(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TAILNET
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TAILNET
+uint64_t uniffi_homelab_ffi_fn_method_lab_tailnet(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
 RustBuffer uniffi_homelab_ffi_fn_method_lab_to_private_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1324,6 +1329,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_service(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SERVICES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SERVICES
 uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TAILNET
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TAILNET
+uint16_t uniffi_homelab_ffi_checksum_method_lab_tailnet(void
 
 );
 #endif

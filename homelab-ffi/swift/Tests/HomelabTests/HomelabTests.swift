@@ -190,5 +190,15 @@ final class TailnetTests: XCTestCase {
         let newer = policy.replacingOccurrences(of: "*:443", with: "*:22")
         XCTAssertEqual(try tailnet.diff(newer: newer).gained.isEmpty, false)
         XCTAssertThrowsError(try tailnet.whoCanReach(target: "nowhere:1"))
+
+        let settings = """
+            [[tailnet.devices]]
+            name = "nas"
+            addresses = ["100.64.0.2"]
+            tags = ["tag:nas"]
+            """
+        let lab = Lab.fromTexts(name: "home", texts: ["instance.toml": settings, "policy.hujson": policy])
+        XCTAssertEqual(try lab.tailnet().peers(), ["nas": []])
+        XCTAssertThrowsError(try small().tailnet())
     }
 }

@@ -59,6 +59,9 @@ class PortalServiceView(Record):
     `lan` where whoever is on the local network does and nobody asks who they are."""
     sure: bool
     """Whether they are sure to come in: false where it depends on something that is not known."""
+    health: str | None
+    """How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+    container is instead: `exited`, `absent`; nothing where nobody looked."""
     ways: tuple[PortalWayView, ...]
     """Every way by which they come in, the best first."""
 

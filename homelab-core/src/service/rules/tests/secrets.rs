@@ -209,6 +209,9 @@ fn evidence_says_whether_it_is_a_default() {
         ("postgres://app:hqd$$82nfkw@db/app", false),
         ("postgres://app:${PASS_HERE:-hqd82nfkw}@db/app", true),
         ("postgres://app:${PASS_HERE:-${NONE:-}hqd82nfkw}@db/app", true),
+        // A variable without a value beside it hides nothing.
+        ("postgres://app:${PASS_HERE:-hqd82nfkw}@${NO_HOST}/app", true),
+        ("postgres://app:hq$$d${PASS_HERE:-82nfkw}@db/app", true),
     ] {
         assert_eq!(with(literal, value), is_default, "{value}");
     }
@@ -236,4 +239,31 @@ fn a_message_counts_the_variables() {
     let two = "  one:\n    image: example/unknown:1\n    environment: { A_PASSWORD: hqd82nfkw }\n  \
                two:\n    image: example/unknown:1\n    environment: { A_PASSWORD: hqd82nfkw }\n";
     assert!(matches!(findings(two, "")[0].subject(), Subject::Project(_)));
+}
+
+#[test]
+fn every_secret_is_held_wherever_its_value_came_from() {
+    let compose = "services: { one: { image: 'postgres:17', env_file: [app.env], environment: { \
+                   POSTGRES_PASSWORD: '${UNSET_HERE:-changeme}', URL_A: 'x://u:hqd82nfkw@h', TZ: UTC } } }";
+    let files = [
+        ("app/compose.yaml", compose),
+        ("app/app.env", "API_TOKEN=jke93mgxw\n"),
+    ];
+    let lab = Lab::from_texts("home", files);
+    let held: Vec<_> = lab
+        .secrets_of_services()
+        .iter()
+        .map(|held| (held.secret.to_owned(), held.value.to_owned(), held.is_well_known))
+        .collect();
+    let is = |secret: &str, value: &str, known| (secret.to_owned(), value.to_owned(), known);
+    let mut expected = vec![
+        is("jke93mgxw", "jke93mgxw", false),
+        is("changeme", "changeme", true),
+        is("hqd82nfkw", "x://u:hqd82nfkw@h", false),
+    ];
+    for one in held {
+        let at = expected.iter().position(|other| *other == one);
+        expected.remove(at.unwrap_or_else(|| panic!("{one:?} is none")));
+    }
+    assert!(expected.is_empty(), "{expected:?}");
 }

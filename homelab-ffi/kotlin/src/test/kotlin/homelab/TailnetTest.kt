@@ -115,7 +115,12 @@ class TailnetTest {
         assertContains(lab.reachableFromText("phone"), "nas:photos/server")
         assertTrue(lab.reachableFrom("nas").services.isEmpty())
         assertFailsWith<HomelabException.NotFound> { lab.reachableFrom("carl@example.com") }
+
+        val tailnet = lab.tailnet()
+        assertEquals("alice@example.com", tailnet.whoCanReach("nas:443").people.single().login)
+        assertFalse(tailnet.explain("phone", "nas:5432").allowed)
         val bare = Lab.fromTexts("home", mapOf("photos/compose.yaml" to compose))
+        assertFailsWith<HomelabException.NotFound> { bare.tailnet() }
         assertFailsWith<HomelabException.NotFound> { bare.whoCanReach("photos/server") }
     }
 
