@@ -5,6 +5,7 @@ pub mod terminal;
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use homelab_core::{Error, ErrorKind, Result};
@@ -125,6 +126,18 @@ pub fn moment(now: Option<&str>) -> Result<Timestamp> {
             Error::new(ErrorKind::Invalid, format!("read the time `{text}`"))
                 .with_hint("write a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z")
         })
+    })
+}
+
+/// Returns the address and port that a text means, or this one where there is none.
+///
+/// # Errors
+/// When it is none.
+pub fn socket(text: Option<String>, usual: &str) -> Result<SocketAddr> {
+    let text = text.as_deref().unwrap_or(usual);
+    text.parse().map_err(|_| {
+        Error::new(ErrorKind::Invalid, format!("read the address `{text}`"))
+            .with_hint("write an address and a port: `127.0.0.1:8420`, `[::1]:8420`")
     })
 }
 

@@ -33,6 +33,7 @@ mod exception;
 mod facts;
 mod files;
 mod path;
+pub(crate) mod portal;
 mod proxy;
 pub(crate) mod rules;
 mod serve;
@@ -45,7 +46,7 @@ mod upstream;
 
 use std::fmt;
 
-pub(crate) use path::{Door, DoorOf};
+pub(crate) use path::{Door, DoorOf, Page};
 pub use path::{Guard, GuardKind, Path, PathKind, Unknown, UnknownKind};
 
 use crate::error::Result;
@@ -230,9 +231,9 @@ impl Lab {
 
     /// Returns who can reach what: one verdict for each service, in the order of [`Lab::services`].
     ///
-    /// What was observed adds to whom the tailnet lets in, and which ports are really bound: one that no file mentions is
-    /// judged like any other. Everything else comes from files. What runs and is no service of the lab is in the report
-    /// only.
+    /// What was observed adds to whom the tailnet lets in, what its machine serves by Serve and Funnel, and which ports are
+    /// really bound: one that no file mentions is judged like any other. Everything else comes from files. What runs and is
+    /// no service of the lab is in the report only.
     pub fn exposures(&self, seen: &Observed) -> Vec<Exposure> {
         match self.as_running(seen) {
             // What is not the lab's comes after what is.
@@ -270,6 +271,7 @@ impl Lab {
         let mut spreads = Spreads::default();
         direct::paths(&topology, &mut paths);
         serve::paths(&topology, &files, &mut paths, &mut spreads);
+        serve::observed(self, &topology, seen, &mut paths);
         let tunnels = tunnel::paths(&topology, &files, &mut paths, &mut spreads);
         for (index, paths) in paths.iter_mut().enumerate() {
             paths.extend(spreads.paths(&topology, index));

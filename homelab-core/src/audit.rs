@@ -47,6 +47,7 @@ const DOMAINS: &[&[&Rule]] = &[
     compose::rules::ALL,
     lab::rules::RULES,
     access::rules::RULES,
+    access::portal::rules::RULES,
     tailnet::rules::RULES,
     service::rules::ALL,
     service::rules::HARDENING,
@@ -128,6 +129,7 @@ impl Lab {
         findings.extend(self.versioned(seen));
         findings.extend(self.access_findings(&exposures, seen));
         findings.extend(self.tailnet_findings(&exposures, seen));
+        findings.extend(self.portal_findings(&exposures, seen));
         let services = Declared::all(self);
         findings.extend(service::rules::hygiene(&services));
         findings.extend(update::judge(&services));

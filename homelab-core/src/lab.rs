@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub use instance::{
-    EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
+    AccessTest, EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
     RepositoryEntry, RepositoryKind, Tailnet,
 };
 pub use manifest::{FileKind, LabFile, Manifest};

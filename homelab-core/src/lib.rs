@@ -28,6 +28,8 @@ pub mod process;
 pub mod query;
 pub mod running;
 pub mod secret;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod service;
 pub mod span;
 mod stored;
@@ -65,6 +67,8 @@ pub fn capabilities() -> &'static [&'static str] {
         "docker",
         #[cfg(feature = "local")]
         "local",
+        #[cfg(feature = "serve")]
+        "serve",
         #[cfg(feature = "ssh")]
         "ssh",
         #[cfg(feature = "tailnet-api")]
@@ -79,9 +83,10 @@ pub fn capabilities() -> &'static [&'static str] {
 }
 
 /// Every optional part that a build may have.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "docker",
     "local",
+    "serve",
     "ssh",
     "tailnet-api",
     "tailnet-api-rustls",

@@ -35,7 +35,8 @@ use crate::finding::{Finding, Report, Severity};
 use crate::lab::{Lab, LabFile, Tier};
 use crate::observed::Observed;
 use crate::view::{
-    FileView, FindingView, PlanView, PostureView, ProjectView, ReportView, ServiceView, SystemView,
+    FileView, FindingView, PlanView, PortalView, PostureView, ProjectView, ReportView,
+    ServiceExplanationView, ServiceView, SystemView,
 };
 
 /// A question about a lab.
@@ -86,6 +87,18 @@ pub enum Query {
     Files {},
     /// What `init` would write.
     InitPlan {},
+    /// The services that somebody may reach.
+    Portal {
+        /// A person by name or login; or a group, tag or device of the tailnet.
+        who: String,
+    },
+    /// Why somebody can reach a service, or why not.
+    Explain {
+        /// Who, as in `portal`.
+        who: String,
+        /// The service's name.
+        service: String,
+    },
 }
 
 /// What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
@@ -112,13 +125,18 @@ pub enum Answer {
     Files(Vec<FileView>),
     /// To `init_plan`.
     InitPlan(PlanView),
+    /// To `portal`.
+    Portal(PortalView),
+    /// To `explain`.
+    Explain(ServiceExplanationView),
 }
 
 impl Query {
     /// Returns the answer of this lab, as far as it was seen. Pure.
     ///
     /// # Errors
-    /// `NotFound` or `Ambiguous` for a service or project that the query names, `Invalid` for rules that there are not.
+    /// `NotFound` or `Ambiguous` for a service, project or person that the query names, `Invalid` for rules that there are
+    /// not; and as [`Lab::tailnet`] for questions about people.
     pub fn answer(&self, lab: &Lab, seen: &Observed) -> Result<Answer> {
         Ok(match self {
             Query::Posture {} => Answer::Posture(lab.posture(seen).view()),
@@ -168,6 +186,8 @@ impl Query {
             Query::Projects {} => Answer::Projects(lab.projects().map(|own| project(lab, own)).collect()),
             Query::Files {} => Answer::Files(lab.manifest().files().iter().map(file).collect()),
             Query::InitPlan {} => Answer::InitPlan(lab.plan_init(seen).view()),
+            Query::Portal { who } => Answer::Portal(lab.portal(who, seen)?),
+            Query::Explain { who, service } => Answer::Explain(lab.explain(who, service, seen)?),
         })
     }
 }

@@ -41,6 +41,7 @@ mod hujson;
 mod load;
 #[cfg(all(unix, feature = "local"))]
 pub mod local;
+pub(crate) mod meeting;
 pub mod node;
 pub mod policy;
 mod ports;

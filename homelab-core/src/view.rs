@@ -5,6 +5,7 @@
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
 mod live;
+mod portal;
 mod reachability;
 mod tailnet;
 
@@ -12,6 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::live::{ContainerView, DifferenceView, DriftView, GapView, RunningView, SeenHostView};
+pub use self::portal::{
+    PortalServiceView, PortalView, PortalWayView, ServiceExplanationView, WayExplanationView,
+};
 pub use self::reachability::{
     AccessChangeView, ByView, CarrierView, DeviceReachView, ExplanationView, NearMissView, PersonReachView,
     PolicyDiffView, RangeReachView, ReachableDeviceView, ReachableServiceView, ReachableServicesView,

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use homelab_core::audit::Selection;
-use homelab_core::view::{FindingView, PostureView, ServiceView};
-use homelab_core::{Answer, Exposure, Finding, Query};
+use homelab_core::view::{FindingView, PortalView, PostureView, ServiceView};
+use homelab_core::{Exposure, Finding, Query};
 
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
 use crate::observed::{Observed, or_now};
 use crate::plan::Plan;
+use crate::portal::Answer;
 use crate::project::Project;
-use crate::reachability::{ReachableServicesView, ServiceReachView};
+use crate::reachability::{ReachableServicesView, ServiceExplanationView, ServiceReachView};
 use crate::report::Report;
 use crate::runtime::run_blocking;
 use crate::tailnet::Tailnet;
@@ -148,6 +149,44 @@ impl Lab {
         Ok(Tailnet(self.0.tailnet(&seen)?.at(seen.at())))
     }
 
+    /// Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
+    /// person by the lab's name for them or by login, or a group, tag or device.
+    #[uniffi::method(default(seen = None))]
+    pub fn portal(&self, who: &str, seen: Option<Arc<Observed>>) -> Result<PortalView, HomelabError> {
+        Ok(self.0.portal(who, &or_now(seen.as_deref()))?)
+    }
+
+    /// Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
+    #[uniffi::method(default(seen = None))]
+    pub fn explain(
+        &self,
+        who: &str,
+        service: &str,
+        seen: Option<Arc<Observed>>,
+    ) -> Result<ServiceExplanationView, HomelabError> {
+        Ok(self.0.explain(who, service, &or_now(seen.as_deref()))?.into())
+    }
+
+    /// Returns the answer of `portal` as people read it.
+    #[uniffi::method(default(seen = None))]
+    pub fn portal_text(&self, who: &str, seen: Option<Arc<Observed>>) -> Result<String, HomelabError> {
+        Ok(self.0.portal(who, &or_now(seen.as_deref()))?.to_string())
+    }
+
+    /// Returns the answer of `explain` as people read it.
+    #[uniffi::method(default(seen = None))]
+    pub fn explain_text(
+        &self,
+        who: &str,
+        service: &str,
+        seen: Option<Arc<Observed>>,
+    ) -> Result<String, HomelabError> {
+        Ok(self
+            .0
+            .explain(who, service, &or_now(seen.as_deref()))?
+            .to_string())
+    }
+
     /// Returns the answer of `who_can_reach` as people read it.
     #[uniffi::method(default(seen = None))]
     pub fn who_can_reach_text(
@@ -194,13 +233,14 @@ impl Lab {
     #[uniffi::method(default(seen = None))]
     pub fn answer(&self, query: &str, seen: Option<Arc<Observed>>) -> Result<Answer, HomelabError> {
         let query: Query = query.parse()?;
-        Ok(query.answer(&self.0, &or_now(seen.as_deref()))?)
+        Ok(query.answer(&self.0, &or_now(seen.as_deref()))?.into())
     }
 
     /// Returns what `answer` does as JSON, which is the same in every language.
     #[uniffi::method(default(seen = None))]
     pub fn answer_json(&self, query: &str, seen: Option<Arc<Observed>>) -> Result<String, HomelabError> {
-        Ok(self.answer(query, seen)?.to_json())
+        let query: Query = query.parse()?;
+        Ok(query.answer(&self.0, &or_now(seen.as_deref()))?.to_json())
     }
 
     /// Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab

@@ -8,6 +8,7 @@ mod lab;
 mod observed;
 mod operation;
 mod plan;
+mod portal;
 mod project;
 mod reachability;
 mod report;
@@ -24,11 +25,12 @@ pub use lab::Lab;
 pub use observed::{Machine, Observed};
 pub use operation::{Operation, Outcome};
 pub use plan::Plan;
+pub use portal::Answer;
 pub use project::{Project, ResolveSettings};
 pub use reachability::{
     AccessChangeView, ByView, CarrierView, DeviceReachView, ExplanationView, PersonReachView, PolicyDiffView,
     RangeReachView, ReachableDeviceView, ReachableServiceView, ReachableServicesView, ReachableView,
-    ServiceReachView, ServiceWayView, WhoCanReachView,
+    ServiceExplanationView, ServiceReachView, ServiceWayView, WayExplanationView, WhoCanReachView,
 };
 pub use report::{Report, TextSettings};
 pub use tailnet::{Tailnet, judge_policy, judge_policy_files};

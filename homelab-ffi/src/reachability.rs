@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use homelab_core::view;
-use homelab_core::view::{NearMissView, PlaceView, Reach, TailnetRuleView};
+use homelab_core::view::{EvidenceView, NearMissView, PlaceView, Reach, TailnetRuleView};
 
 /// What becomes another type on its way out.
 trait Crosses<T> {
@@ -41,7 +41,16 @@ macro_rules! as_they_are {
     };
 }
 
-as_they_are!(bool, u32, String, PlaceView, Reach, NearMissView, TailnetRuleView);
+as_they_are!(
+    bool,
+    u32,
+    String,
+    PlaceView,
+    Reach,
+    EvidenceView,
+    NearMissView,
+    TailnetRuleView
+);
 
 macro_rules! mirrored {
     ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $kind:ty,)* }) => {
@@ -277,5 +286,43 @@ mirrored! {
         pub destinations: Vec<String>,
         /// Protocols and ports: `tcp:443`.
         pub ports: Vec<String>,
+    }
+}
+
+mirrored! {
+    /// Why somebody can, or cannot, reach a service of a lab.
+    pub struct ServiceExplanationView {
+        /// Who.
+        pub from: String,
+        /// The devices that this means.
+        pub devices: Vec<String>,
+        /// The service: `immich/server`.
+        pub service: String,
+        /// Whether their portal has it.
+        pub allowed: bool,
+        /// As whom they come in, where they do.
+        pub by: Option<Reach>,
+        /// Every way that leads to the service, widest first.
+        pub ways: Vec<WayExplanationView>,
+    }
+}
+
+mirrored! {
+    /// Whether somebody comes in by one way, and why.
+    pub struct WayExplanationView {
+        /// Which kind of way it is: `published_port`, `serve`, `proxy`, ...
+        pub kind: String,
+        /// The way in words.
+        pub label: String,
+        /// The widest zone that is known to come in by it.
+        pub zone: Reach,
+        /// Whether they come in by it; absent where that is not known.
+        pub allowed: Option<bool>,
+        /// Why, in a fragment.
+        pub reason: String,
+        /// What the tailnet's policy says, for each port on which the way begins.
+        pub explanations: Vec<ExplanationView>,
+        /// What shows the way itself.
+        pub evidence: Vec<EvidenceView>,
     }
 }

@@ -3,6 +3,7 @@
 //! Each stands here as it does in the core, comments included, since these are what Kotlin and Swift show: the compiler
 //! refuses a shape that differs, and a test a comment that does. Nothing is defined here.
 
+use homelab_core::Severity;
 use homelab_core::lab::HostKind;
 use homelab_core::view::{
     CountsView, DeclarationView, EventView, EvidenceView, FileView, FindingView, MountView, NearMissView,
@@ -10,7 +11,6 @@ use homelab_core::view::{
     PostureView, ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView,
     StepView, SuppressedView, SystemView, TailnetRuleView,
 };
-use homelab_core::{Answer, Severity};
 
 /// How far away somebody can be and still reach a service: the widest zone that can come in.
 #[uniffi::remote(Enum)]
@@ -429,31 +429,6 @@ pub enum HostKind {
     MacOs,
     /// A Windows machine.
     Windows,
-}
-
-/// What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
-#[uniffi::remote(Enum)]
-pub enum Answer {
-    /// To `posture`.
-    Posture(PostureView),
-    /// To `services`.
-    Services(Vec<ServiceView>),
-    /// To `exposure`.
-    Exposure(ServiceView),
-    /// To `report`.
-    Report(ReportView),
-    /// To `findings`, worst first.
-    Findings(Vec<FindingView>),
-    /// To `diagnostics`.
-    Diagnostics(Vec<FindingView>),
-    /// To `systems`, by their identity.
-    Systems(Vec<SystemView>),
-    /// To `projects`.
-    Projects(Vec<ProjectView>),
-    /// To `files`, by their path.
-    Files(Vec<FileView>),
-    /// To `init_plan`.
-    InitPlan(PlanView),
 }
 
 /// Whether the service accepts a policy.

@@ -48,8 +48,10 @@ fn every_view_record_of_the_core_crosses_with_its_comments() {
 
 #[test]
 fn every_answer_about_a_tailnet_crosses_with_its_comments() {
-    let theirs = shapes(include_str!("../../homelab-core/src/view/reachability.rs"));
+    let mut theirs = shapes(include_str!("../../homelab-core/src/view/reachability.rs"));
+    theirs.extend(shapes(include_str!("../../homelab-core/src/view/portal.rs")));
     let mut ours = shapes(include_str!("../src/view.rs"));
+    ours.extend(shapes(include_str!("../src/portal.rs")));
     let mirrored = include_str!("../src/reachability.rs");
     let outdented: Vec<&str> = mirrored
         .lines()
@@ -71,7 +73,8 @@ fn every_answer_about_a_tailnet_crosses_with_its_comments() {
 
 #[test]
 fn the_enums_that_are_no_views_have_the_cores_comments_too() {
-    let ours = shapes(include_str!("../src/view.rs"));
+    let mut ours = shapes(include_str!("../src/view.rs"));
+    ours.extend(shapes(include_str!("../src/portal.rs")));
     for (name, source) in [
         ("Severity", include_str!("../../homelab-core/src/finding.rs")),
         ("Answer", include_str!("../../homelab-core/src/query.rs")),

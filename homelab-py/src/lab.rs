@@ -236,6 +236,54 @@ impl Lab {
         Ok(Tailnet(later(tailnet(self, held_or_now(seen))).await??))
     }
 
+    /// Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
+    /// person by the lab's name for them or by login, or a group, tag or device.
+    ///
+    /// Raises `NotFound` for somebody whom nobody knows, or where the lab names no policy.
+    #[pyo3(signature = (who, /, seen=None))]
+    fn portal(&self, py: Python<'_>, who: String, seen: Option<&Observed>) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        let view = work(py, move || lab.portal(&who, &seen))??;
+        Ok(Record::of("PortalView", &view))
+    }
+
+    /// Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
+    ///
+    /// Raises `NotFound` for somebody whom nobody knows, for such a service, or where the lab names no policy.
+    #[pyo3(signature = (who, service, /, seen=None))]
+    fn explain(
+        &self,
+        py: Python<'_>,
+        who: String,
+        service: String,
+        seen: Option<&Observed>,
+    ) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        let view = work(py, move || lab.explain(&who, &service, &seen))??;
+        Ok(Record::of("ServiceExplanationView", &view))
+    }
+
+    /// As `portal`, awaited.
+    #[pyo3(signature = (who, /, seen=None))]
+    async fn portal_async(&self, who: String, seen: Option<Py<Observed>>) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        let view = later(move || lab.portal(&who, &seen)).await??;
+        Ok(Record::of("PortalView", &view))
+    }
+
+    /// As `explain`, awaited.
+    #[pyo3(signature = (who, service, /, seen=None))]
+    async fn explain_async(
+        &self,
+        who: String,
+        service: String,
+        seen: Option<Py<Observed>>,
+    ) -> Result<Record> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        let view = later(move || lab.explain(&who, &service, &seen)).await??;
+        Ok(Record::of("ServiceExplanationView", &view))
+    }
+
     /// Returns all that is worth saying about the lab.
     ///
     /// `rules` asks for other rules than lab.toml does: `"access"`, `"+hardening"`, `"-service.privileged"`, parted by

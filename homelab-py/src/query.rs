@@ -111,6 +111,8 @@ impl<'py> IntoPyObject<'py> for Answered {
             Answer::Projects(views) => all(py, "ProjectView", &views),
             Answer::Files(views) => all(py, "FileView", &views),
             Answer::InitPlan(view) => Record::of("PlanView", &view).into_pyobject(py),
+            Answer::Portal(view) => Record::of("PortalView", &view).into_pyobject(py),
+            Answer::Explain(view) => Record::of("ServiceExplanationView", &view).into_pyobject(py),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use homelab_core::tailnet;
 use homelab_core::view::{
-    ExplanationView, PolicyCheckView, PolicyDiffView, ReachableServicesView, ReachableView, ServiceReachView,
-    WhoCanReachView,
+    ExplanationView, PolicyCheckView, PolicyDiffView, PortalView, ReachableServicesView, ReachableView,
+    ServiceExplanationView, ServiceReachView, WhoCanReachView,
 };
 use homelab_core::{Error, ErrorKind, Source};
 use jiff::Timestamp;
@@ -316,6 +316,8 @@ pub(crate) fn answer_text(name: &str, json: &str) -> Result<String> {
         "ReachableServicesView" => read::<ReachableServicesView>(json),
         "ExplanationView" => read::<ExplanationView>(json),
         "PolicyDiffView" => read::<PolicyDiffView>(json),
+        "PortalView" => read::<PortalView>(json),
+        "ServiceExplanationView" => read::<ServiceExplanationView>(json),
         _ => Err(Error::new(ErrorKind::NotFound, format!("write the record `{name}`")).into()),
     }
 }

@@ -21,6 +21,9 @@ LAB = str(ROOT / "examples" / "lab")
 TAILNET = ["--policy={net}/policy.hujson", "--devices={net}/devices.json", "--users={net}/users.json"]
 
 
+PORTAL = ROOT / "tests" / "portal" / "lab"
+
+
 def built_examples() -> str | None:
     """Returns the folder of the Rust examples, where they are built."""
     named = os.environ.get("HOMELAB_EXAMPLES")
@@ -106,6 +109,11 @@ def run(
         ("reach", ["{tailnet}", NOW, "--diff={tailnet}/newer.hujson", "--format=json"]),
         ("reach", ["{tailnet}", NOW, "--diff={tailnet}/none.hujson"]),
         ("reach", ["{tailnet}", NOW, "--diff={tailnet}/latin.hujson"]),
+        ("portal", ["{portal}", "--who=ann"]),
+        ("portal", ["{portal}", "--who", "ben@example.org", "--format", "json"]),
+        ("portal", ["{portal}", "--who=ben", "--why=grafana"]),
+        ("portal", ["{portal}", "--who=ann", "--why=photos/server", "--format=json"]),
+        ("portal", ["{portal}", "--who=carl"]),
     ],
 )
 def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list[str]) -> None:
@@ -122,7 +130,8 @@ def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list
     shutil.copytree(folder, tailnet)
     write_policy(tailnet)
     (tailnet / "latin.hujson").write_bytes("{} // Müll".encode("latin-1"))
-    words = [word.format(lab=LAB, folder=folder, written=written, net=net, tailnet=tailnet) for word in words]
+    words = [word.format(lab=LAB, portal=PORTAL, folder=folder, written=written, net=net, tailnet=tailnet)
+             for word in words]
     for columns in ("", "60"):
         theirs = run(*words, program=[f"{examples}/{name}"], COLUMNS=columns)
         ours = run(name, *words, COLUMNS=columns)

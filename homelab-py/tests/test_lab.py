@@ -16,7 +16,7 @@ from conftest import COMPOSE, NOW, ROOT
 from homelab import Reach, Severity, view
 
 # The parts of a whole build, which is what Python has.
-FULL = ["docker", "local", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
+FULL = ["docker", "local", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
 
 
 def test_a_folder_is_named_by_a_text_or_a_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

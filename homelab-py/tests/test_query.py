@@ -9,6 +9,12 @@ import pytest
 import homelab
 from homelab import view
 
+OF_ANN = {
+    "instance.toml": "[people.ann]\nlogin = 'ann@example.org'\n",
+    "policy.hujson": "{}",
+    "web/compose.yaml": "services: { web: { image: nginx } }",
+}
+
 
 def test_each_question_has_its_kind_of_answer(lab: homelab.Lab, seen: homelab.Observed) -> None:
     kinds = {
@@ -22,10 +28,13 @@ def test_each_question_has_its_kind_of_answer(lab: homelab.Lab, seen: homelab.Ob
         "projects": view.ProjectView,
         "files": view.FileView,
         "init_plan": view.PlanView,
+        "portal who=ann": view.PortalView,
+        "explain who=ann service=web": view.ServiceExplanationView,
     }
     assert [text.split()[0] for text in kinds] == homelab.Query.WORDS
+    of_ann = homelab.Lab.from_texts("home", OF_ANN)
     for text, kind in kinds.items():
-        answer = homelab.Query(text).answer(lab, seen)
+        answer = homelab.Query(text).answer(of_ann if "ann" in text else lab, seen)
         for record in answer if isinstance(answer, list) else [answer]:
             assert kind is not None
             assert isinstance(record, kind)

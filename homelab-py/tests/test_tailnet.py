@@ -175,6 +175,34 @@ def test_who_reaches_a_service_of_a_lab() -> None:
         bare.reachable_from("phone")
 
 
+def test_a_portal_has_what_somebody_may_reach() -> None:
+    lab = homelab.Lab.from_texts("home", LAB)
+    seen = homelab.Observed.none(datetime(2027, 1, 1, tzinfo=timezone.utc))
+    portal = lab.portal("alice", seen)
+    assert (portal.who, portal.name, portal.devices) == ("alice@example.com", "alice", ("phone",))
+    [photos] = portal.services
+    assert (photos.service, photos.by, photos.sure) == ("nas:photos/server", homelab.Reach.TAILNET, True)
+    assert photos.url == "https://nas/"
+    assert photos.ways[0].target == "100.64.0.2:443/tcp"
+    assert "photos server" in str(portal)
+
+    why = lab.explain("alice", "photos/server", seen)
+    assert (why.who, why.allowed, why.by) == ("alice@example.com", True, homelab.Reach.TAILNET)
+    rule = why.ways[0].explanations[0].rules[0]
+    assert rule.place is not None
+    assert rule.place.file == "policy.hujson"
+    shut = lab.explain("alice", "database", seen=seen)
+    assert (shut.allowed, shut.by, shut.ways[0].allowed) == (False, None, False)
+    assert "cannot reach it" in str(shut)
+
+    for record in (portal, why, shut):
+        assert type(record).from_json(record.to_json()) == record
+        assert hash(type(record).from_dict(record.to_dict())) == hash(record)
+    for ask in (lambda: lab.portal("carl@example.com"), lambda: lab.explain("alice", "nothing")):
+        with pytest.raises(homelab.NotFound):
+            ask()
+
+
 def test_a_key_that_is_expired_lets_nobody_in() -> None:
     devices = json.loads(DEVICES)
     devices["devices"][1]["expires"] = "2027-01-31T00:00:00Z"

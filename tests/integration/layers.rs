@@ -62,6 +62,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("apply", &["apply"]),
     ("questions", &["query"]),
+    ("servers", &["serve"]),
 ];
 
 pub(crate) fn tests() -> Vec<Test> {

@@ -207,7 +207,12 @@ fn door(
         Some(address) if facts.meaning(Some(address)).zone == Reach::Tailnet => DoorOf::Address(address),
         Some(_) => return None,
     };
-    Some(Door { of, ports, protocol })
+    Some(Door {
+        of,
+        ports,
+        protocol,
+        page: None,
+    })
 }
 
 fn port_label(stretch: Stretch<'_>, address: Option<IpAddr>) -> String {

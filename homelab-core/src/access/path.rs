@@ -218,6 +218,17 @@ pub(crate) struct Door {
     /// The first and last port; none where nobody knows which.
     pub(crate) ports: Option<(u16, u16)>,
     pub(crate) protocol: Protocol,
+    /// What a browser finds there, where the way itself says so.
+    pub(crate) page: Option<Page>,
+}
+
+/// Web pages behind a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// Whether the port speaks TLS.
+    pub(crate) tls: bool,
+    /// Below which path they are: `/`.
+    pub(crate) mount: String,
 }
 
 /// One way by which a service can be reached, and what shows it.

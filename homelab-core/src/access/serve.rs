@@ -2,12 +2,16 @@
 //! every service with their label.
 
 mod command;
+mod label;
+mod observed;
 
 use ipnet::IpNet;
 use serde_json::Value;
 
 use super::files::Files;
-use super::path::{Door, DoorOf, Path, PathKind, Unknown, UnknownKind};
+pub(super) use observed::paths as observed;
+
+use super::path::{Door, DoorOf, Page, Path, PathKind};
 use super::spread::{Source, Spreads};
 use super::topology::{Namespace, NetIndex, Node, NodeIndex, Topology};
 use super::upstream::{file_in_container, upstream};
@@ -33,7 +37,7 @@ pub(super) fn paths(
             routes(topology, index, paths, spreads);
         }
         commands(topology, index, paths, spreads);
-        labelled(topology, index, &mut paths[index]);
+        label::paths(topology, index, &mut paths[index]);
     }
 }
 
@@ -57,10 +61,17 @@ fn commands(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>], 
             spreads.add(topology, &source);
             continue;
         };
+        let door = device_of(node).map(|of| Door {
+            of,
+            ports: Some((call.port, call.port)),
+            protocol: Protocol::Tcp,
+            page: call.page,
+        });
         for target in topology.resolve(index, &host, port) {
             let label = format!("`tailscale {name}` of `{}` -> {}", node.id, target.port);
             let path = Path::new(kind, zone, label)
                 .on(Some(target.port), Protocol::Tcp)
+                .by(door.clone())
                 .with(call.evidence.clone());
             paths[target.node].push(target.path(path));
         }
@@ -144,6 +155,7 @@ fn every_port(topology: &Topology<'_>, index: NodeIndex, member: NodeIndex) -> P
             of: device_of(node)?,
             ports: Some((known.port, known.port)),
             protocol: known.protocol,
+            page: None,
         })
     });
     let label = format!("every port, on the tailnet device of `{}`", node.id);
@@ -180,7 +192,15 @@ fn device_of(node: &Node<'_>) -> Option<DoorOf> {
     if node.namespace == Namespace::Host {
         return Some(DoorOf::Machine);
     }
-    let told = node.environment("TS_HOSTNAME").map(|(name, _)| name);
+    let extra = node.environment("TS_EXTRA_ARGS");
+    let extra = extra
+        .into_iter()
+        .flat_map(|(arguments, _)| arguments.split_whitespace());
+    let mut words = extra.chain(node.words().flat_map(|(text, _)| text.split_whitespace()));
+    let told = node
+        .environment("TS_HOSTNAME")
+        .map(|(name, _)| name)
+        .or_else(|| words.find_map(|word| word.strip_prefix("--hostname=")));
     let own = || node.service.hostname.as_ref().map(|name| name.value.as_str());
     let name = told.or_else(own)?.trim();
     (!name.is_empty()).then(|| DoorOf::Device(name.to_owned()))
@@ -199,6 +219,18 @@ struct Handler {
     mount: String,
     target: String,
     funnel: bool,
+    /// Whether the port speaks HTTP without TLS, which is said of it apart.
+    plain: bool,
+}
+
+impl Handler {
+    /// Returns what a browser finds there: what passes connections on has no mount, and may be anything.
+    fn page(&self) -> Option<Page> {
+        self.mount.starts_with('/').then(|| Page {
+            tls: !self.plain,
+            mount: self.mount.clone(),
+        })
+    }
 }
 
 fn serve(
@@ -228,6 +260,7 @@ fn serve(
             of,
             ports: Some((handler.port, handler.port)),
             protocol: Protocol::Tcp,
+            page: handler.page(),
         });
         let Some((host, port)) = upstream(&handler.target) else {
             continue;
@@ -305,6 +338,10 @@ fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
         .filter(|(_, on)| on.as_bool() == Some(true))
         .filter_map(|(key, _)| port_of(key))
         .collect();
+    let plain: Vec<u16> = entries("TCP")
+        .filter(|(_, tcp)| tcp.get("HTTP").and_then(Value::as_bool) == Some(true))
+        .filter_map(|(key, _)| port_of(key))
+        .collect();
     for (key, web) in entries("Web") {
         let Some(port) = port_of(key) else { continue };
         let handlers = web
@@ -319,6 +356,7 @@ fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
                     mount: mount.clone(),
                     target: target.to_owned(),
                     funnel: funnel.contains(&port),
+                    plain: plain.contains(&port),
                 });
             }
         }
@@ -330,6 +368,7 @@ fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
                 mount: String::new(),
                 target: target.to_owned(),
                 funnel: funnel.contains(&port),
+                plain: false,
             });
         }
     }
@@ -415,98 +454,11 @@ fn may_be_an_engines(range: &IpNet) -> bool {
     }
 }
 
-/// A proxy that makes a device of the tailnet for every service with its label.
-struct Labels {
-    product: &'static str,
-    image: &'static str,
-    enable: &'static str,
-    funnel: fn(&str, &str) -> bool,
-}
-
-const LABELS: [Labels; 3] = [
-    Labels {
-        product: "TSDProxy",
-        image: "tsdproxy",
-        enable: "tsdproxy.enable",
-        funnel: |key, value| {
-            (key.starts_with("tsdproxy.") && key.ends_with("funnel") && is_true(value))
-                || (key.starts_with("tsdproxy.port.") && value.contains("tailscale_funnel"))
-        },
-    },
-    Labels {
-        product: "tsbridge",
-        image: "tsbridge",
-        enable: "tsbridge.enabled",
-        funnel: |key, value| key == "tsbridge.service.funnel_enabled" && is_true(value),
-    },
-    Labels {
-        product: "DockTail",
-        image: "docktail",
-        enable: "docktail.service.enable",
-        funnel: |key, value| key == "docktail.funnel.enable" && is_true(value),
-    },
-];
-
 pub(super) fn is_true(value: &str) -> bool {
     matches!(
         value.trim().trim_matches('"').to_ascii_lowercase().as_str(),
         "true" | "1" | "yes" | "on" | "t"
     )
-}
-
-fn labelled(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>) {
-    let node = &topology.nodes[index];
-    for labels in &LABELS {
-        let Some(enable) = node
-            .service
-            .labels
-            .get(labels.enable)
-            .filter(|field| is_true(&field.value))
-        else {
-            continue;
-        };
-        let prefix = labels.enable.split('.').next().unwrap_or_default();
-        let port = node
-            .service
-            .labels
-            .iter()
-            .find(|(key, _)| {
-                key.starts_with(prefix) && (key.ends_with(".container_port") || key.ends_with("service.port"))
-            })
-            .and_then(|(_, field)| field.value.parse().ok());
-        let proxies = topology.machines[node.machine].with_image(labels.image);
-        let by = match proxies {
-            Some(proxy) => format!("by `{}`", topology.nodes[proxy].id),
-            None => format!("by {}", labels.product),
-        };
-        let way = |kind, zone, evidence: Evidence| {
-            let label = format!("a tailnet device of its own, {by}");
-            if proxies.is_some() {
-                return Path::new(kind, zone, label)
-                    .on(port, Protocol::Tcp)
-                    .with(evidence);
-            }
-            let why = format!(
-                "what its labels for {} do: that is not in the lab",
-                labels.product
-            );
-            Path::new(kind, Reach::None, label)
-                .on(port, Protocol::Tcp)
-                .widen(zone, Unknown::new(UnknownKind::Missing, why))
-                .with(evidence)
-        };
-        let enabled = Evidence::at(format!("label `{}`", labels.enable), &enable.span);
-        paths.push(way(PathKind::Serve, Reach::Tailnet, enabled));
-        let funnel = node
-            .service
-            .labels
-            .iter()
-            .find(|(key, field)| (labels.funnel)(key, &field.value));
-        if let Some((key, field)) = funnel {
-            let evidence = Evidence::at(format!("label `{key}`"), &field.span);
-            paths.push(way(PathKind::Funnel, Reach::Internet, evidence));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -273,14 +273,29 @@ impl Topology<'_> {
                 let facts = &machine.facts;
                 facts.addresses.contains(&address) || facts.public_addresses.contains(&address)
             });
-        if !is_machine {
-            return Vec::new();
+        if is_machine {
+            self.published_on(machine, port)
+        } else {
+            Vec::new()
         }
-        let Some(published) = machine.published.get(&port) else {
-            return Vec::new();
+    }
+
+    /// Returns who answers a program of a machine itself that asks a host and port.
+    pub(super) fn on_machine(&self, machine: usize, host: &str, port: u16) -> Vec<Listener> {
+        let machine = &self.machines[machine];
+        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        let own = |address: IpAddr| {
+            address.is_loopback() || address.is_unspecified() || machine.facts.addresses.contains(&address)
         };
+        match host.eq_ignore_ascii_case("localhost") || address.is_some_and(own) {
+            true => self.published_on(machine, port),
+            false => Vec::new(),
+        }
+    }
+
+    fn published_on(&self, machine: &Machine, port: u16) -> Vec<Listener> {
+        let published = machine.published.get(&port).into_iter().flatten();
         published
-            .iter()
             .flat_map(|&(node, target)| self.listeners(node, target, Protocol::Tcp))
             .collect()
     }

@@ -1,6 +1,8 @@
 //! What instance.toml says: the part of a lab that is private.
 
+mod access;
 mod engine;
+mod person;
 mod read;
 mod repository;
 
@@ -9,13 +11,15 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use ipnet::IpNet;
 
+pub use self::access::AccessTest;
 pub use self::engine::EngineEntry;
+pub use self::person::Person;
 pub use self::repository::{RepositoryEntry, RepositoryKind};
 use super::pattern::words;
 use crate::compose::Protocol;
-use crate::name::{HostName, ProjectName, RepositoryName, RoleName};
+use crate::name::{HostName, ProjectName, RepositoryName};
 use crate::span::{Source, Span, Spanned};
-use crate::tailnet::device::{Device, Role, Roster, User};
+use crate::tailnet::device::{Device, Roster, User};
 use crate::view::Reach;
 
 /// What instance.toml says. Every part is absent where the file is, or where its value could not be understood.
@@ -30,6 +34,7 @@ pub struct Instance {
     pub(super) people: IndexMap<String, Person>,
     pub(super) projects: IndexMap<ProjectName, ProjectEntry>,
     pub(super) repositories: IndexMap<RepositoryName, RepositoryEntry>,
+    pub(super) access_tests: Vec<AccessTest>,
 }
 
 impl Instance {
@@ -421,49 +426,6 @@ impl Tailnet {
 impl std::fmt::Debug for Tailnet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tailnet").finish_non_exhaustive()
-    }
-}
-
-/// Somebody who uses the lab: `[people.NAME]`.
-#[derive(Clone)]
-pub struct Person {
-    pub(super) name: String,
-    pub(super) span: Span,
-    pub(super) login: Option<Spanned<String>>,
-    pub(super) roles: Vec<Spanned<RoleName>>,
-    pub(super) tailnet_role: Option<Spanned<Role>>,
-}
-
-impl Person {
-    /// Returns the name that the file gives them.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns where they are declared.
-    pub fn span(&self) -> &Span {
-        &self.span
-    }
-
-    /// Returns their login in the tailnet.
-    pub fn login(&self) -> Option<&str> {
-        self.login.as_ref().map(|login| login.value().as_str())
-    }
-
-    /// Returns their roles.
-    pub fn roles(&self) -> &[Spanned<RoleName>] {
-        &self.roles
-    }
-
-    /// Returns what they may administer in the tailnet, where the file says.
-    pub fn tailnet_role(&self) -> Option<Role> {
-        self.tailnet_role.as_ref().map(|role| *role.value())
-    }
-}
-
-impl std::fmt::Debug for Person {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Person").finish_non_exhaustive()
     }
 }
 

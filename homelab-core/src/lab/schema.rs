@@ -210,6 +210,26 @@ struct InstanceFile {
     projects: Option<BTreeMap<String, ProjectTable>>,
     /// Where copies are kept.
     repositories: Option<BTreeMap<String, RepositoryTable>>,
+    /// Who should reach what, which every audit looks at.
+    access: Option<AccessTable>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct AccessTable {
+    /// What people should and should not see in their portal.
+    tests: Option<Vec<AccessTestTable>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct AccessTestTable {
+    /// A person by the name of this file or by login; or a group, tag or device of the tailnet.
+    who: String,
+    /// Services, `PROJECT/SERVICE`, or projects, of which they see at least one service.
+    sees: Option<Vec<String>>,
+    /// Services or projects of which they see nothing.
+    not: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema)]

@@ -18,7 +18,12 @@ fn lab() -> Lab {
             ),
             ("services/web/.env", "A=1"),
             ("lab.toml", "[tiers]\nproduction = ['immich']"),
-            ("instance.toml", "[hosts.nas]\naddresses = ['192.0.2.10']"),
+            (
+                "instance.toml",
+                "[hosts.nas]\naddresses = ['192.0.2.10']\n[people.ann]\nlogin = 'ann@example.org'\n\
+                [[tailnet.devices]]\nname = 'phone'\naddresses = ['100.64.0.1']\nuser = 'ann@example.org'",
+            ),
+            ("policy.hujson", "{\"acls\": []}"),
         ],
     )
 }
@@ -51,6 +56,8 @@ fn every_word_asks_a_question_that_is_answered_by_its_record() {
     for word in Query::WORDS {
         let text = match *word {
             "exposure" => "exposure service=immich".to_owned(),
+            "portal" => "portal who=ann".to_owned(),
+            "explain" => "explain service=immich who=ann".to_owned(),
             word => word.to_owned(),
         };
         let query: Query = text.parse().expect("a question");

@@ -26,6 +26,8 @@ impl Query {
         "projects",
         "files",
         "init_plan",
+        "portal",
+        "explain",
     ];
 }
 

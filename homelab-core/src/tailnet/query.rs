@@ -19,6 +19,9 @@ use crate::view::{
 /// The ports that Funnel may open.
 const FUNNEL_PORTS: [u16; 3] = [443, 8443, 10000];
 
+/// What holds for every answer where the devices are not all known.
+pub(super) const NOT_WHOLE: &str = "the devices are those that one device sees: there may be others";
+
 impl Compiled {
     pub(super) fn who_can_reach(&self, target: &Target) -> Result<WhoCanReachView> {
         let addresses = self.addresses(target)?;
@@ -87,7 +90,7 @@ impl Compiled {
             );
         }
         if !self.directory.roster().is_whole() {
-            conditions.push("the devices are those that one device sees: there may be others".to_owned());
+            conditions.push(NOT_WHOLE.to_owned());
         }
         conditions
     }
@@ -467,7 +470,13 @@ impl<'a> Answer<'a> {
 
 impl Compiled {
     /// Returns whether a device that is let in can start a connection, and adds on what that depends.
-    fn may_start(&self, device: u32, certain: bool, perhaps: bool, conditions: &mut Vec<String>) -> bool {
+    pub(super) fn may_start(
+        &self,
+        device: u32,
+        certain: bool,
+        perhaps: bool,
+        conditions: &mut Vec<String>,
+    ) -> bool {
         if !certain && !perhaps {
             return false;
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::compile::Compiled;
 use super::target::Target;
 use super::{Tailnet, ports};
-use crate::access::{Door, DoorOf, Exposure, Path};
+use crate::access::{Door, DoorOf, Exposure, Page, Path};
 use crate::compose::Protocol;
 use crate::error::Result;
-use crate::lab::Lab;
+use crate::lab::{Host, Lab};
 use crate::observed::Observed;
 use crate::view::{
     Reach, ReachableServiceView, ReachableServicesView, ServiceReachView, ServiceWayView, WhoCanReachView,
@@ -166,41 +166,73 @@ pub(super) fn answers(
     seen: &Observed,
 ) -> Vec<(Target, WhoCanReachView)> {
     let net = &*tailnet.compiled;
+    let mut answers = Vec::new();
+    for found in targets(lab, net, exposure, path, seen) {
+        // Whatever names the device was looked up just now.
+        let Ok(mut answer) = net.who_can_reach(&found.target) else {
+            continue;
+        };
+        answer.conditions.extend(found.conditions);
+        answers.push((found.target, answer));
+    }
+    answers
+}
+
+/// A port of the tailnet on which a way begins.
+pub(super) struct Found {
+    pub(super) target: Target,
+    pub(super) device: u32,
+    pub(super) page: Option<Page>,
+    pub(super) conditions: Vec<String>,
+}
+
+/// Returns each port on which a way begins; nothing of those whose device or port is not known.
+pub(super) fn targets(
+    lab: &Lab,
+    net: &Compiled,
+    exposure: &Exposure,
+    path: &Path,
+    seen: &Observed,
+) -> Vec<Found> {
     let mut found = Vec::new();
     for door in path.doors() {
-        let (Some(host), Some((first, last))) = (host(lab, net, exposure, door, seen), door.ports) else {
+        let (Some((host, device)), Some((first, last))) = (host(lab, net, exposure, door, seen), door.ports)
+        else {
             continue;
         };
         let asked = last.min(first.saturating_add(PORTS - 1));
         for port in first..=asked {
-            let target = Target::of(&host, port, number(door.protocol));
-            // Whatever names the device was looked up just now.
-            let Ok(mut answer) = net.who_can_reach(&target) else {
-                continue;
-            };
-            if asked < last {
-                answer.conditions.push(format!(
-                    "of the ports {first}-{last} only the first {PORTS} were asked about"
-                ));
-            }
-            found.push((target, answer));
+            let note = || format!("of the ports {first}-{last} only the first {PORTS} were asked about");
+            found.push(Found {
+                target: Target::of(&host, port, number(door.protocol)),
+                device,
+                page: door.page.clone(),
+                conditions: (asked < last).then(note).into_iter().collect(),
+            });
         }
     }
     found
 }
 
-/// Returns the device or address of the tailnet on which a way begins.
-fn host(lab: &Lab, net: &Compiled, exposure: &Exposure, door: &Door, seen: &Observed) -> Option<String> {
+/// Returns the device of the tailnet on which a way begins, and the name or address by which it is met.
+fn host(
+    lab: &Lab,
+    net: &Compiled,
+    exposure: &Exposure,
+    door: &Door,
+    seen: &Observed,
+) -> Option<(String, u32)> {
     let directory = &net.directory;
     let device = match &door.of {
-        DoorOf::Address(address) => return directory.at(*address).map(|_| address.to_string()),
+        DoorOf::Address(address) => {
+            return directory.at(*address).map(|device| (address.to_string(), device));
+        }
         DoorOf::Device(name) => directory.named(name),
         DoorOf::Machine => match exposure.id().host() {
             Some(name) => {
                 let machine = lab.instance().host(name);
-                let own = machine.into_iter().flat_map(|machine| machine.addresses());
-                own.filter_map(|address| directory.at(*address.value()))
-                    .next()
+                let mut own = machine.into_iter().flat_map(Host::every_address);
+                own.find_map(|address| directory.at(address))
                     .or_else(|| directory.named(name.as_str()))
             }
             // A lab of one machine that nobody has named is the machine that looks.
@@ -212,7 +244,7 @@ fn host(lab: &Lab, net: &Compiled, exposure: &Exposure, door: &Door, seen: &Obse
             None => None,
         },
     }?;
-    Some(directory.name(device).to_string())
+    Some((directory.name(device).to_string(), device))
 }
 
 fn number(protocol: Protocol) -> u8 {

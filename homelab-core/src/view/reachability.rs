@@ -44,7 +44,7 @@ pub struct CarrierView {
 }
 
 /// A rule of a policy, and which part of it an answer is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TailnetRuleView {
     /// `acls`, `grants`, or `default` where the file has neither.
     pub section: String,
@@ -174,7 +174,7 @@ pub struct ReachableDeviceView {
 }
 
 /// Why somebody can, or cannot, reach a target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplanationView {
     /// Who.
     pub from: String,
@@ -195,7 +195,7 @@ pub struct ExplanationView {
 }
 
 /// Something that is nearly access.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NearMissView {
     /// `port`, `protocol`, `route_not_approved`, `no_route`, `router_not_lan`, `lan_not_router`, `tagged`, `visible`, `ping`,
     /// `posture`, `refuses`, `unknown_person`.

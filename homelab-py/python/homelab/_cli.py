@@ -163,6 +163,18 @@ def parser() -> argparse.ArgumentParser:
     reach.add_argument("--now", metavar="TIME", help="the moment that it is about; default: the clock's")
     reach.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
 
+    portal = command(
+        "portal",
+        _portal,
+        "say which services somebody may reach",
+        "Says which services of the lab a person may reach by the tailnet's policy, and where a browser finds them; "
+        "with --why, why they can reach one of them, or why not.",
+    )
+    folder(portal)
+    portal.add_argument("--who", metavar="WHO", required=True, help="a person, by the lab's name for them or by login")
+    portal.add_argument("--why", metavar="SERVICE", help="why they can reach this service, or why not")
+    portal.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
+
     policy = command(
         "policy",
         _policy,
@@ -325,6 +337,22 @@ def _who_can_reach_service(lab: Lab, seen: Observed, name: str, form: Callable[.
             raise
     exposure = lab.exposure(name, seen)
     return form(exposure.view(), f"{exposure}\n")
+
+
+def _portal(arguments: argparse.Namespace) -> int:
+    with Progress(2) as progress:
+        progress.step("reading the lab's files")
+        lab = Lab.load(arguments.dir)
+        progress.step("looking at the lab")
+        with connect_sync(lab) as world:
+            seen = world.observe()
+    answer: Record
+    if arguments.why is None:
+        answer = lab.portal(arguments.who, seen)
+    else:
+        answer = lab.explain(arguments.who, arguments.why, seen)
+    _say(_json(answer) if arguments.format == "json" else str(answer))
+    return 0
 
 
 def _policy(arguments: argparse.Namespace) -> int:

@@ -20,11 +20,13 @@ from .view import (
     PlanView,
     PolicyCheckView,
     PolicyDiffView,
+    PortalView,
     PostureView,
     ProjectView,
     ReachableServicesView,
     ReachableView,
     ReportView,
+    ServiceExplanationView,
     ServiceReachView,
     ServiceView,
     StepResultView,
@@ -72,6 +74,8 @@ _Answer: TypeAlias = (
     | ServiceView
     | ReportView
     | PlanView
+    | PortalView
+    | ServiceExplanationView
     | list[ServiceView]
     | list[FindingView]
     | list[SystemView]
@@ -128,6 +132,12 @@ class Lab:
     async def reachable_from_async(self, who: str, /, seen: Observed | None = None) -> ReachableServicesView: ...
     def tailnet(self, seen: Observed | None = None) -> Tailnet: ...
     async def tailnet_async(self, seen: Observed | None = None) -> Tailnet: ...
+    def portal(self, who: str, /, seen: Observed | None = None) -> PortalView: ...
+    async def portal_async(self, who: str, /, seen: Observed | None = None) -> PortalView: ...
+    def explain(self, who: str, service: str, /, seen: Observed | None = None) -> ServiceExplanationView: ...
+    async def explain_async(
+        self, who: str, service: str, /, seen: Observed | None = None
+    ) -> ServiceExplanationView: ...
     def audit(self, seen: Observed | None = None, *, rules: str = "") -> Report: ...
     async def audit_async(self, seen: Observed | None = None, *, rules: str = "") -> Report: ...
     def posture(self, seen: Observed | None = None) -> Posture: ...

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::super::pattern::read::{items, reach};
 use super::super::read::{Reader, Section, Value};
+use super::access::read_tests;
 use super::{
     EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
     RepositoryEntry, RepositoryKind, Tailnet,
@@ -66,6 +67,9 @@ fn read_instance(mut root: Section<'_>) -> Instance {
             let entry = read_repository(name, key.span().clone(), section);
             instance.repositories.insert(entry.name.clone(), entry);
         }
+    }
+    if let Some(section) = root.get("access").and_then(Value::section) {
+        instance.access_tests = read_tests(section);
     }
     root.finish();
     instance

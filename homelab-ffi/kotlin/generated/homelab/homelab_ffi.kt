@@ -720,6 +720,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_diagnostics(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_explain(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_explain_text(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_exposure(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_exposures(
@@ -729,6 +733,10 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_name(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_init(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_portal(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_portal_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_posture(
     ): Int
@@ -968,6 +976,10 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_diagnostics(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_explain(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_explain_text(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_exposure(`ptr`: Long,`name`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_exposures(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -978,6 +990,10 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_plan_init(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_portal(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_portal_text(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_posture(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_project(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1339,7 +1355,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_events_next() and 0xFFFF) != 25346) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 47107) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 24867) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer_json() and 0xFFFF) != 25718) {
@@ -1352,6 +1368,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_diagnostics() and 0xFFFF) != 27907) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_explain() and 0xFFFF) != 45687) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_explain_text() and 0xFFFF) != 50188) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_exposure() and 0xFFFF) != 19540) {
@@ -1367,6 +1389,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_init() and 0xFFFF) != 11560) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal() and 0xFFFF) != 32696) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal_text() and 0xFFFF) != 63020) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_posture() and 0xFFFF) != 5155) {
@@ -3177,6 +3205,16 @@ public interface LabInterface {
     fun `diagnostics`(): List<FindingView>
 
     /**
+     * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
+     */
+    fun `explain`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed? = null): ServiceExplanationView
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+    fun `explainText`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed? = null): kotlin.String
+
+    /**
      * Returns who can reach a service.
      */
     fun `exposure`(`name`: kotlin.String, `seen`: Observed? = null): ServiceView
@@ -3201,6 +3239,17 @@ public interface LabInterface {
      * and of the machine that was seen. A file that exists is never touched.
      */
     fun `planInit`(`seen`: Observed? = null): Plan
+
+    /**
+     * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
+     * person by the lab's name for them or by login, or a group, tag or device.
+     */
+    fun `portal`(`who`: kotlin.String, `seen`: Observed? = null): PortalView
+
+    /**
+     * Returns the answer of `portal` as people read it.
+     */
+    fun `portalText`(`who`: kotlin.String, `seen`: Observed? = null): kotlin.String
 
     /**
      * Returns the state of the lab in one record, for a first screen.
@@ -3468,6 +3517,46 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
+     */
+    @Throws(HomelabException::class)override fun `explain`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed?): ServiceExplanationView {
+            return FfiConverterTypeServiceExplanationView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_explain(
+        it,
+
+        FfiConverterString.lower(`who`),
+        FfiConverterString.lower(`service`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `explainText`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed?): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_explain_text(
+        it,
+
+        FfiConverterString.lower(`who`),
+        FfiConverterString.lower(`service`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns who can reach a service.
      */
     @Throws(HomelabException::class)override fun `exposure`(`name`: kotlin.String, `seen`: Observed?): ServiceView {
@@ -3545,6 +3634,45 @@ open class Lab: Disposable, AutoCloseable, LabInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_init(
         it,
 
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
+     * person by the lab's name for them or by login, or a group, tag or device.
+     */
+    @Throws(HomelabException::class)override fun `portal`(`who`: kotlin.String, `seen`: Observed?): PortalView {
+            return FfiConverterTypePortalView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_portal(
+        it,
+
+        FfiConverterString.lower(`who`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the answer of `portal` as people read it.
+     */
+    @Throws(HomelabException::class)override fun `portalText`(`who`: kotlin.String, `seen`: Observed?): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_portal_text(
+        it,
+
+        FfiConverterString.lower(`who`),
         FfiConverterOptionalTypeObserved.lower(`seen`),_status)
 }
     }
@@ -8965,6 +9093,261 @@ public object FfiConverterTypePortView: FfiConverterRustBuffer<PortView> {
 
 
 /**
+ * A service that somebody may reach.
+ */
+data class PortalServiceView (
+    /**
+     * The service: `immich/server`.
+     */
+    val `service`: kotlin.String
+    ,
+    /**
+     * What people call it: `Immich`.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * What it is for: `photos`; `other` where that is not known.
+     */
+    val `category`: kotlin.String
+    ,
+    /**
+     * Where a browser finds it by the best of its ways, as far as that can be said.
+     */
+    val `url`: kotlin.String?
+    ,
+    /**
+     * As whom they come in by the best way: `tailnet` where its policy lets them, `internet` where everybody does, `lan`
+     * where whoever is on the local network does and nobody asks who they are.
+     */
+    val `by`: Reach
+    ,
+    /**
+     * Whether they are sure to come in: false where it depends on something that is not known.
+     */
+    val `sure`: kotlin.Boolean
+    ,
+    /**
+     * How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+     * container is instead: `exited`, `absent`; nothing where nobody looked.
+     */
+    val `health`: kotlin.String?
+    ,
+    /**
+     * Every way by which they come in, the best first.
+     */
+    val `ways`: List<PortalWayView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePortalServiceView: FfiConverterRustBuffer<PortalServiceView> {
+    override fun read(buf: ByteBuffer): PortalServiceView {
+        return PortalServiceView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterTypeReach.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypePortalWayView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PortalServiceView) = (
+            FfiConverterString.allocationSize(value.`service`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`category`) +
+            FfiConverterOptionalString.allocationSize(value.`url`) +
+            FfiConverterTypeReach.allocationSize(value.`by`) +
+            FfiConverterBoolean.allocationSize(value.`sure`) +
+            FfiConverterOptionalString.allocationSize(value.`health`) +
+            FfiConverterSequenceTypePortalWayView.allocationSize(value.`ways`)
+    )
+
+    override fun write(value: PortalServiceView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`service`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`category`, buf)
+            FfiConverterOptionalString.write(value.`url`, buf)
+            FfiConverterTypeReach.write(value.`by`, buf)
+            FfiConverterBoolean.write(value.`sure`, buf)
+            FfiConverterOptionalString.write(value.`health`, buf)
+            FfiConverterSequenceTypePortalWayView.write(value.`ways`, buf)
+    }
+}
+
+
+
+/**
+ * The services of a lab that somebody may reach: their page of the lab.
+ */
+data class PortalView (
+    /**
+     * Who it is for: a login, or whatever else was asked about.
+     */
+    val `who`: kotlin.String
+    ,
+    /**
+     * The name that the lab gives this person.
+     */
+    val `name`: kotlin.String?
+    ,
+    /**
+     * Their devices in the tailnet.
+     */
+    val `devices`: List<kotlin.String>
+    ,
+    /**
+     * The services, by category and name.
+     */
+    val `services`: List<PortalServiceView>
+    ,
+    /**
+     * What holds for all of it.
+     */
+    val `conditions`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePortalView: FfiConverterRustBuffer<PortalView> {
+    override fun read(buf: ByteBuffer): PortalView {
+        return PortalView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypePortalServiceView.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PortalView) = (
+            FfiConverterString.allocationSize(value.`who`) +
+            FfiConverterOptionalString.allocationSize(value.`name`) +
+            FfiConverterSequenceString.allocationSize(value.`devices`) +
+            FfiConverterSequenceTypePortalServiceView.allocationSize(value.`services`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
+    )
+
+    override fun write(value: PortalView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`who`, buf)
+            FfiConverterOptionalString.write(value.`name`, buf)
+            FfiConverterSequenceString.write(value.`devices`, buf)
+            FfiConverterSequenceTypePortalServiceView.write(value.`services`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
+    }
+}
+
+
+
+/**
+ * A way by which somebody comes in to a service.
+ */
+data class PortalWayView (
+    /**
+     * As whom: `tailnet`, `lan` or `internet`.
+     */
+    val `zone`: Reach
+    ,
+    /**
+     * Which kind of way it is: `published_port`, `serve`, `proxy`, ...
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+     */
+    val `label`: kotlin.String
+    ,
+    /**
+     * On which port of which device it begins, where that is known: `nas:2283/tcp`.
+     */
+    val `target`: kotlin.String?
+    ,
+    /**
+     * Where a browser finds it.
+     */
+    val `url`: kotlin.String?
+    ,
+    /**
+     * Whether they are sure to come in.
+     */
+    val `sure`: kotlin.Boolean
+    ,
+    /**
+     * What it depends on, and what to know about it.
+     */
+    val `conditions`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePortalWayView: FfiConverterRustBuffer<PortalWayView> {
+    override fun read(buf: ByteBuffer): PortalWayView {
+        return PortalWayView(
+            FfiConverterTypeReach.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PortalWayView) = (
+            FfiConverterTypeReach.allocationSize(value.`zone`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`label`) +
+            FfiConverterOptionalString.allocationSize(value.`target`) +
+            FfiConverterOptionalString.allocationSize(value.`url`) +
+            FfiConverterBoolean.allocationSize(value.`sure`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
+    )
+
+    override fun write(value: PortalWayView, buf: ByteBuffer) {
+            FfiConverterTypeReach.write(value.`zone`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`label`, buf)
+            FfiConverterOptionalString.write(value.`target`, buf)
+            FfiConverterOptionalString.write(value.`url`, buf)
+            FfiConverterBoolean.write(value.`sure`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
+    }
+}
+
+
+
+/**
  * The state of a lab in one record, for a first screen.
  */
 data class PostureView (
@@ -9723,6 +10106,85 @@ public object FfiConverterTypeSeenView: FfiConverterRustBuffer<SeenView> {
 
 
 /**
+ * Why somebody can, or cannot, reach a service of a lab.
+ */
+data class ServiceExplanationView (
+    /**
+     * Who.
+     */
+    val `from`: kotlin.String
+    ,
+    /**
+     * The devices that this means.
+     */
+    val `devices`: List<kotlin.String>
+    ,
+    /**
+     * The service: `immich/server`.
+     */
+    val `service`: kotlin.String
+    ,
+    /**
+     * Whether their portal has it.
+     */
+    val `allowed`: kotlin.Boolean
+    ,
+    /**
+     * As whom they come in, where they do.
+     */
+    val `by`: Reach?
+    ,
+    /**
+     * Every way that leads to the service, widest first.
+     */
+    val `ways`: List<WayExplanationView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer<ServiceExplanationView> {
+    override fun read(buf: ByteBuffer): ServiceExplanationView {
+        return ServiceExplanationView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalTypeReach.read(buf),
+            FfiConverterSequenceTypeWayExplanationView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ServiceExplanationView) = (
+            FfiConverterString.allocationSize(value.`from`) +
+            FfiConverterSequenceString.allocationSize(value.`devices`) +
+            FfiConverterString.allocationSize(value.`service`) +
+            FfiConverterBoolean.allocationSize(value.`allowed`) +
+            FfiConverterOptionalTypeReach.allocationSize(value.`by`) +
+            FfiConverterSequenceTypeWayExplanationView.allocationSize(value.`ways`)
+    )
+
+    override fun write(value: ServiceExplanationView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`from`, buf)
+            FfiConverterSequenceString.write(value.`devices`, buf)
+            FfiConverterString.write(value.`service`, buf)
+            FfiConverterBoolean.write(value.`allowed`, buf)
+            FfiConverterOptionalTypeReach.write(value.`by`, buf)
+            FfiConverterSequenceTypeWayExplanationView.write(value.`ways`, buf)
+    }
+}
+
+
+
+/**
  * Who can reach a service of a lab by the tailnet, and how.
  */
 data class ServiceReachView (
@@ -10363,6 +10825,93 @@ public object FfiConverterTypeTextSettings: FfiConverterRustBuffer<TextSettings>
 
 
 /**
+ * Whether somebody comes in by one way, and why.
+ */
+data class WayExplanationView (
+    /**
+     * Which kind of way it is: `published_port`, `serve`, `proxy`, ...
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The way in words.
+     */
+    val `label`: kotlin.String
+    ,
+    /**
+     * The widest zone that is known to come in by it.
+     */
+    val `zone`: Reach
+    ,
+    /**
+     * Whether they come in by it; absent where that is not known.
+     */
+    val `allowed`: kotlin.Boolean?
+    ,
+    /**
+     * Why, in a fragment.
+     */
+    val `reason`: kotlin.String
+    ,
+    /**
+     * What the tailnet's policy says, for each port on which the way begins.
+     */
+    val `explanations`: List<ExplanationView>
+    ,
+    /**
+     * What shows the way itself.
+     */
+    val `evidence`: List<EvidenceView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWayExplanationView: FfiConverterRustBuffer<WayExplanationView> {
+    override fun read(buf: ByteBuffer): WayExplanationView {
+        return WayExplanationView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeReach.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeExplanationView.read(buf),
+            FfiConverterSequenceTypeEvidenceView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: WayExplanationView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`label`) +
+            FfiConverterTypeReach.allocationSize(value.`zone`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`allowed`) +
+            FfiConverterString.allocationSize(value.`reason`) +
+            FfiConverterSequenceTypeExplanationView.allocationSize(value.`explanations`) +
+            FfiConverterSequenceTypeEvidenceView.allocationSize(value.`evidence`)
+    )
+
+    override fun write(value: WayExplanationView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`label`, buf)
+            FfiConverterTypeReach.write(value.`zone`, buf)
+            FfiConverterOptionalBoolean.write(value.`allowed`, buf)
+            FfiConverterString.write(value.`reason`, buf)
+            FfiConverterSequenceTypeExplanationView.write(value.`explanations`, buf)
+            FfiConverterSequenceTypeEvidenceView.write(value.`evidence`, buf)
+    }
+}
+
+
+
+/**
  * Who can reach a host's port, and how.
  */
 data class WhoCanReachView (
@@ -10590,6 +11139,30 @@ sealed class Answer {
         companion object
     }
 
+    /**
+     * To `portal`.
+     */
+    data class Portal(
+        val v1: homelab.PortalView) : Answer()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * To `explain`.
+     */
+    data class Explain(
+        val v1: homelab.ServiceExplanationView) : Answer()
+
+    {
+
+
+        companion object
+    }
+
 
 
 
@@ -10635,6 +11208,12 @@ public object FfiConverterTypeAnswer : FfiConverterRustBuffer<Answer>{
                 )
             10 -> Answer.InitPlan(
                 FfiConverterTypePlanView.read(buf),
+                )
+            11 -> Answer.Portal(
+                FfiConverterTypePortalView.read(buf),
+                )
+            12 -> Answer.Explain(
+                FfiConverterTypeServiceExplanationView.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
@@ -10711,6 +11290,20 @@ public object FfiConverterTypeAnswer : FfiConverterRustBuffer<Answer>{
                 + FfiConverterTypePlanView.allocationSize(value.v1)
             )
         }
+        is Answer.Portal -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypePortalView.allocationSize(value.v1)
+            )
+        }
+        is Answer.Explain -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeServiceExplanationView.allocationSize(value.v1)
+            )
+        }
     }
 
     override fun write(value: Answer, buf: ByteBuffer) {
@@ -10763,6 +11356,16 @@ public object FfiConverterTypeAnswer : FfiConverterRustBuffer<Answer>{
             is Answer.InitPlan -> {
                 buf.putInt(10)
                 FfiConverterTypePlanView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Portal -> {
+                buf.putInt(11)
+                FfiConverterTypePortalView.write(value.v1, buf)
+                Unit
+            }
+            is Answer.Explain -> {
+                buf.putInt(12)
+                FfiConverterTypeServiceExplanationView.write(value.v1, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -12536,6 +13139,38 @@ public object FfiConverterOptionalTypeHostKind: FfiConverterRustBuffer<HostKind?
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeReach: FfiConverterRustBuffer<Reach?> {
+    override fun read(buf: ByteBuffer): Reach? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeReach.read(buf)
+    }
+
+    override fun allocationSize(value: Reach?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeReach.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Reach?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeReach.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeSeverity: FfiConverterRustBuffer<Severity?> {
     override fun read(buf: ByteBuffer): Severity? {
         if (buf.get().toInt() == 0) {
@@ -12824,6 +13459,34 @@ public object FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer<List<
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeExplanationView: FfiConverterRustBuffer<List<ExplanationView>> {
+    override fun read(buf: ByteBuffer): List<ExplanationView> {
+        val len = buf.getInt()
+        return List<ExplanationView>(len) {
+            FfiConverterTypeExplanationView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ExplanationView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeExplanationView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ExplanationView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeExplanationView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeFileView: FfiConverterRustBuffer<List<FileView>> {
     override fun read(buf: ByteBuffer): List<FileView> {
         val len = buf.getInt()
@@ -13066,6 +13729,62 @@ public object FfiConverterSequenceTypePortView: FfiConverterRustBuffer<List<Port
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypePortView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePortalServiceView: FfiConverterRustBuffer<List<PortalServiceView>> {
+    override fun read(buf: ByteBuffer): List<PortalServiceView> {
+        val len = buf.getInt()
+        return List<PortalServiceView>(len) {
+            FfiConverterTypePortalServiceView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PortalServiceView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePortalServiceView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PortalServiceView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePortalServiceView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePortalWayView: FfiConverterRustBuffer<List<PortalWayView>> {
+    override fun read(buf: ByteBuffer): List<PortalWayView> {
+        val len = buf.getInt()
+        return List<PortalWayView>(len) {
+            FfiConverterTypePortalWayView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PortalWayView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePortalWayView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PortalWayView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePortalWayView.write(it, buf)
         }
     }
 }
@@ -13402,6 +14121,34 @@ public object FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuffer<Li
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTailnetRuleView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeWayExplanationView: FfiConverterRustBuffer<List<WayExplanationView>> {
+    override fun read(buf: ByteBuffer): List<WayExplanationView> {
+        val len = buf.getInt()
+        return List<WayExplanationView>(len) {
+            FfiConverterTypeWayExplanationView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<WayExplanationView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeWayExplanationView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<WayExplanationView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeWayExplanationView.write(it, buf)
         }
     }
 }

@@ -1229,6 +1229,16 @@ public protocol LabProtocol: AnyObject, Sendable {
     func diagnostics()  -> [FindingView]
 
     /**
+     * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
+     */
+    func explain(who: String, service: String, seen: Observed?) throws  -> ServiceExplanationView
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+    func explainText(who: String, service: String, seen: Observed?) throws  -> String
+
+    /**
      * Returns who can reach a service.
      */
     func exposure(name: String, seen: Observed?) throws  -> ServiceView
@@ -1253,6 +1263,17 @@ public protocol LabProtocol: AnyObject, Sendable {
      * and of the machine that was seen. A file that exists is never touched.
      */
     func planInit(seen: Observed?)  -> Plan
+
+    /**
+     * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
+     * person by the lab's name for them or by login, or a group, tag or device.
+     */
+    func portal(who: String, seen: Observed?) throws  -> PortalView
+
+    /**
+     * Returns the answer of `portal` as people read it.
+     */
+    func portalText(who: String, seen: Observed?) throws  -> String
 
     /**
      * Returns the state of the lab in one record, for a first screen.
@@ -1496,6 +1517,36 @@ open func diagnostics() -> [FindingView]  {
 }
 
     /**
+     * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
+     */
+open func explain(who: String, service: String, seen: Observed? = nil)throws  -> ServiceExplanationView  {
+    return try  FfiConverterTypeServiceExplanationView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_explain(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),
+        FfiConverterString.lower(service),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `explain` as people read it.
+     */
+open func explainText(who: String, service: String, seen: Observed? = nil)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_explain_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),
+        FfiConverterString.lower(service),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns who can reach a service.
      */
 open func exposure(name: String, seen: Observed? = nil)throws  -> ServiceView  {
@@ -1555,6 +1606,35 @@ open func planInit(seen: Observed? = nil) -> Plan  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_plan_init(
             self.uniffiCloneHandle(),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
+     * person by the lab's name for them or by login, or a group, tag or device.
+     */
+open func portal(who: String, seen: Observed? = nil)throws  -> PortalView  {
+    return try  FfiConverterTypePortalView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_portal(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the answer of `portal` as people read it.
+     */
+open func portalText(who: String, seen: Observed? = nil)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_portal_text(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(who),
         FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
     )
 })
@@ -6206,6 +6286,357 @@ public func FfiConverterTypePortView_lower(_ value: PortView) -> RustBuffer {
 
 
 /**
+ * A service that somebody may reach.
+ */
+public struct PortalServiceView: Equatable, Hashable {
+    /**
+     * The service: `immich/server`.
+     */
+    public let service: String
+    /**
+     * What people call it: `Immich`.
+     */
+    public let name: String
+    /**
+     * What it is for: `photos`; `other` where that is not known.
+     */
+    public let category: String
+    /**
+     * Where a browser finds it by the best of its ways, as far as that can be said.
+     */
+    public let url: String?
+    /**
+     * As whom they come in by the best way: `tailnet` where its policy lets them, `internet` where everybody does, `lan`
+     * where whoever is on the local network does and nobody asks who they are.
+     */
+    public let by: Reach
+    /**
+     * Whether they are sure to come in: false where it depends on something that is not known.
+     */
+    public let sure: Bool
+    /**
+     * How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+     * container is instead: `exited`, `absent`; nothing where nobody looked.
+     */
+    public let health: String?
+    /**
+     * Every way by which they come in, the best first.
+     */
+    public let ways: [PortalWayView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The service: `immich/server`.
+         */service: String,
+        /**
+         * What people call it: `Immich`.
+         */name: String,
+        /**
+         * What it is for: `photos`; `other` where that is not known.
+         */category: String,
+        /**
+         * Where a browser finds it by the best of its ways, as far as that can be said.
+         */url: String?,
+        /**
+         * As whom they come in by the best way: `tailnet` where its policy lets them, `internet` where everybody does, `lan`
+         * where whoever is on the local network does and nobody asks who they are.
+         */by: Reach,
+        /**
+         * Whether they are sure to come in: false where it depends on something that is not known.
+         */sure: Bool,
+        /**
+         * How it was seen to do: `healthy`, `unhealthy`, `starting`, `running` where it has no health check, else what its
+         * container is instead: `exited`, `absent`; nothing where nobody looked.
+         */health: String?,
+        /**
+         * Every way by which they come in, the best first.
+         */ways: [PortalWayView]) {
+        self.service = service
+        self.name = name
+        self.category = category
+        self.url = url
+        self.by = by
+        self.sure = sure
+        self.health = health
+        self.ways = ways
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PortalServiceView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePortalServiceView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PortalServiceView {
+        return
+            try PortalServiceView(
+                service: FfiConverterString.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                category: FfiConverterString.read(from: &buf),
+                url: FfiConverterOptionString.read(from: &buf),
+                by: FfiConverterTypeReach.read(from: &buf),
+                sure: FfiConverterBool.read(from: &buf),
+                health: FfiConverterOptionString.read(from: &buf),
+                ways: FfiConverterSequenceTypePortalWayView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PortalServiceView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.service, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.category, into: &buf)
+        FfiConverterOptionString.write(value.url, into: &buf)
+        FfiConverterTypeReach.write(value.by, into: &buf)
+        FfiConverterBool.write(value.sure, into: &buf)
+        FfiConverterOptionString.write(value.health, into: &buf)
+        FfiConverterSequenceTypePortalWayView.write(value.ways, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortalServiceView_lift(_ buf: RustBuffer) throws -> PortalServiceView {
+    return try FfiConverterTypePortalServiceView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortalServiceView_lower(_ value: PortalServiceView) -> RustBuffer {
+    return FfiConverterTypePortalServiceView.lower(value)
+}
+
+
+/**
+ * The services of a lab that somebody may reach: their page of the lab.
+ */
+public struct PortalView: Equatable, Hashable {
+    /**
+     * Who it is for: a login, or whatever else was asked about.
+     */
+    public let who: String
+    /**
+     * The name that the lab gives this person.
+     */
+    public let name: String?
+    /**
+     * Their devices in the tailnet.
+     */
+    public let devices: [String]
+    /**
+     * The services, by category and name.
+     */
+    public let services: [PortalServiceView]
+    /**
+     * What holds for all of it.
+     */
+    public let conditions: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Who it is for: a login, or whatever else was asked about.
+         */who: String,
+        /**
+         * The name that the lab gives this person.
+         */name: String?,
+        /**
+         * Their devices in the tailnet.
+         */devices: [String],
+        /**
+         * The services, by category and name.
+         */services: [PortalServiceView],
+        /**
+         * What holds for all of it.
+         */conditions: [String]) {
+        self.who = who
+        self.name = name
+        self.devices = devices
+        self.services = services
+        self.conditions = conditions
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PortalView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePortalView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PortalView {
+        return
+            try PortalView(
+                who: FfiConverterString.read(from: &buf),
+                name: FfiConverterOptionString.read(from: &buf),
+                devices: FfiConverterSequenceString.read(from: &buf),
+                services: FfiConverterSequenceTypePortalServiceView.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PortalView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.who, into: &buf)
+        FfiConverterOptionString.write(value.name, into: &buf)
+        FfiConverterSequenceString.write(value.devices, into: &buf)
+        FfiConverterSequenceTypePortalServiceView.write(value.services, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortalView_lift(_ buf: RustBuffer) throws -> PortalView {
+    return try FfiConverterTypePortalView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortalView_lower(_ value: PortalView) -> RustBuffer {
+    return FfiConverterTypePortalView.lower(value)
+}
+
+
+/**
+ * A way by which somebody comes in to a service.
+ */
+public struct PortalWayView: Equatable, Hashable {
+    /**
+     * As whom: `tailnet`, `lan` or `internet`.
+     */
+    public let zone: Reach
+    /**
+     * Which kind of way it is: `published_port`, `serve`, `proxy`, ...
+     */
+    public let kind: String
+    /**
+     * The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+     */
+    public let label: String
+    /**
+     * On which port of which device it begins, where that is known: `nas:2283/tcp`.
+     */
+    public let target: String?
+    /**
+     * Where a browser finds it.
+     */
+    public let url: String?
+    /**
+     * Whether they are sure to come in.
+     */
+    public let sure: Bool
+    /**
+     * What it depends on, and what to know about it.
+     */
+    public let conditions: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * As whom: `tailnet`, `lan` or `internet`.
+         */zone: Reach,
+        /**
+         * Which kind of way it is: `published_port`, `serve`, `proxy`, ...
+         */kind: String,
+        /**
+         * The way in words: `100.64.0.2:2283 -> 2283/tcp`.
+         */label: String,
+        /**
+         * On which port of which device it begins, where that is known: `nas:2283/tcp`.
+         */target: String?,
+        /**
+         * Where a browser finds it.
+         */url: String?,
+        /**
+         * Whether they are sure to come in.
+         */sure: Bool,
+        /**
+         * What it depends on, and what to know about it.
+         */conditions: [String]) {
+        self.zone = zone
+        self.kind = kind
+        self.label = label
+        self.target = target
+        self.url = url
+        self.sure = sure
+        self.conditions = conditions
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PortalWayView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePortalWayView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PortalWayView {
+        return
+            try PortalWayView(
+                zone: FfiConverterTypeReach.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                label: FfiConverterString.read(from: &buf),
+                target: FfiConverterOptionString.read(from: &buf),
+                url: FfiConverterOptionString.read(from: &buf),
+                sure: FfiConverterBool.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PortalWayView, into buf: inout [UInt8]) {
+        FfiConverterTypeReach.write(value.zone, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.label, into: &buf)
+        FfiConverterOptionString.write(value.target, into: &buf)
+        FfiConverterOptionString.write(value.url, into: &buf)
+        FfiConverterBool.write(value.sure, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortalWayView_lift(_ buf: RustBuffer) throws -> PortalWayView {
+    return try FfiConverterTypePortalWayView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePortalWayView_lower(_ value: PortalWayView) -> RustBuffer {
+    return FfiConverterTypePortalWayView.lower(value)
+}
+
+
+/**
  * The state of a lab in one record, for a first screen.
  */
 public struct PostureView: Equatable, Hashable {
@@ -7267,6 +7698,115 @@ public func FfiConverterTypeSeenView_lower(_ value: SeenView) -> RustBuffer {
 
 
 /**
+ * Why somebody can, or cannot, reach a service of a lab.
+ */
+public struct ServiceExplanationView: Equatable, Hashable {
+    /**
+     * Who.
+     */
+    public let from: String
+    /**
+     * The devices that this means.
+     */
+    public let devices: [String]
+    /**
+     * The service: `immich/server`.
+     */
+    public let service: String
+    /**
+     * Whether their portal has it.
+     */
+    public let allowed: Bool
+    /**
+     * As whom they come in, where they do.
+     */
+    public let by: Reach?
+    /**
+     * Every way that leads to the service, widest first.
+     */
+    public let ways: [WayExplanationView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Who.
+         */from: String,
+        /**
+         * The devices that this means.
+         */devices: [String],
+        /**
+         * The service: `immich/server`.
+         */service: String,
+        /**
+         * Whether their portal has it.
+         */allowed: Bool,
+        /**
+         * As whom they come in, where they do.
+         */by: Reach?,
+        /**
+         * Every way that leads to the service, widest first.
+         */ways: [WayExplanationView]) {
+        self.from = from
+        self.devices = devices
+        self.service = service
+        self.allowed = allowed
+        self.by = by
+        self.ways = ways
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ServiceExplanationView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ServiceExplanationView {
+        return
+            try ServiceExplanationView(
+                from: FfiConverterString.read(from: &buf),
+                devices: FfiConverterSequenceString.read(from: &buf),
+                service: FfiConverterString.read(from: &buf),
+                allowed: FfiConverterBool.read(from: &buf),
+                by: FfiConverterOptionTypeReach.read(from: &buf),
+                ways: FfiConverterSequenceTypeWayExplanationView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ServiceExplanationView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.from, into: &buf)
+        FfiConverterSequenceString.write(value.devices, into: &buf)
+        FfiConverterString.write(value.service, into: &buf)
+        FfiConverterBool.write(value.allowed, into: &buf)
+        FfiConverterOptionTypeReach.write(value.by, into: &buf)
+        FfiConverterSequenceTypeWayExplanationView.write(value.ways, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServiceExplanationView_lift(_ buf: RustBuffer) throws -> ServiceExplanationView {
+    return try FfiConverterTypeServiceExplanationView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServiceExplanationView_lower(_ value: ServiceExplanationView) -> RustBuffer {
+    return FfiConverterTypeServiceExplanationView.lower(value)
+}
+
+
+/**
  * Who can reach a service of a lab by the tailnet, and how.
  */
 public struct ServiceReachView: Equatable, Hashable {
@@ -8160,6 +8700,125 @@ public func FfiConverterTypeTextSettings_lower(_ value: TextSettings) -> RustBuf
 
 
 /**
+ * Whether somebody comes in by one way, and why.
+ */
+public struct WayExplanationView: Equatable, Hashable {
+    /**
+     * Which kind of way it is: `published_port`, `serve`, `proxy`, ...
+     */
+    public let kind: String
+    /**
+     * The way in words.
+     */
+    public let label: String
+    /**
+     * The widest zone that is known to come in by it.
+     */
+    public let zone: Reach
+    /**
+     * Whether they come in by it; absent where that is not known.
+     */
+    public let allowed: Bool?
+    /**
+     * Why, in a fragment.
+     */
+    public let reason: String
+    /**
+     * What the tailnet's policy says, for each port on which the way begins.
+     */
+    public let explanations: [ExplanationView]
+    /**
+     * What shows the way itself.
+     */
+    public let evidence: [EvidenceView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which kind of way it is: `published_port`, `serve`, `proxy`, ...
+         */kind: String,
+        /**
+         * The way in words.
+         */label: String,
+        /**
+         * The widest zone that is known to come in by it.
+         */zone: Reach,
+        /**
+         * Whether they come in by it; absent where that is not known.
+         */allowed: Bool?,
+        /**
+         * Why, in a fragment.
+         */reason: String,
+        /**
+         * What the tailnet's policy says, for each port on which the way begins.
+         */explanations: [ExplanationView],
+        /**
+         * What shows the way itself.
+         */evidence: [EvidenceView]) {
+        self.kind = kind
+        self.label = label
+        self.zone = zone
+        self.allowed = allowed
+        self.reason = reason
+        self.explanations = explanations
+        self.evidence = evidence
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension WayExplanationView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWayExplanationView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WayExplanationView {
+        return
+            try WayExplanationView(
+                kind: FfiConverterString.read(from: &buf),
+                label: FfiConverterString.read(from: &buf),
+                zone: FfiConverterTypeReach.read(from: &buf),
+                allowed: FfiConverterOptionBool.read(from: &buf),
+                reason: FfiConverterString.read(from: &buf),
+                explanations: FfiConverterSequenceTypeExplanationView.read(from: &buf),
+                evidence: FfiConverterSequenceTypeEvidenceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: WayExplanationView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.label, into: &buf)
+        FfiConverterTypeReach.write(value.zone, into: &buf)
+        FfiConverterOptionBool.write(value.allowed, into: &buf)
+        FfiConverterString.write(value.reason, into: &buf)
+        FfiConverterSequenceTypeExplanationView.write(value.explanations, into: &buf)
+        FfiConverterSequenceTypeEvidenceView.write(value.evidence, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWayExplanationView_lift(_ buf: RustBuffer) throws -> WayExplanationView {
+    return try FfiConverterTypeWayExplanationView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWayExplanationView_lower(_ value: WayExplanationView) -> RustBuffer {
+    return FfiConverterTypeWayExplanationView.lower(value)
+}
+
+
+/**
  * Who can reach a host's port, and how.
  */
 public struct WhoCanReachView: Equatable, Hashable {
@@ -8354,6 +9013,16 @@ public enum Answer: Equatable, Hashable {
      */
     case initPlan(PlanView
     )
+    /**
+     * To `portal`.
+     */
+    case portal(PortalView
+    )
+    /**
+     * To `explain`.
+     */
+    case explain(ServiceExplanationView
+    )
 
 
 
@@ -8403,6 +9072,12 @@ public struct FfiConverterTypeAnswer: FfiConverterRustBuffer {
         )
 
         case 10: return .initPlan(try FfiConverterTypePlanView.read(from: &buf)
+        )
+
+        case 11: return .portal(try FfiConverterTypePortalView.read(from: &buf)
+        )
+
+        case 12: return .explain(try FfiConverterTypeServiceExplanationView.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -8461,6 +9136,16 @@ public struct FfiConverterTypeAnswer: FfiConverterRustBuffer {
         case let .initPlan(v1):
             writeInt(&buf, Int32(10))
             FfiConverterTypePlanView.write(v1, into: &buf)
+
+
+        case let .portal(v1):
+            writeInt(&buf, Int32(11))
+            FfiConverterTypePortalView.write(v1, into: &buf)
+
+
+        case let .explain(v1):
+            writeInt(&buf, Int32(12))
+            FfiConverterTypeServiceExplanationView.write(v1, into: &buf)
 
         }
     }
@@ -9881,6 +10566,30 @@ fileprivate struct FfiConverterOptionTypeHostKind: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeReach: FfiConverterRustBuffer {
+    typealias SwiftType = Reach?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeReach.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeReach.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeSeverity: FfiConverterRustBuffer {
     typealias SwiftType = Severity?
 
@@ -10129,6 +10838,31 @@ fileprivate struct FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeExplanationView: FfiConverterRustBuffer {
+    typealias SwiftType = [ExplanationView]
+
+    public static func write(_ value: [ExplanationView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeExplanationView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ExplanationView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ExplanationView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeExplanationView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeFileView: FfiConverterRustBuffer {
     typealias SwiftType = [FileView]
 
@@ -10346,6 +11080,56 @@ fileprivate struct FfiConverterSequenceTypePortView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePortView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePortalServiceView: FfiConverterRustBuffer {
+    typealias SwiftType = [PortalServiceView]
+
+    public static func write(_ value: [PortalServiceView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePortalServiceView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PortalServiceView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PortalServiceView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePortalServiceView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePortalWayView: FfiConverterRustBuffer {
+    typealias SwiftType = [PortalWayView]
+
+    public static func write(_ value: [PortalWayView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePortalWayView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PortalWayView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PortalWayView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePortalWayView.read(from: &buf))
         }
         return seq
     }
@@ -10654,6 +11438,31 @@ fileprivate struct FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuff
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeWayExplanationView: FfiConverterRustBuffer {
+    typealias SwiftType = [WayExplanationView]
+
+    public static func write(_ value: [WayExplanationView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeWayExplanationView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [WayExplanationView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [WayExplanationView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeWayExplanationView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeWhoCanReachView: FfiConverterRustBuffer {
     typealias SwiftType = [WhoCanReachView]
 
@@ -10922,7 +11731,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_events_next() != 25346) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_answer() != 47107) {
+    if (uniffi_homelab_ffi_checksum_method_lab_answer() != 24867) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_answer_json() != 25718) {
@@ -10935,6 +11744,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_diagnostics() != 27907) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_explain() != 45687) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_explain_text() != 50188) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_exposure() != 19540) {
@@ -10950,6 +11765,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 11560) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_portal() != 32696) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_portal_text() != 63020) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_posture() != 5155) {

@@ -384,6 +384,16 @@ uint64_t uniffi_homelab_ffi_fn_method_lab_audit_with(uint64_t ptr, RustBuffer ru
 RustBuffer uniffi_homelab_ffi_fn_method_lab_diagnostics(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN
+RustBuffer uniffi_homelab_ffi_fn_method_lab_explain(uint64_t ptr, RustBuffer who, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_lab_explain_text(uint64_t ptr, RustBuffer who, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPOSURE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPOSURE
 RustBuffer uniffi_homelab_ffi_fn_method_lab_exposure(uint64_t ptr, RustBuffer name, RustBuffer seen, RustCallStatus *_Nonnull out_status
@@ -407,6 +417,16 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_name(uint64_t ptr, RustCallStatus *_
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 uint64_t uniffi_homelab_ffi_fn_method_lab_plan_init(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL
+RustBuffer uniffi_homelab_ffi_fn_method_lab_portal(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL_TEXT
+RustBuffer uniffi_homelab_ffi_fn_method_lab_portal_text(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_POSTURE
@@ -1285,6 +1305,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_diagnostics(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPLAIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPLAIN
+uint16_t uniffi_homelab_ffi_checksum_method_lab_explain(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPLAIN_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPLAIN_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_lab_explain_text(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPOSURE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPOSURE
 uint16_t uniffi_homelab_ffi_checksum_method_lab_exposure(void
@@ -1312,6 +1344,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_name(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_INIT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_init(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PORTAL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PORTAL
+uint16_t uniffi_homelab_ffi_checksum_method_lab_portal(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PORTAL_TEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PORTAL_TEXT
+uint16_t uniffi_homelab_ffi_checksum_method_lab_portal_text(void
 
 );
 #endif

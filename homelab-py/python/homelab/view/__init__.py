@@ -26,6 +26,13 @@ from .policy import (
     PolicyNoteView,
     PolicyTestView,
 )
+from .portal import (
+    PortalServiceView,
+    PortalView,
+    PortalWayView,
+    ServiceExplanationView,
+    WayExplanationView,
+)
 from .record import (
     EvidenceView,
     PlaceView,
@@ -86,6 +93,9 @@ __all__ = [
     "PolicyNoteView",
     "PolicyTestView",
     "PortView",
+    "PortalServiceView",
+    "PortalView",
+    "PortalWayView",
     "PostureView",
     "ProjectView",
     "RangeReachView",
@@ -97,6 +107,7 @@ __all__ = [
     "Record",
     "ReportView",
     "SeenView",
+    "ServiceExplanationView",
     "ServiceReachView",
     "ServiceView",
     "ServiceWayView",
@@ -105,6 +116,7 @@ __all__ = [
     "SuppressedView",
     "SystemView",
     "TailnetRuleView",
+    "WayExplanationView",
     "WhoCanReachView",
 ]
 
