@@ -138,6 +138,18 @@ fn what_only_looks_like_a_comment_is_none() {
 }
 
 #[test]
+fn what_explains_a_comment_is_none() {
+    let readme = "Write `# homelab: allow service.privileged` and say why.\n";
+    let texts = [
+        ("services/web/compose.yaml", "services: { web: { image: nginx } }"),
+        ("README.md", readme),
+        ("notes.txt", "# homelab: allow service.privileged"),
+    ];
+    let report = Lab::from_texts("home", texts).audit(&now());
+    assert_eq!(ids(&report), Vec::<&str>::new());
+}
+
+#[test]
 fn a_comment_counts_to_the_end_of_its_last_day() {
     let before = format!("    {ALLOW}\n");
     assert!(ids(&with_comments(&before, "", &at("2026-12-31T23:59:59Z"))).is_empty());

@@ -297,6 +297,15 @@ fn a_proxied_service_should_not_publish_the_same_port() {
         &of("services: { t: { image: traefik, ports: ['80:80'], labels: ['traefik.enable=true'] } }"),
         rule,
     );
+    // A proxy that stands behind another one is an entrance of its own.
+    let behind = |image: &str| {
+        of(&format!("services:
+  traefik: {{ image: traefik, command: [--providers.docker.exposedbydefault=false], ports: ['80:80'] }}
+  b: {{ image: {image}, ports: ['8080:8080'], labels: ['traefik.enable=true', 'traefik.http.services.b.loadbalancer.server.port=8080'] }}
+"))
+    };
+    fires(&behind("b"), rule);
+    silent(&behind("lucaslorentz/caddy-docker-proxy"), rule);
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn a_policy_that_is_refused_says_where() {
     );
     let broken = lab(INSTANCE, "\"acls\": [} ", PHOTOS, "");
     assert_eq!((broken[0].0, broken[0].1), ("tailnet.refused-policy", 3));
+    assert_eq!(sentence("correct the file"), "Correct the file.");
     let absent = lab(
         &INSTANCE.replace("policy.hujson", "other.hujson"),
         GOOD,
@@ -138,6 +139,21 @@ fn everything_for_everybody() {
         said("\"randomizeClientPort\": false"),
         [("tailnet.allow-all", 1)],
         "no section is all"
+    );
+    let messages = |sections: &str| {
+        let found = lab(INSTANCE, sections, PHOTOS, "");
+        found
+            .into_iter()
+            .map(|(_, _, message)| message)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        messages("\"randomizeClientPort\": false"),
+        ["there is neither `acls` nor `grants`, which means that all is allowed"]
+    );
+    assert_eq!(
+        messages(r#""acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]"#),
+        ["every port of every device is open to `*`"]
     );
     assert_eq!(
         said("\"grants\": [\n{\"src\": [\"*\"], \"dst\": [\"*\"], \"ip\": [\"tcp:*\"]}]"),
@@ -232,6 +248,45 @@ fn a_rule_that_matches_nothing() {
     ] {
         assert_eq!(acls(&rule(who, to)), [], "{who} to {to}");
     }
+    let passkeys = rule("user:*@passkey", "tag:nas:1");
+    assert_eq!(acls(&passkeys), [], "no list of the lab has them");
+    let roleless = INSTANCE
+        .replace("tailnet_role = 'owner'\n", "")
+        .replace("tailnet_role = 'member'\n", "");
+    let admins = |instance: &str| {
+        let sections = format!("\"acls\": [\n{}]", rule("autogroup:billing-admin", "tag:nas:1"));
+        lab(instance, &sections, PHOTOS, "").len()
+    };
+    assert_eq!(
+        (admins(INSTANCE), admins(&roleless)),
+        (1, 0),
+        "who has which role must be known"
+    );
+    assert_eq!(
+        lab(
+            &format!("{INSTANCE}{EXIT}"),
+            &format!("\"acls\": [{}]", rule("group:empty", "192.168.7.1:1")),
+            PHOTOS,
+            ""
+        )
+        .into_iter()
+        .map(|(_, _, message)| message)
+        .collect::<Vec<_>>(),
+        ["it is for nobody: no person and no device is meant by its `src`"],
+        "one thing at a time"
+    );
+    let people_alone = "[people.ann]\nlogin = 'ann@example.org'\ntailnet_role = 'owner'\n\
+        [tailnet]\npolicy = 'policy.hujson'\ndevices = []\n";
+    let to_all = lab(
+        people_alone,
+        &format!("\"acls\": [{}]", rule("ann@example.org", "*:1")),
+        PHOTOS,
+        "",
+    );
+    assert!(
+        to_all.iter().all(|(rule, ..)| *rule == "tailnet.unmatched-rule"),
+        "{to_all:?}"
+    );
     let unknown = lab(
         NOBODY,
         &format!("\"acls\": [{}]", rule("carl@example.org", "tag:nas:1")),
@@ -274,6 +329,27 @@ fn funnel_is_for_those_who_use_it() {
     assert_eq!(told("tag:nas", &shut), wide, "nobody uses it");
     let unseen = shut.replace("configs: [serve]", "volumes: ['elsewhere:/']");
     assert_eq!(told("tag:nas", &unseen), [], "who knows");
+    let message = |compose: &str| {
+        let sections = format!("{GOOD},\n\"nodeAttrs\": [{{\"target\": [\"*\"], \"attr\": [\"funnel\"]}}]");
+        let found = lab(INSTANCE, &sections, compose, "");
+        found
+            .into_iter()
+            .map(|(_, _, message)| message)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        message(&shut),
+        ["`*` may open ports to the internet, and no service of the lab uses Funnel"]
+    );
+    assert_eq!(message(&unseen), ["`*` may open ports to the internet"]);
+    assert_eq!(
+        message(&open),
+        ["`*` may open ports to the internet, and it is for `nas:photos/server`"]
+    );
+    // Routes of something else that nobody sees are no Funnel.
+    let proxied = "services: { server: { image: photos }, tunnel: { image: cloudflare/cloudflared, \
+        command: tunnel run, environment: { TUNNEL_TOKEN: '$T' } } }";
+    assert_eq!(told("tag:nas", proxied), wide);
     assert_eq!(
         lab(
             INSTANCE,
@@ -333,6 +409,33 @@ fn a_published_port_goes_past_the_policy() {
         [],
         "the policy is not about it"
     );
+    let evidence = |sections: &str| {
+        let policy = policy(sections);
+        let texts = [
+            ("instance.toml", INSTANCE),
+            ("policy.hujson", &policy),
+            ("photos/compose.yaml", open),
+        ];
+        let report = Lab::from_texts("home", texts).audit(&Observed::none(Timestamp::UNIX_EPOCH));
+        let past = report
+            .findings()
+            .iter()
+            .find(|finding| finding.rule().id == BYPASS.id);
+        let evidence = past.expect("it goes past").evidence().iter();
+        evidence
+            .filter_map(|one| Some(one.place()?.line()))
+            .collect::<Vec<_>>()
+    };
+    let acl = "{\"action\": \"accept\", \"src\": [\"ben@example.org\"], \"dst\": [\"tag:nas:22\"]},\n\
+        {\"action\": \"accept\", \"src\": [\"ann@example.org\"], \"dst\": [\"tag:nas:2283\"]}";
+    assert_eq!(
+        evidence(&format!("\"acls\": [\n{acl}]")),
+        [5],
+        "the rule that lets some in"
+    );
+    let grant = "{\"src\": [\"ben@example.org\"], \"dst\": [\"tag:nas\"], \"ip\": [\"22\"]},\n\
+        {\"src\": [\"ann@example.org\"], \"dst\": [\"tag:nas\"], \"ip\": [\"2283\"]}";
+    assert_eq!(evidence(&format!("\"grants\": [\n{grant}]")), [5]);
     let anywhere = GOOD.replace("tag:nas:2283", "*:2283");
     assert_eq!(past(&anywhere, open, ""), [], "nor is a rule about all devices");
 }
