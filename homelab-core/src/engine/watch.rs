@@ -268,7 +268,13 @@ impl Watched {
             // It is cancelled where the runtime ends, and panics where a given engine does.
             let cut = |_| Error::new(ErrorKind::Cancelled, "look at a container");
             match answered.map_err(cut)? {
-                (_, Ok(container)) => self.tell_container(container, false).await,
+                (id, Ok(container)) => {
+                    // An engine finds a container by the beginning of its id too: this one is gone, and another begins so.
+                    if container.id != id {
+                        self.tell_removed(&id, false).await;
+                    }
+                    self.tell_container(container, false).await;
+                }
                 (id, Err(error)) if error.kind() == ErrorKind::NotFound => {
                     self.tell_removed(&id, false).await
                 }
