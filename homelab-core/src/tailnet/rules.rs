@@ -246,10 +246,7 @@ fn failed_tests(tailnet: &Tailnet) -> Vec<Finding> {
 }
 
 fn place(net: &Compiled, rule: &Written) -> Span {
-    match rule.section {
-        Section::Default => Span::file(net.policy.source()),
-        _ => net.policy.span(rule.start, rule.end),
-    }
+    net.policy.span(rule.start, rule.end)
 }
 
 /// Returns whether a destination is every port, of TCP at least, of every device.
@@ -326,21 +323,17 @@ fn unmatched(net: &Compiled) -> Vec<Finding> {
         Alias::Group(group) => !definitions.groups.contains_key(group),
         Alias::Shared | Alias::DangerAll | Alias::Service(_) => true,
         Alias::Role(_) => !roles,
-        Alias::Domain(domain) => &**domain == "passkey",
         _ => false,
     };
-    let count = net.directory.count();
     let mut enforced = BTreeSet::new();
-    for device in 0..count {
+    for device in 0..net.directory.count() {
         enforced.extend(
             net.attachments(device)
                 .iter()
                 .map(|one| (one.rule, one.destination)),
         );
     }
-    if count > 0 {
-        enforced.extend(net.everywhere.iter().copied());
-    }
+    enforced.extend(net.everywhere.iter().copied());
     let people = 0..net.directory.people.len() as u32;
     let own = |rule: &u32| {
         people
@@ -357,8 +350,7 @@ fn unmatched(net: &Compiled) -> Vec<Finding> {
                 && sources.perhaps.is_empty()
                 && !rule.sources.iter().any(|source| elsewhere(&source.value));
         // What applications are told is on no device's list of ports.
-        let nothing = rule.destinations.is_empty()
-            || rule.destinations.iter().all(|to| empty(&to.alias.value))
+        let nothing = rule.destinations.iter().all(|to| empty(&to.alias.value))
             || whole
                 && rule.app.is_none()
                 && (0u32..)

@@ -301,6 +301,8 @@ fn a_rule_that_matches_nothing() {
         "",
     );
     assert_eq!(known.len(), 1, "its own words say so");
+    let nowhere = format!("\"acls\": [{}]", rule("tag:nas", "group:empty:1"));
+    assert_eq!(lab(NOBODY, &nowhere, PHOTOS, "").len(), 1, "and so do these");
 }
 
 const FUNNELLED: &str = "services:\n  server: { image: photos, network_mode: 'service:tail' }\n  tail:\n    \
