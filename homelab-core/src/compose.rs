@@ -42,6 +42,7 @@ pub(crate) mod quadlet;
 mod resolve;
 pub(crate) mod rules;
 mod schema;
+pub(crate) mod settings;
 mod short;
 #[cfg(test)]
 mod tests;

@@ -236,10 +236,24 @@ impl Topology<'_> {
 
     /// Returns the service that another one finds by this name or address on its own networks.
     pub(super) fn neighbour(&self, from: NodeIndex, host: &str) -> Option<NodeIndex> {
-        let address: Option<IpAddr> = host.parse().ok();
-        self.nets_of(from).iter().find_map(|&net| match address {
-            Some(address) => self.addresses.get(&(net, address)).copied(),
-            None => self.names.get(&(net, host.to_owned())).copied(),
+        if let Ok(address) = host.parse::<IpAddr>() {
+            let mut nets = self.nets_of(from).iter();
+            return nets.find_map(|&net| self.addresses.get(&(net, address)).copied());
+        }
+        let host = host.to_ascii_lowercase();
+        let containers = &self.machines[self.nodes[from].machine].containers;
+        self.nets_of(from).iter().find_map(|&net| {
+            // The engine's names may be followed by the network's.
+            let name = host
+                .strip_suffix(&self.nets[net].name.to_ascii_lowercase())
+                .and_then(|name| name.strip_suffix('.'))
+                .unwrap_or(&host);
+            let named = self.names.get(&(net, name.to_owned())).copied();
+            // A container's own name is one too.
+            named.or_else(|| {
+                let index = *containers.get(name)?;
+                self.nets_of(index).contains(&net).then_some(index)
+            })
         })
     }
 

@@ -3,7 +3,7 @@
 
 use super::files::Files;
 use super::topology::Node;
-use crate::compose::MountKind;
+use crate::compose::{self, MountKind};
 use crate::span::{Source, Span};
 
 /// Reads where requests go: `http://app:8080/path`, `app:8080`, `tcp://db:5432`, `3000`.
@@ -93,51 +93,20 @@ pub(super) struct Setting {
     pub(super) place: Span,
 }
 
-/// Reads the plain `key: value` lines of a YAML file of settings, by indentation.
-///
-/// Only for files of other programs, whose shape is known: what it does not understand, it leaves out.
-pub(super) fn yaml_settings(source: &Source) -> Vec<Setting> {
-    let mut open: Vec<(usize, String)> = Vec::new();
-    let mut found = Vec::new();
-    let mut offset = 0;
-    for line in source.text().split_inclusive('\n') {
-        let start = offset;
-        offset += line.len();
-        let bare = line.split(" #").next().unwrap_or_default().trim_end();
-        let text = bare.trim_start();
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        let indent = bare.len() - text.len();
-        // The items of a list may stand as deep as its key.
-        let is_item = text.starts_with("- ");
-        open.retain(|(depth, _)| *depth < indent || is_item && *depth == indent);
-        let (key, value) = match text.strip_prefix("- ") {
-            Some(item) => (None, item.trim()),
-            None => match text.split_once(':') {
-                Some((key, value)) => (Some(key.trim().trim_matches(['"', '\''])), value.trim()),
-                None => continue,
-            },
-        };
-        let path = |last: Option<&str>| {
-            let names = open.iter().map(|(_, name)| name.as_str()).chain(last);
-            names.collect::<Vec<_>>().join(".").to_ascii_lowercase()
-        };
-        let place = Span::new(source, start + indent, start + bare.len());
-        found.push(Setting {
-            key: path(key),
-            value: value.trim_matches(['"', '\'']).to_owned(),
-            place,
-        });
-        if let (Some(key), true) = (key, value.is_empty()) {
-            open.push((indent, key.to_owned()));
-        }
+/// Reads a file of settings, TOML or YAML by its name; nothing where it is neither, so that what it says is not known.
+pub(super) fn settings(source: &Source) -> Option<Vec<Setting>> {
+    if source.name().ends_with(".toml") {
+        return toml_settings(source);
     }
-    found
+    let found = compose::settings::settings(source)?.into_iter();
+    Some(
+        found
+            .map(|(key, value, place)| Setting { key, value, place })
+            .collect(),
+    )
 }
 
-/// Reads a TOML file of settings; a file that is no TOML has none.
-pub(super) fn toml_settings(source: &Source) -> Vec<Setting> {
+fn toml_settings(source: &Source) -> Option<Vec<Setting>> {
     fn walk(value: &toml::Value, key: &str, source: &Source, found: &mut Vec<Setting>) {
         match value {
             toml::Value::Table(table) => {
@@ -171,11 +140,10 @@ pub(super) fn toml_settings(source: &Source) -> Vec<Setting> {
             }),
         }
     }
+    let table = source.text().parse::<toml::Table>().ok()?;
     let mut found = Vec::new();
-    if let Ok(table) = source.text().parse::<toml::Table>() {
-        walk(&toml::Value::Table(table), "", source, &mut found);
-    }
-    found
+    walk(&toml::Value::Table(table), "", source, &mut found);
+    Some(found)
 }
 
 #[cfg(test)]
@@ -209,7 +177,8 @@ mod tests {
     fn settings_are_found_by_their_dotted_path() {
         let text = "# top\nentryPoints:\n  web:\n    address: \":80\"\n  websecure:\n    address: ':443' # tls\n    http:\n      middlewares:\n        - auth@file\napi: {}\n";
         let source = Source::new("traefik.yml", text);
-        let found: Vec<(String, String)> = yaml_settings(&source)
+        let found: Vec<(String, String)> = settings(&source)
+            .expect("settings")
             .into_iter()
             .map(|one| (one.key, one.value))
             .collect();
@@ -221,7 +190,8 @@ mod tests {
             "traefik.toml",
             "[entryPoints.web]\naddress = ':80'\n[providers.file]\n",
         );
-        let found: Vec<(String, String)> = toml_settings(&source)
+        let found: Vec<(String, String)> = settings(&source)
+            .expect("settings")
             .into_iter()
             .map(|one| (one.key, one.value))
             .collect();
@@ -232,5 +202,6 @@ mod tests {
                 ("providers.file".to_owned(), String::new())
             ]
         );
+        assert!(settings(&Source::new("traefik.toml", "[entryPoints")).is_none());
     }
 }

@@ -8,7 +8,7 @@ use super::{Entry, Flavour, Route};
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::{Node, NodeIndex, Topology};
-use crate::access::upstream::{Setting, file_in_container, mounted, toml_settings, upstream, yaml_settings};
+use crate::access::upstream::{Setting, file_in_container, mounted, settings, upstream};
 use crate::finding::Evidence;
 use crate::span::Source;
 
@@ -51,32 +51,21 @@ pub(super) fn routes(
     sources: &[Source],
     middlewares: &Middlewares,
 ) -> Option<Vec<(NodeIndex, Route)>> {
-    let mut settings: Vec<Setting> = Vec::new();
+    let mut all: Vec<Setting> = Vec::new();
     for source in sources {
         // A template is decided while Traefik runs.
         if source.text().contains("{{") {
             return None;
         }
-        settings.extend(match source.name().ends_with(".toml") {
-            true => {
-                source.text().parse::<toml::Table>().ok()?;
-                toml_settings(source)
-            }
-            false => yaml_settings(source),
-        });
+        all.extend(settings(source)?);
     }
     let mut routers: BTreeMap<(&str, &str), Router<'_>> = BTreeMap::new();
     let mut servers: BTreeMap<(&str, &str), Vec<&Setting>> = BTreeMap::new();
     let mut own: BTreeMap<&str, Vec<&Setting>> = BTreeMap::new();
-    for setting in &settings {
+    for setting in &all {
         let value = setting.value.as_str();
         let parts: Vec<&str> = setting.key.split('.').collect();
         match parts.as_slice() {
-            // What the reader of settings does not follow.
-            _ if value.starts_with(['*', '&']) || parts.contains(&"<<") => return None,
-            _ if value.starts_with('{') && value != "{}" && !setting.key.ends_with(".servers") => {
-                return None;
-            }
             [protocol @ ("http" | "tcp"), "routers", name, rest @ ..] => {
                 let router = routers.entry((protocol, name)).or_default();
                 router.shown.get_or_insert(setting);
@@ -86,6 +75,8 @@ pub(super) fn routes(
                         router.shown = Some(setting);
                     }
                     ["service"] => router.service = Some(value),
+                    // Traefik takes a text there, and no file in which it is something else.
+                    ["rule" | "service", ..] => return None,
                     ["entrypoints"] => router.entries.extend(words(value).map(str::to_owned)),
                     ["middlewares"] => router.middlewares.extend(words(value)),
                     _ => {}
@@ -159,7 +150,12 @@ pub(super) fn routes(
         // One of another provider, or one that is not there, is not known from here.
         for server in servers.get(&(*protocol, service.as_str()))? {
             let (host, port) = upstream(address(&server.value)?)?;
-            for target in topology.resolve(index, &host, port) {
+            let targets = topology.resolve(index, &host, port);
+            // A name of the engine's that leads nowhere here may lead to anything; others are of elsewhere.
+            if targets.is_empty() && !host.contains(['.', ':']) {
+                return None;
+            }
+            for target in targets {
                 found.push((target.node, route(Some(target.port))));
             }
         }
@@ -199,19 +195,20 @@ fn collect<'a>(
 ) {
     let lower = name.to_ascii_lowercase();
     let (bare, provider) = lower.split_once('@').unwrap_or((&lower, "file"));
-    if !seen.insert(bare.to_owned()) {
+    // Traefik refuses a chain that leads to itself; one of this length is nobody's, and would fill our own stack.
+    if seen.len() > 64 || !seen.insert(bare.to_owned()) {
         return;
     }
     if provider != "file" {
         guards.extend(others.guards(topology.nodes[index].machine, name, used));
         return;
     }
-    let Some(settings) = own.get(bare) else {
+    let Some(declared) = own.get(bare) else {
         guards.push(Guard::new(GuardKind::Unseen, name, used.clone()));
         return;
     };
     let mut kinds: Vec<GuardKind> = Vec::new();
-    for setting in settings {
+    for setting in declared {
         let Some(kind) = setting.key.splitn(4, '.').nth(3) else {
             continue;
         };

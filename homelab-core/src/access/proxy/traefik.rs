@@ -12,7 +12,7 @@ use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::serve::is_true;
 use crate::access::topology::{Node, NodeIndex, Topology};
-use crate::access::upstream::{file_in_container, mounted, toml_settings, yaml_settings};
+use crate::access::upstream::{file_in_container, mounted, settings};
 use crate::compose::{Field, Protocol, Service};
 use crate::finding::Evidence;
 
@@ -76,12 +76,7 @@ fn file_flags(node: &Node<'_>, files: &Files<'_>, flags: &[Flag]) -> Option<Vec<
         .chain(usual)
         .chain(roots)
         .find_map(|path| file_in_container(node, files, path))?;
-    let settings = if source.name().ends_with(".toml") {
-        toml_settings(&source)
-    } else {
-        yaml_settings(&source)
-    };
-    let flags = settings.into_iter().map(|setting| Flag {
+    let flags = settings(&source)?.into_iter().map(|setting| Flag {
         evidence: Evidence::at(format!("`{}`", setting.key), &setting.place),
         key: setting.key,
         value: setting.value,

@@ -123,8 +123,55 @@ fn every_form_of_the_file_is_read() {
 }
 
 #[test]
+fn a_file_may_be_written_in_any_style() {
+    let flow = "http: {routers: {a: {rule: Host(`a.lan`), entryPoints: [web], service: a}}, \
+        services: {a: {loadBalancer: {servers: [{url: 'http://a:3000'}]}}}}";
+    let json = "{\"http\":{\"routers\":{\"a\":{\"rule\":\"Host(`a`)\",\"service\":\"a\"}},\"services\":{\"a\":\
+        {\"loadBalancer\":{\"servers\":[{\"url\":\"http://a:3000\"}]}}}}}";
+    let anchored = ROUTE.replace("service: a\n", "service: &name a\n");
+    for text in [
+        flow,
+        json,
+        &format!("\u{feff}{ROUTE}"),
+        &ROUTE.replace("http:\n", "http: !!map\n"),
+        &anchored,
+    ] {
+        check(text, &of_file(text), &[("a", Lan, Lan), ("b", Host, Host)]);
+    }
+    for name in ["p-a-1", "A", "a.p_default"] {
+        let text = ROUTE.replace("http://a:3000", &format!("http://{name}:3000"));
+        check(name, &of_file(&text), &[("a", Lan, Lan), ("b", Host, Host)]);
+    }
+}
+
+#[test]
+fn traefiks_own_file_may_be_written_in_any_style_too() {
+    let with = |text: &str| {
+        let compose = "services:\n  t:\n    image: traefik:v3\n    ports: ['80:80']\n    \
+            volumes: ['./t.yml:/etc/traefik/traefik.yml', './d.yml:/d.yml']\n  a: { image: a }\n";
+        lab(&[
+            ("p/compose.yaml", compose),
+            ("instance.toml", BEHIND_NAT),
+            ("p/t.yml", text),
+            ("p/d.yml", ROUTE),
+        ])
+    };
+    let block = "entryPoints:\n  web:\n    address: ':80'\nproviders:\n  file:\n    filename: /d.yml\n";
+    let flow = "{entryPoints: {web: {address: ':80'}}, providers: {file: {filename: /d.yml}}}";
+    for text in [block, flow] {
+        check(text, &with(text), &[("a", Lan, Lan)]);
+    }
+    check("broken", &with("providers: {file: {"), &[("a", Host, Lan)]);
+}
+
+#[test]
 fn what_is_not_understood_may_lead_anywhere() {
     for (what, text) in [
+        ("no YAML", "http: [".to_owned()),
+        (
+            "a name that nobody has",
+            ROUTE.replace("http://a:3000", "http://nobody:3000"),
+        ),
         ("a template", ROUTE.replace("http://a:3000", "{{ env `A` }}")),
         ("an alias", ROUTE.replace("service: a", "service: *name")),
         ("a map in braces", ROUTE.replace("Host(`a.lan`)", "{ a: b }")),

@@ -151,7 +151,9 @@ impl<'a> Topology<'a> {
                         let container = service.container_name.as_ref().map(|name| name.value.as_str());
                         let aliases = attachment.aliases.iter().map(String::as_str);
                         for name in [name].into_iter().chain(container).chain(aliases) {
-                            self.names.entry((net, name.to_owned())).or_insert(index);
+                            self.names
+                                .entry((net, name.to_ascii_lowercase()))
+                                .or_insert(index);
                         }
                         for address in [&attachment.ipv4, &attachment.ipv6].into_iter().flatten() {
                             if let Ok(address) = address.parse() {
