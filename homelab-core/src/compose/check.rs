@@ -12,6 +12,8 @@ pub(super) struct Problem {
     pub(super) span: Span,
     pub(super) message: String,
     pub(super) fix: Option<String>,
+    /// Whether the line may be shown: one of a file of variables may be a secret in a form that nobody recognises.
+    pub(super) shows_line: bool,
 }
 
 impl Problem {
@@ -21,7 +23,13 @@ impl Problem {
             span: span.clone(),
             message: message.into(),
             fix: None,
+            shows_line: true,
         }
+    }
+
+    pub(super) fn without_line(mut self) -> Self {
+        self.shows_line = false;
+        self
     }
 
     pub(super) fn with_fix(mut self, fix: impl Into<String>) -> Self {

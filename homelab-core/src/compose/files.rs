@@ -154,13 +154,18 @@ pub(super) fn shown(path: &Path, base: &Path) -> String {
     let text = path.to_string_lossy();
     let text = text.replace(std::path::MAIN_SEPARATOR, "/");
     // An address that was written where a path belongs may hold a password: `https://user:password@host/x.env`.
-    let Some((scheme, rest)) = text.split_once(":/") else {
-        return text;
+    without_user(&text, ":/")
+}
+
+/// An address without the user and password that may stand in it: `https://***@host/x.git`.
+pub(super) fn without_user(text: &str, after_scheme: &str) -> String {
+    let Some((scheme, rest)) = text.split_once(after_scheme) else {
+        return text.to_owned();
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}:/***@{host}{path}"),
-        None => text,
+        Some((_, host)) => format!("{scheme}{after_scheme}***@{host}{path}"),
+        None => text.to_owned(),
     }
 }
 

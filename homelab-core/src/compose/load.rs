@@ -426,7 +426,7 @@ impl Loader {
         let (entries, broken) = dotenv::read(&source, &|name: &str| variables.value(name), &before);
         if let Some(broken) = broken {
             let message = format!("the file of variables is broken here: {}", broken.message);
-            self.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message))?;
+            self.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message).without_line())?;
         }
         let mut all = before;
         all.extend(entries);

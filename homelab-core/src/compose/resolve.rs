@@ -217,6 +217,9 @@ fn resolve(
         if let Some(fix) = &problem.fix {
             finding = finding.with_fix(fix);
         }
+        if !problem.shows_line {
+            finding = finding.without_snippet();
+        }
         findings.push(finding);
     }
     findings.extend(unset_variables(loader, &name));
@@ -536,7 +539,7 @@ fn env_file(
     };
     if let Some(broken) = broken {
         let message = format!("the env_file is broken here: {}", broken.message);
-        loader.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message))?;
+        loader.report(Problem::new(&rules::UNREADABLE_FILE, &broken.span, message).without_line())?;
     }
     all.extend(entries);
     Ok(all)

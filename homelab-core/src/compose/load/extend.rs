@@ -5,7 +5,7 @@ use std::path::{Path as FilePath, PathBuf};
 use super::{Flow, Loader, MAX_CHAIN, Place, is_remote};
 use crate::compose::canonical::{canonical, unique};
 use crate::compose::check::Problem;
-use crate::compose::files::join;
+use crate::compose::files::{join, without_user};
 use crate::compose::merge::{merge, merge_service, reset, reset_service};
 use crate::compose::node::{Map, Node, Value};
 use crate::compose::normalize::{Places, service_paths};
@@ -116,7 +116,10 @@ impl Loader {
             return Ok(None);
         };
         if is_remote(text) {
-            let message = format!("the extended file `{text}` is remote, and is never fetched");
+            let message = format!(
+                "the extended file `{}` is remote, and is never fetched",
+                without_user(text, "://")
+            );
             self.report(Problem::new(&rules::REMOTE, &file.span, message))?;
             return Ok(Some(Node::new(Value::Map(Map::default()), file.span.clone())));
         }

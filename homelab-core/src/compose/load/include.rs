@@ -5,7 +5,7 @@ use std::path::Path as FilePath;
 use super::{Flow, Loader, MAX_CHAIN, Place, is_remote};
 use crate::compose::check::Problem;
 use crate::compose::dotenv::Entries;
-use crate::compose::files::join;
+use crate::compose::files::{join, without_user};
 use crate::compose::node::{Map, Node, Value};
 use crate::compose::rules;
 use crate::span::Span;
@@ -66,7 +66,10 @@ impl Loader {
         let mut files = Vec::new();
         for (text, span) in &listed {
             if is_remote(text) {
-                let message = format!("the included file `{text}` is remote, and is never fetched");
+                let message = format!(
+                    "the included file `{}` is remote, and is never fetched",
+                    without_user(text, "://")
+                );
                 return self.report(Problem::new(&rules::REMOTE, span, message));
             }
             files.push(join(place.directory, text));

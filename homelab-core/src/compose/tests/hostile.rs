@@ -36,6 +36,38 @@ fn files_that_include_two_others_each() {
 }
 
 #[test]
+fn what_is_wrong_with_a_file_of_variables_is_said_without_its_line() {
+    let compose =
+        "include: ['https://u:hqd82nfkw@git.example.org/x.git']\nservices: {kept: {image: x, env_file: v}}";
+    for broken in ["export PW=\"hqd82nfkw", "A B=hqd82nfkw"] {
+        for files in [
+            [("app/.env", broken), ("app/v", "")],
+            [("app/.env", ""), ("app/v", broken)],
+        ] {
+            let mut all = vec![("app/compose.yaml", compose)];
+            all.extend(files);
+            let project = lenient(&all);
+            assert!(
+                rules(&project).contains(&"compose.unreadable-file"),
+                "{:?}",
+                rules(&project)
+            );
+            assert!(
+                rules(&project).contains(&"compose.remote"),
+                "{:?}",
+                rules(&project)
+            );
+            for finding in project.diagnostics() {
+                let shown = format!("{finding:#} {finding:?} {}", finding.message());
+                assert!(!shown.contains("hqd82nfkw"), "{shown}");
+                let bare = finding.rule().id == "compose.unreadable-file";
+                assert_eq!(finding.shows_snippet(), !bare, "{}", finding.rule().id);
+            }
+        }
+    }
+}
+
+#[test]
 fn many_services_that_extend_a_large_one() {
     let mut text = String::from("services:\n  kept:\n    image: x\n    environment:\n");
     for number in 0..1000 {
