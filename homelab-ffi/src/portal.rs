@@ -65,7 +65,7 @@ pub struct PortalWayView {
     pub conditions: Vec<String>,
 }
 
-/// What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+/// What is answered to a query: the view record, or the records, of its kind. Serialises as these alone.
 #[derive(Clone, Debug, PartialEq, uniffi::Enum)]
 pub enum Answer {
     /// To `posture`.

@@ -130,8 +130,9 @@ def test_it_says_what_the_rust_example_says(folder: Path, name: str, words: list
     shutil.copytree(folder, tailnet)
     write_policy(tailnet)
     (tailnet / "latin.hujson").write_bytes("{} // Müll".encode("latin-1"))
-    words = [word.format(lab=LAB, portal=PORTAL, folder=folder, written=written, net=net, tailnet=tailnet)
-             for word in words]
+    words = [
+        word.format(lab=LAB, portal=PORTAL, folder=folder, written=written, net=net, tailnet=tailnet) for word in words
+    ]
     for columns in ("", "60"):
         theirs = run(*words, program=[f"{examples}/{name}"], COLUMNS=columns)
         ours = run(name, *words, COLUMNS=columns)

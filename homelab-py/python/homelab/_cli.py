@@ -351,7 +351,7 @@ def _portal(arguments: argparse.Namespace) -> int:
         answer = lab.portal(arguments.who, seen)
     else:
         answer = lab.explain(arguments.who, arguments.why, seen)
-    _say(_json(answer) if arguments.format == "json" else str(answer))
+    _say(_json(answer.to_dict()) if arguments.format == "json" else str(answer))
     return 0
 
 

@@ -11015,7 +11015,7 @@ public object FfiConverterTypeWhoCanReachView: FfiConverterRustBuffer<WhoCanReac
 
 
 /**
- * What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+ * What is answered to a query: the view record, or the records, of its kind. Serialises as these alone.
  */
 sealed class Answer {
 

@@ -8958,7 +8958,7 @@ public func FfiConverterTypeWhoCanReachView_lower(_ value: WhoCanReachView) -> R
 
 
 /**
- * What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+ * What is answered to a query: the view record, or the records, of its kind. Serialises as these alone.
  */
 
 public enum Answer: Equatable, Hashable {
