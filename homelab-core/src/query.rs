@@ -101,7 +101,7 @@ pub enum Query {
     },
 }
 
-/// What is answered to a [`Query`]: the view record, or the records, of its kind. Serialises as these alone.
+/// What is answered to a query: the view record, or the records, of its kind. Serialises as these alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Answer {
