@@ -44,8 +44,9 @@ use crate::{access, compose, lab, service, tailnet, update};
 pub const ALL: &[&Rule] = &joined();
 
 const DOMAINS: &[&[&Rule]] = &[
-    compose::rules::ALL,
+    compose::rules::RULES,
     lab::rules::RULES,
+    &[&compose::quadlet::INVALID_UNIT],
     access::rules::RULES,
     access::portal::rules::RULES,
     tailnet::rules::RULES,

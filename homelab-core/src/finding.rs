@@ -29,6 +29,7 @@
 //! # Ok::<(), jiff::Error>(())
 //! ```
 
+mod declare;
 mod html;
 mod json;
 mod map;
@@ -41,6 +42,7 @@ pub(crate) mod secret_looking;
 mod snippet;
 mod text;
 
+pub(crate) use declare::rules;
 pub use principle::Principle;
 pub use report::{Report, Suppressed};
 pub use text::TextOptions;

@@ -9,29 +9,10 @@ use super::exception::{Measured, MitigationState, unneeded};
 use super::path::{GuardKind, Path, PathKind, UnknownKind};
 use super::tunnel::TunnelKind;
 use crate::compose::Protocol;
-use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
+use crate::finding::{Evidence, Finding, Rule, Severity, Subject, rules};
 use crate::lab::{Lab, in_words};
 use crate::observed::Observed;
 use crate::view::Reach;
-
-macro_rules! rules {
-    ($($name:ident = $id:literal, $principle:ident, $severity:ident, $title:literal, $why:literal, $fix:literal;)+) => {
-        $(
-            static $name: Rule = Rule {
-                id: $id,
-                principle: Principle::$principle,
-                severity: Severity::$severity,
-                title: $title,
-                why: $why,
-                fix: $fix,
-                opt_in: false,
-            };
-        )+
-
-        /// Every rule about reach.
-        pub(crate) static RULES: &[&Rule] = &[$(&$name),+];
-    };
-}
 
 rules! {
     PUBLIC_WITHOUT_EXCEPTION = "access.public-without-exception", NoPublicPort, Error,

@@ -1,26 +1,6 @@
 //! The rules of the lab's own files: what is wrong in lab.toml, instance.toml, and in how the files lie.
 
-use crate::finding::{Principle, Rule, Severity};
-
-macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $id:literal, $principle:ident, $severity:ident, $title:literal, $why:literal, $fix:literal;)+) => {
-        $(
-            $(#[$doc])*
-            pub(crate) static $name: Rule = Rule {
-                id: $id,
-                principle: Principle::$principle,
-                severity: Severity::$severity,
-                title: $title,
-                why: $why,
-                fix: $fix,
-                opt_in: false,
-            };
-        )+
-
-        /// Every rule of the lab's own files.
-        pub(crate) static RULES: &[&Rule] = &[$(&$name),+, &crate::compose::quadlet::INVALID_UNIT];
-    };
-}
+use crate::finding::rules;
 
 rules! {
     INVALID_TOML = "lab.invalid-toml", Valid, Error,

@@ -9,30 +9,11 @@ use super::services::answers;
 use super::{Policy, Tailnet};
 use crate::access::{Exposure, Path, PathKind, UnknownKind};
 use crate::error::{Error, ErrorKind};
-use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
+use crate::finding::{Evidence, Finding, Subject, rules};
 use crate::lab::{Lab, in_words};
 use crate::observed::Observed;
 use crate::span::Span;
 use crate::view::Reach;
-
-macro_rules! rules {
-    ($($name:ident = $id:literal, $principle:ident, $severity:ident, $title:literal, $why:literal, $fix:literal;)+) => {
-        $(
-            static $name: Rule = Rule {
-                id: $id,
-                principle: Principle::$principle,
-                severity: Severity::$severity,
-                title: $title,
-                why: $why,
-                fix: $fix,
-                opt_in: false,
-            };
-        )+
-
-        /// Every rule about the tailnet's policy.
-        pub(crate) static RULES: &[&Rule] = &[$(&$name),+];
-    };
-}
 
 rules! {
     REFUSED = "tailnet.refused-policy", Valid, Error,
