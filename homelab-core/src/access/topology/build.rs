@@ -49,6 +49,8 @@ impl<'a> Topology<'a> {
         match &entry.service.container_name {
             Some(name) => {
                 containers.insert(name.value.clone(), index);
+                // The engine's name server does not look at capitals.
+                containers.entry(name.value.to_ascii_lowercase()).or_insert(index);
             }
             None => {
                 for joint in ['-', '_'] {
@@ -150,10 +152,13 @@ impl<'a> Topology<'a> {
                         let name = service.name.as_str();
                         let container = service.container_name.as_ref().map(|name| name.value.as_str());
                         let aliases = attachment.aliases.iter().map(String::as_str);
-                        for name in [name].into_iter().chain(container).chain(aliases) {
-                            self.names
-                                .entry((net, name.to_ascii_lowercase()))
-                                .or_insert(index);
+                        // Since version 25 the engine knows a container by its own host name too.
+                        let hostname = service.hostname.as_ref().map(|name| name.value.as_str());
+                        for name in [name].into_iter().chain(container).chain(aliases).chain(hostname) {
+                            let named = self.names.entry((net, name.to_ascii_lowercase())).or_default();
+                            if !named.contains(&index) {
+                                named.push(index);
+                            }
                         }
                         for address in [&attachment.ipv4, &attachment.ipv6].into_iter().flatten() {
                             if let Ok(address) = address.parse() {
