@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
+import signal
 import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -16,6 +20,7 @@ import pytest
 import homelab
 from engine import Engine
 from homelab import Reach, Status
+from test_cli import built_examples, run
 
 COMPOSE = """\
 services:
@@ -195,3 +200,74 @@ def test_a_real_engine_is_watched_and_restarted(name: str, tmp_path: Path, monke
         while (change := next(changes)).name != container or change.kind != "removed":
             pass
         changes.close()
+
+
+NOW = "--now=2026-12-01"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["inventory", "{lab}", NOW], 0),
+        (["inventory", "{lab}", NOW, "--format=json"], 0),
+        (["inventory", "{lab}", "--now=soon"], 2),
+        (["inventory", "{lab}/none"], 2),
+        (["drift", "{lab}", NOW], 1),
+        (["drift", "{lab}", NOW, "--format", "json"], 1),
+        (["drift", "{dead}", NOW], 3),
+        (["watch", "{lab}", "--once"], 0),
+        (["watch", "{dead}", "--once"], 0),
+        (["run", "restart", "{lab}", "web"], 0),
+        (["run", "restart", "{lab}", "web", "--yes"], 0),
+        (["run", "start", "{lab}", "*", "--yes"], 0),
+        (["run", "stop", "{lab}", "old/wiki"], 0),
+        (["run", "stop", "{lab}", "nothing"], 2),
+        (["run", "stop", "{dead}", "web", "--yes"], 2),
+    ],
+)
+def test_commands_say_what_the_rust_examples_say(lab: homelab.Lab, tmp_path: Path, words: list[str], code: int) -> None:
+    dead = tmp_path / "dead"
+    shutil.copytree(lab.root, dead)
+    (dead / "instance.toml").write_text("[hosts.nas]\nengine = 'unix:///homelab/none'\n")
+    words = [word.format(lab=lab.root, dead=dead) for word in words]
+    ours = run(*words)
+    assert ours.returncode == code, ours.stderr
+    assert "hunter2" not in ours.stdout
+    if (examples := built_examples()) is None:
+        pytest.skip("HOMELAB_EXAMPLES names no folder with the built Rust examples, and target/debug has none")
+
+    def timeless(text: str) -> str:
+        # When each was asked.
+        return re.sub(r'"at": "[^"]+"', '"at": ""', text)
+
+    theirs = run(*words[1:], program=[f"{examples}/{words[0]}"])
+    assert timeless(ours.stdout) == timeless(theirs.stdout)
+    assert (ours.stderr, ours.returncode) == (theirs.stderr, theirs.returncode)
+
+
+def test_run_does_nothing_before_it_is_told_to(lab: homelab.Lab, engine: Engine) -> None:
+    state = engine.containers[f"{1:064x}"]["State"]
+    shown = run("run", "stop", "web/site", cwd=lab.root)
+    assert shown.stdout == (
+        "stop web/site\n  1. stop container `web-site-1` on host `nas`\nnothing is done yet: `--yes` does\n"
+    )
+    assert state["Status"] == "running"
+    done = run("run", "stop", "web/site", "--yes", cwd=lab.root)
+    assert done.stdout.splitlines()[-2:] == ["1. done: stop container `web-site-1` on host `nas`", "complete"]
+    assert state["Status"] == "exited"
+    assert run("run", "stop", "web/site", "--yes", cwd=lab.root).stdout == "stop web/site\n  nothing to do\n"
+    assert "VERB" in run("run", "dance", "web").stderr
+
+
+def test_watch_tells_at_once_and_ends_by_ctrl_c(lab: homelab.Lab, engine: Engine) -> None:
+    command = [sys.executable, "-m", "homelab", "watch", str(lab.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline() == "3 containers on 1 hosts\n"
+        for _ in range(3):
+            watching.stdout.readline()
+        engine.act(f"{1:064x}", "stop")
+        assert watching.stdout.readline() == "nas: web-site-1 (example/site:1, exited)\n"
+        watching.send_signal(signal.SIGINT)
+        out, error = watching.communicate(timeout=10)
+        assert (out, error, watching.returncode) == ("", "", 130)
