@@ -10,7 +10,7 @@ use super::query::{NOT_WHOLE, accepts};
 use super::services::targets;
 use super::target::Target;
 use crate::access::{Exposure, Page, Path};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::view::ExplanationView;
@@ -47,12 +47,47 @@ pub(crate) struct Meeting {
 impl Tailnet {
     /// Returns the devices that a login, group, tag, device or address means.
     pub(crate) fn party(&self, who: &str) -> Result<Party> {
-        let devices = self.compiled.principals(who)?;
-        Ok(Party {
+        Ok(self.party_with(who, self.compiled.principals(who)?))
+    }
+
+    /// Returns the devices of whom a login belongs to. It is a login whatever else has the name: nobody becomes a device, a
+    /// group or a tag by what they are called.
+    pub(crate) fn party_of(&self, login: &str) -> Result<Party> {
+        let directory = &self.compiled.directory;
+        let person = directory.person(login).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("find the login `{login}` in the tailnet"),
+            )
+            .with_hint("a person is there once instance.toml or the tailnet itself names their login or a device of theirs")
+        })?;
+        let mut devices = Devices::none(directory.count() as usize);
+        for device in &directory.people[person as usize].devices {
+            devices.insert(*device);
+        }
+        Ok(self.party_with(login, devices))
+    }
+
+    /// Returns the one device that has an address of the tailnet.
+    pub(crate) fn party_at(&self, address: IpAddr) -> Result<Party> {
+        let directory = &self.compiled.directory;
+        let device = directory.at(address).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("find a device with the address {address} in the tailnet"),
+            )
+        })?;
+        let mut devices = Devices::none(directory.count() as usize);
+        devices.insert(device);
+        Ok(self.party_with(&address.to_string(), devices))
+    }
+
+    fn party_with(&self, who: &str, devices: Devices) -> Party {
+        Party {
             who: who.to_owned(),
             names: self.compiled.names(&devices),
             devices,
-        })
+        }
     }
 
     /// Returns every port on which a way begins in the tailnet, and whether these devices come in there.
@@ -104,9 +139,12 @@ impl Tailnet {
     ) -> Vec<ExplanationView> {
         let net = &*self.compiled;
         let found = targets(lab, net, exposure, path, seen).into_iter();
-        // What names the target and the party was looked up just now.
+        // What names the target was looked up just now.
         found
-            .filter_map(|found| net.explain(&party.who, &found.target).ok())
+            .filter_map(|found| {
+                net.explain_of(&party.who, party.devices.clone(), &found.target)
+                    .ok()
+            })
             .collect()
     }
 

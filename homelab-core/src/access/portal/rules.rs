@@ -1,6 +1,6 @@
 //! What instance.toml says that people should and should not see, held against their portals.
 
-use super::Portals;
+use super::{Portals, Whom};
 use crate::access::Exposure;
 use crate::error::ErrorKind;
 use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
@@ -54,7 +54,7 @@ impl Portals<'_> {
     fn failures(&self, lab: &Lab, test: &AccessTest) -> Vec<Finding> {
         let who = test.who();
         let at_who = |message: String| vec![Finding::new(&FAILED_TEST, Subject::Lab, message).at(who.span())];
-        let party = match self.party(who.value()) {
+        let party = match self.party(Whom::Named(who.value())) {
             Ok(party) if party.names.is_empty() => {
                 return at_who(format!(
                     "no device of `{}` is known, so that nothing can be told of what they see",
