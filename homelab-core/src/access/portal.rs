@@ -161,14 +161,23 @@ impl<'a> Portals<'a> {
 
     /// Returns the devices of somebody whom instance.toml or the tailnet knows.
     pub(crate) fn party(&self, whom: Whom<'_>) -> Result<Party> {
-        let named = match whom {
-            Whom::Device(address) => return self.tailnet.party_at(address),
-            Whom::Login(login) => return self.tailnet.party_of(login),
-            Whom::Named(named) => named.trim(),
-        };
-        let Some(person) = self.person(whom) else {
-            return self.tailnet.party(named);
-        };
+        match (whom, self.person(whom)) {
+            (Whom::Device(address), _) => self.tailnet.party_at(address),
+            (Whom::Login(login), _) => self.tailnet.party_of(login),
+            (Whom::Named(named), Some(person)) => self.party_of(named.trim(), person),
+            (Whom::Named(named), None) => self.tailnet.party(named.trim()),
+        }
+    }
+
+    /// Returns each of those whom a name means: the people of a group, the devices of a tag.
+    pub(crate) fn parties(&self, named: &str) -> Result<Vec<Party>> {
+        match self.person(Whom::Named(named)) {
+            Some(person) => Ok(vec![self.party_of(named.trim(), person)?]),
+            None => self.tailnet.parties(named),
+        }
+    }
+
+    fn party_of(&self, named: &str, person: &Person) -> Result<Party> {
         // Whoever the file calls so is meant, and no device, tag or group that has the same name.
         let login = person.login().ok_or_else(|| {
             Error::new(
@@ -297,6 +306,12 @@ impl<'a> Portals<'a> {
     }
 
     pub(crate) fn explain(&self, party: &Party, index: usize) -> ServiceExplanationView {
+        self.explain_from(party, index, false)
+    }
+
+    /// Returns the same of somebody who may be known to be away from home, where what only the local network lets in is no
+    /// way.
+    fn explain_from(&self, party: &Party, index: usize, away: bool) -> ServiceExplanationView {
         let exposure = &self.exposures[index];
         let best = self.ways(party, index).into_iter().next();
         ServiceExplanationView {
@@ -308,12 +323,12 @@ impl<'a> Portals<'a> {
             ways: exposure
                 .paths()
                 .iter()
-                .map(|path| self.explain_way(party, exposure, path))
+                .map(|path| self.explain_way(party, exposure, path, away))
                 .collect(),
         }
     }
 
-    fn explain_way(&self, party: &Party, exposure: &Exposure, path: &Path) -> WayExplanationView {
+    fn explain_way(&self, party: &Party, exposure: &Exposure, path: &Path, away: bool) -> WayExplanationView {
         let by_tailnet = begins_in_tailnet(path);
         let (meetings, explanations) = match by_tailnet {
             true => (
@@ -332,11 +347,11 @@ impl<'a> Portals<'a> {
         let (allowed, reason) = match path.zone() {
             Reach::Internet => (Some(true), "everybody comes in by it".to_owned()),
             _ if let_in => (Some(true), "the tailnet's policy lets them in".to_owned()),
-            Reach::Lan => (
+            Reach::Lan if !away => (
                 Some(true),
                 "whoever is on the local network comes in by it, and nobody asks who they are".to_owned(),
             ),
-            Reach::Tailnet => match perhaps {
+            Reach::Lan | Reach::Tailnet => match perhaps {
                 Some(meeting) => {
                     let conditions = meeting.conditions.join("; ");
                     (
@@ -344,6 +359,7 @@ impl<'a> Portals<'a> {
                         format!("the tailnet's policy may let them in: {conditions}"),
                     )
                 }
+                None if path.at_most() > path.zone() => (None, not_sure()),
                 None if meetings.is_empty() => {
                     let text = match path.doors() {
                         [] => "on which device and port it begins is not known",
@@ -351,6 +367,10 @@ impl<'a> Portals<'a> {
                     };
                     (None, text.to_owned())
                 }
+                None if path.zone() == Reach::Lan => (
+                    Some(false),
+                    "whoever is on the local network comes in by it, and nobody else".to_owned(),
+                ),
                 None => (
                     Some(false),
                     "no rule of the tailnet's policy lets them in".to_owned(),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Tailnet;
+use super::alias::Alias;
 use super::compile::Compiled;
 use super::directory::Devices;
 use super::query::{NOT_WHOLE, accepts};
@@ -80,6 +81,34 @@ impl Tailnet {
         let mut devices = Devices::none(directory.count() as usize);
         devices.insert(device);
         Ok(self.party_with(&address.to_string(), devices))
+    }
+
+    /// Returns those of whom something that is said of a name is to hold one by one: each person of a group, each device of
+    /// a tag or of a range of addresses; else the name's own devices.
+    pub(crate) fn parties(&self, who: &str) -> Result<Vec<Party>> {
+        let whole = self.party(who)?;
+        let net = &*self.compiled;
+        if net.directory.named(who.trim()).is_some() {
+            return Ok(vec![whole]);
+        }
+        match Alias::parse(who.trim()) {
+            Ok(Alias::User(_)) => Ok(vec![whole]),
+            Ok(alias) if alias.names_people() || alias == Alias::Shared => {
+                let (_, people) = net.meant(&alias);
+                let logins = people
+                    .iter()
+                    .map(|person| &net.directory.people[*person as usize].login);
+                logins.map(|login| self.party_of(login)).collect()
+            }
+            _ => {
+                let one = |device| {
+                    let mut devices = Devices::none(net.directory.count() as usize);
+                    devices.insert(device);
+                    self.party_with(net.directory.name(device), devices)
+                };
+                Ok(whole.devices.iter().map(one).collect())
+            }
+        }
     }
 
     fn party_with(&self, who: &str, devices: Devices) -> Party {

@@ -1,5 +1,7 @@
 //! Portals of two people over a lab of our own, their reasons, and the tests that a lab has of them.
 
+mod expectations;
+
 use jiff::Timestamp;
 
 use super::Whom;
@@ -299,77 +301,6 @@ fn failures(lab: &Lab) -> Vec<String> {
             )
         })
         .collect()
-}
-
-#[test]
-fn tests_of_a_lab_that_hold_are_silent() {
-    let lab = lab(
-        "[[access.tests]]\nwho = 'ann'\nsees = ['grafana', 'photos']\nnot = ['photos/database']\n\
-        [[access.tests]]\nwho = 'ben@example.org'\nsees = ['photos/server']\nnot = ['watch']\n",
-    );
-    assert_eq!(failures(&lab), Vec::<String>::new());
-}
-
-#[test]
-fn tests_of_a_lab_that_fail_say_why_at_their_line() {
-    let lines = INSTANCE.lines().count();
-    let found = failures(&lab(
-        "[[access.tests]]\nwho = 'ben'\nsees = ['grafana']\nnot = ['photos']\n",
-    ));
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found[0].starts_with(
-            "`ben@example.org` should see `grafana`, and does not: no rule of the tailnet's policy lets them in"
-        ),
-        "{found:?}"
-    );
-    assert!(found[0].ends_with(&format!("@{}", lines + 3)), "{found:?}");
-    assert!(
-        found[1].starts_with("`ben@example.org` should not see `nas:photos/server`, and does: "),
-        "{found:?}"
-    );
-    assert!(found[1].ends_with(&format!("@{}", lines + 4)), "{found:?}");
-}
-
-#[test]
-fn what_the_local_network_lets_in_counts_for_neither() {
-    let found = failures(&lab(
-        "[[access.tests]]\nwho = 'ann'\nsees = ['wiki']\nnot = ['wiki']\n",
-    ));
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found
-            .iter()
-            .all(|one| one.contains("whoever is on the local network")),
-        "{found:?}"
-    );
-}
-
-#[test]
-fn a_test_that_nobody_can_run_fails() {
-    let found = failures(&lab(
-        "[[access.tests]]\nwho = 'eve'\nnot = ['grafana']\n[[access.tests]]\nwho = 'carl'\nnot = ['grafana']\n\
-        [[access.tests]]\nwho = 'ann'\nsees = ['grafanna']\n",
-    ));
-    assert_eq!(found.len(), 3, "{found:?}");
-    assert!(found[0].starts_with("no device of `eve` is known"), "{found:?}");
-    assert!(found[1].contains("find `carl` in the tailnet"), "{found:?}");
-    assert!(
-        found[2].contains("no service or project `grafanna`") && found[2].contains("grafana"),
-        "{found:?}"
-    );
-    let bare = Lab::from_texts(
-        "home",
-        [
-            ("instance.toml", "[[access.tests]]\nwho = 'ann'\nnot = ['one']\n"),
-            ("a/compose.yaml", "services: { one: { image: x } }"),
-        ],
-    );
-    assert!(
-        failures(&bare)[0].contains("cannot be run"),
-        "{:?}",
-        failures(&bare)
-    );
 }
 
 /// What the daemon of `nas` is seen to serve.
