@@ -27,7 +27,7 @@ mod check;
 mod consistency;
 mod declaration;
 mod dotenv;
-mod files;
+pub(crate) mod files;
 mod interpolate;
 mod json;
 mod load;

@@ -9,6 +9,7 @@ use super::spread::{Source, Spreads};
 use super::topology::{Node, NodeIndex, Topology};
 use super::upstream::upstream;
 use crate::compose::Protocol;
+use crate::compose::files::without_user;
 use crate::finding::Evidence;
 use crate::lab::in_words;
 use crate::span::Span;
@@ -312,7 +313,12 @@ fn cloudflared(node: &Node<'_>, files: &Files<'_>) -> Option<Found> {
     }
     let named = has("run") || flag("name").is_some() || node.sets("TUNNEL_NAME").is_some();
     let url = flag("url")
-        .map(|(value, span)| (value, Evidence::at(format!("`--url {value}`"), span)))
+        .map(|(value, span)| {
+            (
+                value,
+                Evidence::at(format!("`--url {}`", without_user(value, "://")), span),
+            )
+        })
         .or_else(|| node.environment("TUNNEL_URL"));
     if let Some((target, evidence)) = url {
         let kind = if named {

@@ -158,7 +158,7 @@ pub(super) fn shown(path: &Path, base: &Path) -> String {
 }
 
 /// An address without the user and password that may stand in it: `https://***@host/x.git`.
-pub(super) fn without_user(text: &str, after_scheme: &str) -> String {
+pub(crate) fn without_user(text: &str, after_scheme: &str) -> String {
     let Some((scheme, rest)) = text.split_once(after_scheme) else {
         return text.to_owned();
     };

@@ -11,10 +11,10 @@ use regex::Regex;
 use crate::span::Source;
 
 /// What the name of a secret's key holds.
-const WORDS: &str = r"pass|pwd|psk|secret|token|credential|cookie|salt|basic-?auth\.users|webhook[_-]?url|(?:api|access|private|encryption|master|signing|licen[cs]e|account|session|client|ssh|tls|app)[_.-]?key";
+const WORDS: &str = r"pass|pwd|psk|secret|token|credential|cookie|salt|basic-?auth\.users|webhook[_-]?url|(?:api|access|private|encryption|master|signing|licen[cs]e|account|session|client|ssh|tls|app|widget)[_.-]?key";
 
 /// A whole name that says so: many names only begin with `auth`.
-const WHOLE: &str = r"(?:\b|[\w.-]*[_.-])auth(?:orization)?";
+const WHOLE: &str = r"(?:\b|[\w.-]*[_.-])(?:auth(?:orization)?|pw)";
 
 /// A key whose value is a secret, and the value up to the line's end.
 static VALUE: LazyLock<Regex> = LazyLock::new(|| {
@@ -40,13 +40,17 @@ static OPEN: LazyLock<Regex> = LazyLock::new(|| {
         r#"(?i)(?:^|[\s"'\[,])--?[\w-]*(?:{WORDS})[\w-]*["']?\s*[,\\]?\s*$"#
     ))
 });
-/// What follows a short option of a program that is known to take a password there.
+/// What follows a short option of a program that is known to take a password there, or a header that a proxy sets.
 static SHORT: LazyLock<Regex> = LazyLock::new(|| {
     expression(
         r#"(?x)
         \b(?:mysql|mariadb)[\w-]*\b.*?[\s"',]-p(?P<stuck>[^\s"',\]}]+)
         | \b(?:redis|valkey)-cli\b.*?[\s"',]-a["']?[\s,]+["']?(?P<word>[^\s"',\]}]+)
-        | \b(?:curl|wget)\b.*?[\s"',](?:-u|--user)["']?[\s,=]+["']?[^\s:"']*:(?P<user>[^\s"',\]}]+)"#,
+        | \b(?:curl|wget)\b.*?[\s"',](?:-u|--user)["']?[\s,=]+["']?[^\s:"']*:(?P<user>[^\s"',\]}]+)
+        | \bsshpass\b.*?[\s"',]-p["']?[\s,]*["']?(?P<login>[^\s"',\]}]+)
+        | [\s"',]--auth["']?[\s,]+["']?[^\s:"',]+:(?P<both>[^\s"',\]}]+)
+        | \b(?:proxy_set_header|header_up|header_down|header)\s+["']?\+?(?i:[\w-]*(?:auth|token|secret|cookie|api-?key)[\w-]*)["']?\s+
+            (?P<header>"[^"]*"|'[^']*'|[^\s;]+(?:\ [^\s;{}]+)*)"#,
     )
 });
 /// A value that only names where the secret is.
@@ -62,6 +66,9 @@ static SHAPE: LazyLock<Regex> = LazyLock::new(|| {
         ://[^/\s:@]*:(?P<user>[^@\s/]+)@
         | (?i:bearer|basic)\s+(?P<bearer>[\w.+/=~-]{8,})
         | \$\$?(?:2[aby]|apr1|argon2\w*|[156y])\$(?P<hash>[^\s,'\x22]+)
+        | \{SHA\}(?P<sha>[\w+/=]{20,})
+        | :(?P<digest>[0-9a-f]{32})(?-u:\b)
+        | (?P<bcrypt>\bJDJ[aby]J[\w+/=]{20,})
         | (?P<token>\b(?:tskey-|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|sk-|AKIA|eyJ)[\w.-]{8,})
         | (?P<pem>-----BEGIN.*)",
     )
@@ -93,15 +100,21 @@ pub(crate) fn stretches(line: &str) -> Vec<Range<usize>> {
         }
     }
     for captures in SHORT.captures_iter(line) {
-        let groups = ["stuck", "word", "user"];
+        let groups = ["stuck", "word", "user", "login", "both", "header"];
         for secret in groups.iter().filter_map(|group| captures.name(group)) {
-            if !secret.as_str().starts_with('$') {
+            if !secret
+                .as_str()
+                .trim_start_matches(['"', '\''])
+                .starts_with(['$', '{'])
+            {
                 found.push(secret.range());
             }
         }
     }
     for captures in SHAPE.captures_iter(line) {
-        let groups = ["user", "bearer", "hash", "token", "pem"];
+        let groups = [
+            "user", "bearer", "hash", "sha", "digest", "bcrypt", "token", "pem",
+        ];
         for secret in groups.iter().filter_map(|group| captures.name(group)) {
             if !secret.as_str().starts_with("${") || secret.as_str().contains(":-") {
                 found.push(secret.range());

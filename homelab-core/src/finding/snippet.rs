@@ -302,6 +302,29 @@ mod tests {
             ("[mysqladmin, \"-phunter2\"]", "[mysqladmin, \"-p***\"]"),
             ("test: redis-cli -a hunter2 ping", "test: redis-cli -a *** ping"),
             ("test: curl -f -u me:hunter2 x", "test: curl -f -u me:*** x"),
+            (
+                "command: sshpass -p hunter2 ssh nas",
+                "command: sshpass -p *** ssh nas",
+            ),
+            (
+                "command: client --auth me:hunter2 srv",
+                "command: client --auth me:*** srv",
+            ),
+            (
+                "proxy_set_header X-Auth-Token hunter2 ;",
+                "proxy_set_header X-Auth-Token *** ;",
+            ),
+            (
+                "header_up Authorization {http.auth}",
+                "header_up Authorization {http.auth}",
+            ),
+            (
+                "proxy_set_header Authorization $http_authorization;",
+                "proxy_set_header Authorization $http_authorization;",
+            ),
+            ("- ann:lab:0123456789abcdef0123456789abcdef", "- ann:lab:***"),
+            ("- ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "- ann:{SHA}***"),
+            ("homepage.widget.key: hunter2", "homepage.widget.key: ***"),
             ("\"auth\": \"hunter2\"", "\"auth\": ***"),
             ("npm_auth=hunter2", "npm_auth=***"),
         ] {

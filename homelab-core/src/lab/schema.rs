@@ -224,12 +224,15 @@ struct AccessTable {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct AccessTestTable {
-    /// A person by the name of this file or by login; or a group, tag or device of the tailnet.
+    /// A person by the name of this file or by login; a device of the tailnet; or a group or tag, for each of whose people
+    /// or devices it is to hold.
     who: String,
     /// Services, `PROJECT/SERVICE`, or projects, of which they see at least one service.
     sees: Option<Vec<String>>,
     /// Services or projects of which they see nothing.
     not: Option<Vec<String>>,
+    /// Whether it is about them away from home: whoever is on the local network is then left out of account.
+    away: Option<bool>,
 }
 
 #[derive(JsonSchema)]

@@ -153,11 +153,15 @@ impl<'a> Scrubber<'a> {
                 return;
             }
         }
-        for range in stretches(line) {
+        if is_environment && let Some(rest) = unread(line) {
+            ranges.push(shift(rest));
+        }
+        for range in all_stretches(line) {
             let name = key_before(line, range.start);
+            let is_password = follows_user(&line[..range.start]);
             // `owner/passbolt:1.2` is an image, and `user@secret-host:80` an address.
-            let key_at = name.as_ptr() as usize - line.as_ptr() as usize;
-            if line[..key_at].ends_with(['/', '@'])
+            let before = &line[..name.as_ptr() as usize - line.as_ptr() as usize];
+            if (before.ends_with(['/', '@']) && !is_password)
                 || line.trim_start().trim_start_matches("- ").starts_with("image:")
             {
                 continue;
@@ -166,7 +170,8 @@ impl<'a> Scrubber<'a> {
                 *block = Some(Block::Indented(indent));
                 continue;
             }
-            self.value(line, range, name, names_secret(name), &shift, ranges);
+            let is_named = is_password || names_secret(name);
+            self.value(line, range, name, is_named, &shift, ranges);
         }
     }
 
@@ -267,6 +272,40 @@ enum Block {
     Pem,
     /// The text below a key, further in than this.
     Indented(usize),
+}
+
+/// Returns what looks like a secret, of each part of `{ KEY: value, KEY: value }` too.
+fn all_stretches(line: &str) -> Vec<Range<usize>> {
+    let mut found = stretches(line);
+    if line.contains('{') {
+        let mut from = 0;
+        for part in line.split_inclusive(", ") {
+            let own = stretches(part).into_iter();
+            found.extend(own.map(|range| range.start + from..range.end + from));
+            from += part.len();
+        }
+    }
+    found
+}
+
+/// Returns what may be the value in a line of variables that is none: `NAME value`, `=value`.
+fn unread(line: &str) -> Option<Range<usize>> {
+    let bare = line.trim();
+    if bare.starts_with('#') || bare.contains(['"', '\'']) || variable(line).is_some() {
+        return None;
+    }
+    let start = line.len() - line.trim_start().len();
+    let at = bare.find(|c: char| c == '=' || c.is_whitespace())?;
+    let after = start + at + 1;
+    Some(after..start + bare.len())
+}
+
+/// Returns whether a text ends with what stands before the password of an address: `https://user:`.
+fn follows_user(before: &str) -> bool {
+    let Some((_, user)) = before.rsplit_once("://") else {
+        return false;
+    };
+    user.ends_with(':') && !user.contains(|c: char| c == '/' || c == '@' || c.is_whitespace())
 }
 
 fn is_environment(path: &str) -> bool {

@@ -202,3 +202,36 @@ fn a_later_field_is_passed_over() {
         .replacen("\"version\":1", "\"version\":1,\"new\":[1]", 1);
     assert_eq!(Lab::from_json(&stored).expect("known").services().len(), 3);
 }
+
+#[test]
+fn passwords_of_addresses_are_left_out_wherever_they_stand() {
+    let texts = [
+        (
+            "p/compose.yaml",
+            "include: ['https://ann:zV81kRqnd5@git.example.org/x.git']\nservices:\n  proxy: {image: caddy:2, volumes: ['./Caddyfile:/etc/caddy/Caddyfile']}\n  made: {build: 'https://ann:zV81kRqnd5@git.example.org/y.git', env_file: 'https://ann:zV81kRqnd5@git.example.org/z.env'}\n",
+        ),
+        (
+            "p/Caddyfile",
+            "app.example.org {\n  reverse_proxy http://ann:zV81kRqnd5@app:80\n}\n",
+        ),
+        (
+            "p/.env",
+            "API_TOKEN zV81kRqnd5\n=zV81kRqnd5\n# a word about it\nPLAIN=as it is\n",
+        ),
+        (
+            "q/compose.yaml",
+            "services: {a: {image: nginx, labels: {homepage.widget.key: abc, homepage.widget.password: zV81kRqnd5}}}",
+        ),
+        ("instance.toml", "[hosts.nas]\nengine = 'tcp://:4711@nas:2375'\n"),
+    ];
+    let stored = Lab::from_texts(
+        "home",
+        texts.map(|(path, text)| (path.to_owned(), text.to_owned())),
+    )
+    .to_private_json();
+    assert!(!stored.contains("zV81kRqnd5"), "{stored}");
+    assert!(!stored.contains("4711"), "{stored}");
+    assert!(stored.contains("@git.example.org"), "{stored}");
+    assert!(stored.contains("http://ann:"), "{stored}");
+    assert!(stored.contains("# a word about it\\nPLAIN=as it is"), "{stored}");
+}

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Tailnet;
+use super::alias::Alias;
 use super::compile::Compiled;
 use super::directory::Devices;
 use super::query::{NOT_WHOLE, accepts};
 use super::services::targets;
 use super::target::Target;
 use crate::access::{Exposure, Page, Path};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::view::ExplanationView;
@@ -47,12 +48,75 @@ pub(crate) struct Meeting {
 impl Tailnet {
     /// Returns the devices that a login, group, tag, device or address means.
     pub(crate) fn party(&self, who: &str) -> Result<Party> {
-        let devices = self.compiled.principals(who)?;
-        Ok(Party {
+        Ok(self.party_with(who, self.compiled.principals(who)?))
+    }
+
+    /// Returns the devices of whom a login belongs to. It is a login whatever else has the name: nobody becomes a device, a
+    /// group or a tag by what they are called.
+    pub(crate) fn party_of(&self, login: &str) -> Result<Party> {
+        let directory = &self.compiled.directory;
+        let person = directory.person(login).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("find the login `{login}` in the tailnet"),
+            )
+            .with_hint("a person is there once instance.toml or the tailnet itself names their login or a device of theirs")
+        })?;
+        let mut devices = Devices::none(directory.count() as usize);
+        for device in &directory.people[person as usize].devices {
+            devices.insert(*device);
+        }
+        Ok(self.party_with(login, devices))
+    }
+
+    /// Returns the one device that has an address of the tailnet.
+    pub(crate) fn party_at(&self, address: IpAddr) -> Result<Party> {
+        let directory = &self.compiled.directory;
+        let device = directory.at(address).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("find a device with the address {address} in the tailnet"),
+            )
+        })?;
+        let mut devices = Devices::none(directory.count() as usize);
+        devices.insert(device);
+        Ok(self.party_with(&address.to_string(), devices))
+    }
+
+    /// Returns those of whom something that is said of a name is to hold one by one: each person of a group, each device of
+    /// a tag or of a range of addresses; else the name's own devices.
+    pub(crate) fn parties(&self, who: &str) -> Result<Vec<Party>> {
+        let whole = self.party(who)?;
+        let net = &*self.compiled;
+        if net.directory.named(who.trim()).is_some() {
+            return Ok(vec![whole]);
+        }
+        match Alias::parse(who.trim()) {
+            Ok(Alias::User(_)) => Ok(vec![whole]),
+            Ok(alias) if alias.names_people() || alias == Alias::Shared => {
+                let (_, people) = net.meant(&alias);
+                let logins = people
+                    .iter()
+                    .map(|person| &net.directory.people[*person as usize].login);
+                logins.map(|login| self.party_of(login)).collect()
+            }
+            _ => {
+                let one = |device| {
+                    let mut devices = Devices::none(net.directory.count() as usize);
+                    devices.insert(device);
+                    self.party_with(net.directory.name(device), devices)
+                };
+                Ok(whole.devices.iter().map(one).collect())
+            }
+        }
+    }
+
+    fn party_with(&self, who: &str, devices: Devices) -> Party {
+        Party {
             who: who.to_owned(),
             names: self.compiled.names(&devices),
             devices,
-        })
+        }
     }
 
     /// Returns every port on which a way begins in the tailnet, and whether these devices come in there.
@@ -104,9 +168,12 @@ impl Tailnet {
     ) -> Vec<ExplanationView> {
         let net = &*self.compiled;
         let found = targets(lab, net, exposure, path, seen).into_iter();
-        // What names the target and the party was looked up just now.
+        // What names the target was looked up just now.
         found
-            .filter_map(|found| net.explain(&party.who, &found.target).ok())
+            .filter_map(|found| {
+                net.explain_of(&party.who, party.devices.clone(), &found.target)
+                    .ok()
+            })
             .collect()
     }
 

@@ -177,15 +177,7 @@ fn section(section: Section) -> &'static str {
 
 fn refused(error: &Error) -> Finding {
     let words = std::error::Error::source(error).map(ToString::to_string);
-    let message = match (words, error.place()) {
-        (Some(words), _) => words,
-        // The place is said apart.
-        (None, Some(place)) => error
-            .to_string()
-            .trim_start_matches(&format!("{place}: "))
-            .to_owned(),
-        (None, None) => error.to_string(),
-    };
+    let message = words.unwrap_or_else(|| without_place(error));
     let finding = Finding::new(&REFUSED, Subject::Lab, message).at_maybe(error.place());
     match error.hint() {
         Some(hint) => finding.with_fix(sentence(hint)),
@@ -193,8 +185,28 @@ fn refused(error: &Error) -> Finding {
     }
 }
 
+/// Returns what an error says, where its place is said apart.
+fn without_place(error: &Error) -> String {
+    let text = error.to_string();
+    match error.place() {
+        Some(place) => text.trim_start_matches(&format!("{place}: ")).to_owned(),
+        None => text,
+    }
+}
+
+/// Returns what an error says and the reasons below it, where its place is said apart.
+pub(crate) fn in_full(error: &Error) -> String {
+    let mut text = without_place(error);
+    let mut below = std::error::Error::source(error);
+    while let Some(reason) = below {
+        text.push_str(&format!(": {reason}"));
+        below = reason.source();
+    }
+    text
+}
+
 /// Makes a sentence of a hint.
-fn sentence(hint: &str) -> String {
+pub(crate) fn sentence(hint: &str) -> String {
     let mut letters = hint.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(letters).chain(['.']).collect()
