@@ -103,6 +103,9 @@ pub(super) struct Net {
     pub(super) subnets: Vec<IpNet>,
     /// The address on which its ports are published where they name none, and what says so.
     pub(super) binding: Option<(IpAddr, Evidence)>,
+    /// Shows that the engine lets others in who address a container itself, and whether on every port of it rather than
+    /// on those that it publishes.
+    pub(super) routed: Option<(bool, Evidence)>,
     pub(super) members: Vec<NodeIndex>,
 }
 
@@ -110,6 +113,28 @@ impl Net {
     /// Whether containers on it have addresses of the local network.
     pub(super) fn is_on_the_lan(&self) -> bool {
         matches!(self.driver.as_deref(), Some("macvlan" | "ipvlan"))
+    }
+
+    /// Whether its driver is a plugin: what that makes of it is not known.
+    pub(super) fn is_of_a_plugin(&self) -> bool {
+        let known = [
+            "",
+            "default",
+            "bridge",
+            "host",
+            "none",
+            "null",
+            "overlay",
+            "macvlan",
+            "ipvlan",
+            "nat",
+            "transparent",
+            "l2bridge",
+            "l2tunnel",
+        ];
+        self.driver
+            .as_deref()
+            .is_some_and(|driver| !known.contains(&driver))
     }
 
     /// Whether somebody outside of the lab made it, neither a project nor the engine itself.

@@ -1,6 +1,8 @@
 //! Tunnels that bring the internet in through somebody else's machine.
 
 mod command;
+mod mesh;
+mod onion;
 
 use super::container::{Container, Found as InContainer, Text};
 use super::files::Files;
@@ -45,8 +47,9 @@ pub(super) fn paths(
     for index in 0..topology.nodes.len() {
         let node = &topology.nodes[index];
         vpn_forward(topology, index, spreads);
+        mesh::paths(topology, index, spreads);
         let Some(product) = product(node) else {
-            by_command(topology, index, paths, spreads, &mut tunnels);
+            by_command(topology, files, index, paths, spreads, &mut tunnels);
             continue;
         };
         let found = match product {
@@ -157,13 +160,16 @@ fn perhaps_to(topology: &Topology<'_>, index: NodeIndex) -> String {
 /// Adds what a command opens, and what a service may open of which only the catalogue knows that it is a tunnel.
 fn by_command(
     topology: &Topology<'_>,
+    files: &Files<'_>,
     index: NodeIndex,
     paths: &mut [Vec<Path>],
     spreads: &mut Spreads,
     tunnels: &mut Vec<Tunnel>,
 ) {
     let node = &topology.nodes[index];
-    let calls = command::calls(node);
+    let mut calls = command::calls(node);
+    calls.extend(command::by_environment(node));
+    calls.extend(onion::calls(node, files));
     if calls.is_empty() && is_unread(node) {
         tunnels.push(unseen(topology, index, "tunnel", image(node), paths, spreads));
     }
@@ -263,6 +269,11 @@ fn product(node: &Node<'_>) -> Option<&'static str> {
         "newt" => "Pangolin tunnel",
         "zrok" => "zrok tunnel",
         "localtonet" => "Localtonet tunnel",
+        "packetriot" | "pktriot" => "Packetriot tunnel",
+        "localxpose" | "loclx" => "LocalXpose tunnel",
+        "npc" => "nps tunnel",
+        "i2pd" => "I2P tunnel",
+        "holesail" => "Holesail tunnel",
         _ if base.starts_with("playit") => "playit tunnel",
         "rathole" if node.words().any(|(word, _)| word.contains("client")) => "rathole tunnel",
         _ => return None,
