@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::clients::{only_private, only_tailnet};
 use super::middleware::{Middlewares, guard_kind};
 use super::traefik::names_in_rule;
 use super::{Entry, Flavour, Route};
@@ -257,6 +258,25 @@ fn collect<'a>(
         .find(|kind| **kind == GuardKind::Waf)
         .or(kinds.first());
     if let Some(kind) = kind {
-        guards.push(Guard::new(*kind, name, used.clone()));
+        let list = |setting: &&&Setting| {
+            let key = setting.key.splitn(4, '.').nth(3);
+            matches!(key, Some("ipallowlist.sourcerange" | "ipwhitelist.sourcerange"))
+        };
+        let by_header = declared
+            .iter()
+            .any(|setting| setting.key.contains("list.ipstrategy"));
+        let ranges: Vec<&str> = declared
+            .iter()
+            .filter(list)
+            .flat_map(|setting| words(&setting.value))
+            .collect();
+        let facts = &topology.machines[topology.nodes[index].machine].facts;
+        let is_list = *kind == GuardKind::AllowList && !by_header;
+        let guard = Guard::new(*kind, name, used.clone());
+        guards.push(
+            guard
+                .only_tailnet(is_list && only_tailnet(ranges.iter().copied(), facts))
+                .only_private(is_list && only_private(ranges.iter().copied())),
+        );
     }
 }

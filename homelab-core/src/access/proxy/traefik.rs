@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::clients::{only_tailnet, rule_is_only_tailnet};
+use super::clients::{only_private, only_tailnet, rule_is_only_tailnet};
 use super::flags::{Flag, Static, file_flags, flags, is_folder};
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route, dynamic};
@@ -468,7 +468,8 @@ impl Segment<'_> {
             let only = !self.by_header && only_tailnet(sources.value.split(','), facts);
             let evidence = Evidence::at("a Traefik label", &sources.span);
             let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
-            self.guards.push(guard.only_tailnet(only));
+            let private = !self.by_header && only_private(sources.value.split(','));
+            self.guards.push(guard.only_tailnet(only).only_private(private));
         }
         Some(Route {
             flavour: Flavour::Traefik,
