@@ -47,6 +47,7 @@ pub use instance::{
     AccessTest, EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
     RepositoryEntry, RepositoryKind, Tailnet,
 };
+pub(crate) use manifest::matches_glob;
 pub use manifest::{FileKind, LabFile, Manifest};
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,

@@ -230,6 +230,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                 admin: false,
                 enabled: true,
                 in_swarm: false,
+                by: None,
             })
         })
         .collect()

@@ -174,7 +174,6 @@ fn what_is_not_understood_may_lead_anywhere() {
         ),
         ("a template", ROUTE.replace("http://a:3000", "{{ env `A` }}")),
         ("an alias", ROUTE.replace("service: a", "service: *name")),
-        ("a map in braces", ROUTE.replace("Host(`a.lan`)", "{ a: b }")),
         (
             "another provider's service",
             ROUTE.replace("service: a", "service: a@docker"),
@@ -191,13 +190,23 @@ fn what_is_not_understood_may_lead_anywhere() {
             "a service of services",
             ROUTE.replace("loadBalancer:", "weighted:"),
         ),
+        ("an address that is none", ROUTE.replace("http://a:3000", "a b")),
+    ] {
+        check(what, &of_file(&text), &[("a", Host, Lan), ("b", Host, Lan)]);
+    }
+    // What else the file says is known all the same.
+    for (what, text) in [
+        ("a map in braces", ROUTE.replace("Host(`a.lan`)", "{ a: b }")),
         (
             "udp",
             format!("{ROUTE}udp:\n  routers:\n    x:\n      service: y\n"),
         ),
-        ("an address that is none", ROUTE.replace("http://a:3000", "a b")),
+        (
+            "one server of two",
+            format!("{ROUTE}          - url: http://nobody:3000\n"),
+        ),
     ] {
-        check(what, &of_file(&text), &[("a", Host, Lan), ("b", Host, Lan)]);
+        check(what, &of_file(&text), &[("a", Lan, Lan), ("b", Host, Lan)]);
     }
     for (flag, mount, file) in [
         (PROVIDER, "/srv/d.yml:/d.yml", "p/d.yml"),
