@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use homelab_core::{Error, ErrorKind, Result};
+use homelab_core::{Error, ErrorKind, Lab, Observed, Plan, Result};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -153,6 +153,29 @@ pub fn one(folders: Vec<String>) -> Result<String> {
             Err(Error::new(ErrorKind::Invalid, format!("read `{second}`")).with_hint("name one folder"))
         }
     }
+}
+
+/// What makes a plan for a target.
+pub type Planner = fn(&Lab, &str, &Observed) -> Result<Plan>;
+
+/// What can be done with what runs.
+const VERBS: [(&str, Planner); 3] = [
+    ("start", Lab::plan_start),
+    ("stop", Lab::plan_stop),
+    ("restart", Lab::plan_restart),
+];
+
+/// Returns what makes the plan of this verb.
+///
+/// # Errors
+/// When there is no such verb.
+pub fn planner(verb: &str) -> Result<Planner> {
+    let found = VERBS.iter().find(|(name, _)| *name == verb);
+    found.map(|(_, planner)| *planner).ok_or_else(|| {
+        let names: Vec<&str> = VERBS.iter().map(|(name, _)| *name).collect();
+        let error = Error::new(ErrorKind::Invalid, format!("find the verb `{verb}`"));
+        error.with_hint(format!("there is {}", names.join(", ")))
+    })
 }
 
 /// Waits for what is asynchronous, on a runtime of this thread's own.

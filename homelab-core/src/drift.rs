@@ -34,7 +34,7 @@ use crate::lab::{Lab, ServiceRef, in_words};
 use crate::name::{HostName, ServiceId};
 use crate::observed::Observed;
 use crate::span::Span;
-use crate::view::{DifferenceView, DriftView, GapView, SeenHostView};
+use crate::view::{DifferenceView, DriftView, SeenHostView};
 
 /// How what runs differs from what was written, as far as it was seen. Displays as text.
 ///
@@ -76,18 +76,12 @@ impl SeenHost {
 
     /// Returns it as plain data.
     pub fn view(&self) -> SeenHostView {
-        let gap = |gap: &Gap| GapView {
-            part: gap.part.to_string(),
-            kind: gap.kind.to_string(),
-            message: gap.message.clone(),
-            hint: gap.hint.clone(),
-        };
         SeenHostView {
             host: self.host.to_string(),
             at: self.at.to_string(),
             source: self.source.clone(),
             seen: self.seen,
-            gaps: self.gaps.iter().map(gap).collect(),
+            gaps: self.gaps.iter().map(Gap::view).collect(),
         }
     }
 }

@@ -12,7 +12,9 @@ mod tailnet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::live::{ContainerView, DifferenceView, DriftView, GapView, RunningView, SeenHostView};
+pub use self::live::{
+    ChangeView, ContainerView, DifferenceView, DriftView, GapView, RunningView, SeenHostView,
+};
 pub use self::portal::{
     PortalServiceView, PortalView, PortalWayView, ServiceExplanationView, WayExplanationView,
 };

@@ -9,6 +9,7 @@ use homelab_core::{Exposure, Finding, Query};
 
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
+use crate::live::{Drift, Inventory, Running};
 use crate::observed::{Observed, or_now};
 use crate::plan::Plan;
 use crate::portal::Answer;
@@ -51,6 +52,13 @@ impl Lab {
         let open = move || homelab_core::Lab::from_json(&text);
         let lab = run_blocking("open the stored lab", cancel, open).await??;
         Ok(Arc::new(Lab(lab)))
+    }
+
+    /// Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
+    /// judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
+    #[uniffi::constructor]
+    pub fn adopt(name: &str, inventory: &Inventory) -> Self {
+        Lab(homelab_core::Lab::adopt(name, &inventory.0))
     }
 
     /// Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
@@ -248,5 +256,35 @@ impl Lab {
     #[uniffi::method(default(seen = None))]
     pub fn plan_init(&self, seen: Option<Arc<Observed>>) -> Plan {
         Plan(self.0.plan_init(&or_now(seen.as_deref())))
+    }
+    /// Returns what the engines run, as services of the lab where they are, each with who can reach it.
+    pub fn running(&self, seen: &Observed) -> Running {
+        Running(self.0.running(&seen.0))
+    }
+
+    /// Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
+    pub fn drift(&self, seen: &Observed) -> Drift {
+        Drift(self.0.drift(&seen.0))
+    }
+
+    /// Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
+    /// healthy. What runs already is left as it is.
+    ///
+    /// The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
+    /// Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
+    pub fn plan_start(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
+        Ok(Plan(self.0.plan_start(target, &seen.0)?))
+    }
+
+    /// Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
+    /// `plan_start`.
+    pub fn plan_stop(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
+        Ok(Plan(self.0.plan_stop(target, &seen.0)?))
+    }
+
+    /// Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
+    /// `plan_start`.
+    pub fn plan_restart(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
+        Ok(Plan(self.0.plan_restart(target, &seen.0)?))
     }
 }

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::error::HomelabError;
+use crate::live::Inventory;
 use crate::plan::Plan;
 
 /// The machine that an observation was made on: what it calls itself, and where others find it.
@@ -53,6 +54,17 @@ impl Observed {
     /// Returns the machine that the observation was made on, if it was looked at.
     pub fn machine(&self) -> Option<Machine> {
         self.0.machine().map(|seen| Machine::of(seen.value()))
+    }
+
+    /// Returns what the engines of all hosts have, if they were asked.
+    pub fn inventory(&self) -> Option<std::sync::Arc<Inventory>> {
+        let seen = self.0.inventory()?;
+        Some(std::sync::Arc::new(Inventory(seen.value().clone())))
+    }
+
+    /// Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
+    pub fn with_inventory(&self, inventory: &Inventory) -> Observed {
+        Observed(self.0.clone().with_inventory(inventory.0.clone()))
     }
 
     /// Returns the plan that puts back what runs that were killed midway have left: empty when there are none.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
 use crate::lab::Lab;
+use crate::live::Engines;
 use crate::observed::Observed;
 use crate::runtime::run;
 
@@ -26,6 +27,16 @@ impl World {
     /// Returns the world with its state (recovery files) in this folder, instead of the usual one.
     pub fn with_state(&self, folder: String) -> World {
         World(self.0.clone().with_state(folder))
+    }
+
+    /// Returns the world without engines: they are not observed.
+    pub fn without_engines(&self) -> World {
+        World(self.0.clone().without_engines())
+    }
+
+    /// Returns the engines of the lab's hosts, to look at and to watch.
+    pub fn engines(&self) -> Engines {
+        Engines(self.0.engines())
     }
 
     /// Returns the lab's folder.

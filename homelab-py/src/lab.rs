@@ -1,22 +1,23 @@
-//! `Lab` and `Service`.
+//! `Lab`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use homelab_core as core;
-use homelab_core::name::ServiceId;
 use jiff::Timestamp;
 use pyo3::prelude::*;
 
 use crate::access::Exposure;
 use crate::compose::Project;
-use crate::convert::{FilePath, Record, Word, hash};
+use crate::convert::{FilePath, Record};
 use crate::error::Result;
 use crate::finding::{Finding, Report};
+use crate::live::{Drift, Inventory, Running};
 use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::query::Posture;
 use crate::runtime::{later, work};
+use crate::service::Service;
 use crate::tailnet::Tailnet;
 
 /// What is wanted, from files: any folder with Compose files in it. Immutable.
@@ -84,6 +85,23 @@ impl Lab {
     #[pyo3(signature = (text, /))]
     async fn from_json_async(text: String) -> Result<Self> {
         Ok(Lab(later(move || core::Lab::from_json(&text)).await??))
+    }
+
+    /// Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
+    /// judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
+    #[staticmethod]
+    #[pyo3(signature = (name, inventory, /))]
+    fn adopt(py: Python<'_>, name: String, inventory: &Inventory) -> Result<Self> {
+        let inventory = inventory.0.clone();
+        Ok(Lab(work(py, move || core::Lab::adopt(&name, &inventory))?))
+    }
+
+    /// As `adopt`, awaited.
+    #[staticmethod]
+    #[pyo3(signature = (name, inventory, /))]
+    async fn adopt_async(name: String, inventory: Py<Inventory>) -> Result<Self> {
+        let inventory = inventory.get().0.clone();
+        Ok(Lab(later(move || core::Lab::adopt(&name, &inventory)).await?))
     }
 
     /// Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
@@ -335,117 +353,87 @@ impl Lab {
         Ok(Plan(later(move || lab.plan_init(&seen)).await?))
     }
 
+    /// Returns what the engines run, as services of the lab where they are, each with who can reach it.
+    #[pyo3(signature = (seen, /))]
+    fn running(&self, py: Python<'_>, seen: &Observed) -> Result<Running> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Running(work(py, move || lab.running(&seen))?))
+    }
+
+    /// As `running`, awaited.
+    #[pyo3(signature = (seen, /))]
+    async fn running_async(&self, seen: Py<Observed>) -> Result<Running> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Running(later(move || lab.running(&seen)).await?))
+    }
+
+    /// Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
+    #[pyo3(signature = (seen, /))]
+    fn drift(&self, py: Python<'_>, seen: &Observed) -> Result<Drift> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Drift(work(py, move || lab.drift(&seen))?))
+    }
+
+    /// As `drift`, awaited.
+    #[pyo3(signature = (seen, /))]
+    async fn drift_async(&self, seen: Py<Observed>) -> Result<Drift> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Drift(later(move || lab.drift(&seen)).await?))
+    }
+
+    /// Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
+    /// healthy. What runs already is left as it is.
+    ///
+    /// The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
+    /// Raises `NotFound`, `Ambiguous`, and `Unreachable` where a host that could have it was not seen.
+    #[pyo3(signature = (target, seen, /))]
+    fn plan_start(&self, py: Python<'_>, target: String, seen: &Observed) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Plan(work(py, move || lab.plan_start(&target, &seen))??))
+    }
+
+    /// As `plan_start`, awaited.
+    #[pyo3(signature = (target, seen, /))]
+    async fn plan_start_async(&self, target: String, seen: Py<Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Plan(later(move || lab.plan_start(&target, &seen)).await??))
+    }
+
+    /// Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
+    /// `plan_start`.
+    #[pyo3(signature = (target, seen, /))]
+    fn plan_stop(&self, py: Python<'_>, target: String, seen: &Observed) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Plan(work(py, move || lab.plan_stop(&target, &seen))??))
+    }
+
+    /// As `plan_stop`, awaited.
+    #[pyo3(signature = (target, seen, /))]
+    async fn plan_stop_async(&self, target: String, seen: Py<Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Plan(later(move || lab.plan_stop(&target, &seen)).await??))
+    }
+
+    /// Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
+    /// `plan_start`.
+    #[pyo3(signature = (target, seen, /))]
+    fn plan_restart(&self, py: Python<'_>, target: String, seen: &Observed) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Plan(work(py, move || lab.plan_restart(&target, &seen))??))
+    }
+
+    /// As `plan_restart`, awaited.
+    #[pyo3(signature = (target, seen, /))]
+    async fn plan_restart_async(&self, target: String, seen: Py<Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Plan(later(move || lab.plan_restart(&target, &seen)).await??))
+    }
+
     fn __repr__(&self) -> String {
         let (projects, services) = (self.0.projects().len(), self.0.services().len());
         format!(
             "<Lab {:?}: {projects} projects, {services} services>",
             self.0.name()
         )
-    }
-}
-
-/// One service on one machine.
-#[pyclass(frozen, module = "homelab")]
-pub(crate) struct Service {
-    lab: core::Lab,
-    id: ServiceId,
-    host: Option<String>,
-    tier: core::lab::Tier,
-    image: Option<String>,
-    place: core::Span,
-}
-
-impl Service {
-    fn of(lab: &core::Lab, service: &core::ServiceRef<'_>) -> Self {
-        let compose = service.service();
-        Service {
-            lab: lab.clone(),
-            id: service.id().clone(),
-            host: service.host().map(|host| host.name().to_string()),
-            tier: service.tier(),
-            image: compose.image.as_ref().map(|image| image.value.clone()),
-            place: compose.span.clone(),
-        }
-    }
-}
-
-#[pymethods]
-impl Service {
-    /// Its identity: `immich/server`, or `nas:immich/server` where the lab says which machine runs it.
-    #[getter]
-    fn id(&self) -> String {
-        self.id.to_string()
-    }
-
-    /// Its name within the project.
-    #[getter]
-    fn name(&self) -> &str {
-        self.id.service().as_str()
-    }
-
-    /// The Compose project that it belongs to.
-    #[getter]
-    fn project(&self) -> &str {
-        self.id.project().as_str()
-    }
-
-    /// The machine that runs it, where the lab says which.
-    #[getter]
-    fn host(&self) -> Option<&str> {
-        self.host.as_deref()
-    }
-
-    /// Its project's tier.
-    #[getter]
-    fn tier(&self) -> Word {
-        self.tier.into()
-    }
-
-    /// The image as resolved.
-    #[getter]
-    fn image(&self) -> Option<&str> {
-        self.image.as_deref()
-    }
-
-    /// The file that declares it.
-    #[getter]
-    fn file(&self) -> &str {
-        self.place.source().name()
-    }
-
-    /// The line that declares it, from 1.
-    #[getter]
-    fn line(&self) -> u32 {
-        self.place.line()
-    }
-
-    /// Returns who can reach it.
-    #[pyo3(signature = (seen=None))]
-    fn exposure(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Exposure> {
-        let (lab, seen, name) = (self.lab.clone(), seen_or_now(seen), self.id.to_string());
-        Ok(Exposure(work(py, move || lab.exposure(&name, &seen))??))
-    }
-
-    /// As `exposure`, awaited.
-    #[pyo3(signature = (seen=None))]
-    async fn exposure_async(&self, seen: Option<Py<Observed>>) -> Result<Exposure> {
-        let (lab, seen, name) = (self.lab.clone(), held_or_now(seen), self.id.to_string());
-        Ok(Exposure(later(move || lab.exposure(&name, &seen)).await??))
-    }
-
-    fn __str__(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Service({:?})", self.id.to_string())
-    }
-
-    fn __eq__(&self, other: &Self) -> bool {
-        self.id == other.id && self.lab.root() == other.lab.root()
-    }
-
-    fn __hash__(&self) -> u64 {
-        hash(&self.id)
     }
 }

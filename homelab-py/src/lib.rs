@@ -10,10 +10,12 @@ mod convert;
 mod error;
 mod finding;
 mod lab;
+mod live;
 mod observed;
 mod plan;
 mod query;
 mod runtime;
+mod service;
 mod tailnet;
 mod world;
 
@@ -54,7 +56,9 @@ mod _native {
     #[pymodule_export]
     use crate::finding::{Finding, Report};
     #[pymodule_export]
-    use crate::lab::{Lab, Service};
+    use crate::lab::Lab;
+    #[pymodule_export]
+    use crate::live::{Changes, Drift, Engines, Inventory, Running};
     #[pymodule_export]
     use crate::observed::{Checkout, Interrupted, Machine, Observed, Worktree};
     #[pymodule_export]
@@ -65,6 +69,8 @@ mod _native {
     use crate::require_capability;
     #[pymodule_export]
     use crate::runtime::shutdown;
+    #[pymodule_export]
+    use crate::service::Service;
     #[pymodule_export]
     use crate::tailnet::{Tailnet, answer_text};
     #[pymodule_export]

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use crate::convert::or_now;
 use crate::error::Result;
+use crate::live::Inventory;
 use crate::plan::Plan;
 
 /// Everything that was seen, and when. Immutable; what was not looked at is absent.
@@ -61,6 +62,18 @@ impl Observed {
         Observed(self.0.clone().with_worktree(worktree.0.clone()))
     }
 
+    /// What the engines of all hosts have, if they were asked.
+    #[getter]
+    fn inventory(&self) -> Option<Inventory> {
+        self.0.inventory().map(|seen| Inventory(seen.value().clone()))
+    }
+
+    /// Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
+    #[pyo3(signature = (inventory, /))]
+    fn with_inventory(&self, inventory: &Inventory) -> Self {
+        Observed(self.0.clone().with_inventory(inventory.0.clone()))
+    }
+
     /// The runs that were killed midway and have left something, if they were looked for.
     #[getter]
     fn interrupted(&self) -> Option<Vec<Interrupted>> {
@@ -80,6 +93,9 @@ impl Observed {
         }
         if self.0.worktree().is_some() {
             parts.push("worktree".into());
+        }
+        if self.0.inventory().is_some() {
+            parts.push("inventory".into());
         }
         if self.0.interrupted().is_some() {
             parts.push("interrupted".into());

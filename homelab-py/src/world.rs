@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::convert::{FilePath, Record};
 use crate::error::{Failed, Result, raised};
 use crate::lab::Lab;
+use crate::live::Engines;
 use crate::observed::Observed;
 use crate::plan::{Outcome, Plan};
 use crate::runtime::{block, runtime, spawn};
@@ -66,6 +67,10 @@ impl World {
 
     fn observe_sync(&self, py: Python<'_>, lab: Option<&Lab>, engines: bool) -> Result<Observed> {
         block(py, self.observing(lab, engines))
+    }
+
+    fn engines(&self) -> Engines {
+        Engines(self.world.engines())
     }
 
     fn apply(&self, plan: &Plan) -> Result<Operation> {

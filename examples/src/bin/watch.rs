@@ -28,14 +28,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
         while let Some(change) = changes.next().await {
             say(&format!("{change}\n"))?;
             if let Change::Full(inventory) = &change {
-                for (host, container) in inventory.containers() {
-                    say(&format!("{}: {container}\n", host.host))?;
-                }
-                for host in inventory.hosts() {
-                    host.gaps
-                        .iter()
-                        .try_for_each(|gap| say(&format!("{}: {gap}\n", host.host)))?;
-                }
+                say(&inventory.to_string())?;
                 if once {
                     break;
                 }

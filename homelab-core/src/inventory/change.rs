@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Container, HostInventory, Image, Inventory, Network, Volume};
 use crate::name::HostName;
+use crate::view::ChangeView;
 
 /// What became different on engines. Each says how things are now, so that taking in one twice, or an old one before the
 /// newer ones that follow it, does no harm.
@@ -74,6 +75,54 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Returns what it is about as plain data. What it brings is taken in by [`Inventory::apply`].
+    pub fn view(&self) -> ChangeView {
+        let (kind, host) = match self {
+            Change::Full(_) => ("full", None),
+            Change::Host(host) => ("host", Some(&host.host)),
+            Change::Container { host, .. } => ("container", Some(host)),
+            Change::Removed { host, .. } => ("removed", Some(host)),
+            Change::Images { host, .. } => ("images", Some(host)),
+            Change::Volumes { host, .. } => ("volumes", Some(host)),
+            Change::Networks { host, .. } => ("networks", Some(host)),
+        };
+        let mut view = ChangeView {
+            kind: kind.to_owned(),
+            hosts: Vec::new(),
+            host: host.map(ToString::to_string),
+            name: None,
+            id: None,
+            state: None,
+            health: None,
+            resynced: false,
+            text: self.to_string(),
+        };
+        match self {
+            Change::Full(inventory) => view.hosts = inventory.hosts().map(HostInventory::view).collect(),
+            Change::Host(host) => view.hosts = vec![host.view()],
+            Change::Container {
+                container, resynced, ..
+            } => {
+                view.name = Some(container.name.clone());
+                view.id = Some(container.id.clone());
+                view.state = Some(container.state.to_string());
+                view.health = container.health.map(|health| health.to_string());
+                view.resynced = *resynced;
+            }
+            Change::Removed {
+                id, name, resynced, ..
+            } => {
+                view.name = Some(name.clone());
+                view.id = Some(id.clone());
+                view.resynced = *resynced;
+            }
+            Change::Images { .. } | Change::Volumes { .. } | Change::Networks { .. } => {}
+        }
+        view
+    }
+}
+
 /// One line: `nas: immich-server-1 (immich-app/immich-server:v1.120.0, running, healthy)`.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,5 +156,65 @@ impl fmt::Display for Change {
             Change::Volumes { host, volumes } => write!(f, "{host}: {} volumes", volumes.len()),
             Change::Networks { host, networks } => write!(f, "{host}: {} networks", networks.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{ContainerState, Gap, Health, Part};
+
+    #[test]
+    fn its_record_says_what_it_is_about() {
+        let at = "2027-01-01T00:00:00Z".parse().expect("a time");
+        let name = |name: &str| -> HostName { name.parse().expect("a name") };
+        let mut nas = HostInventory::new(name("nas"), at, "docker 28.2.2");
+        let mut kuma = Container::new("1", "kuma");
+        kuma.state = ContainerState::Running;
+        kuma.health = Some(Health::Healthy);
+        nas.containers = Some(vec![kuma.clone()]);
+        let mut attic = HostInventory::new(name("attic"), at, "ssh://attic");
+        let kind = crate::ErrorKind::TimedOut;
+        attic.gaps.push(Gap::new(Part::Engine, kind, "ask the engine"));
+        let inventory = Inventory::new([nas, attic]);
+        assert_eq!(
+            inventory.to_string(),
+            "attic: failed to ask the engine\nnas: kuma (, running, healthy)\n"
+        );
+
+        let full = Change::Full(inventory).view();
+        assert_eq!((full.kind.as_str(), full.host), ("full", None));
+        let seen: Vec<bool> = full.hosts.iter().map(|host| host.seen).collect();
+        assert_eq!(seen, [false, true]);
+        assert_eq!(full.hosts[0].gaps[0].kind, "timed_out");
+        assert_eq!(full.text, "1 containers on 2 hosts, of which 1 did not answer");
+
+        let view = Change::Container {
+            host: name("nas"),
+            container: kuma,
+            resynced: true,
+        }
+        .view();
+        assert_eq!(
+            (view.kind.as_str(), view.host.as_deref()),
+            ("container", Some("nas"))
+        );
+        assert_eq!(
+            (
+                view.name.as_deref(),
+                view.state.as_deref(),
+                view.health.as_deref()
+            ),
+            (Some("kuma"), Some("running"), Some("healthy"))
+        );
+        assert!(view.resynced && view.hosts.is_empty());
+        let gone = Change::Removed {
+            host: name("nas"),
+            id: "1".to_owned(),
+            name: "kuma".to_owned(),
+            resynced: false,
+        };
+        assert_eq!(gone.view().kind, "removed");
+        assert_eq!((gone.view().id.as_deref(), gone.view().state), (Some("1"), None));
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{Change, Container, EngineInfo, Image, Network, Volume};
 use crate::error::{Error, ErrorKind};
 use crate::name::HostName;
+use crate::view::{GapView, SeenHostView};
 
 /// What all engines of a lab have, each with when and by whom it was seen. Cheap to clone.
 ///
@@ -88,6 +89,21 @@ impl Inventory {
     }
 }
 
+/// One line for each container, and for each thing that was not to be had: `nas: kuma (louislam/uptime-kuma:1, running)`.
+impl fmt::Display for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for host in self.hosts() {
+            for gap in &host.gaps {
+                writeln!(f, "{}: {gap}", host.host)?;
+            }
+            for container in host.containers.iter().flatten() {
+                writeln!(f, "{}: {container}", host.host)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What the engine of one host has. What is absent was not to be had, and is among the gaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostInventory {
@@ -135,6 +151,17 @@ impl HostInventory {
     /// Returns the first thing that was not to be had.
     pub fn gap(&self) -> Option<&Gap> {
         self.gaps.first()
+    }
+
+    /// Returns whether it was seen, when and by whom, as plain data.
+    pub fn view(&self) -> SeenHostView {
+        SeenHostView {
+            host: self.host.to_string(),
+            at: self.at.to_string(),
+            source: self.source.clone(),
+            seen: self.is_seen(),
+            gaps: self.gaps.iter().map(Gap::view).collect(),
+        }
     }
 
     fn forget(&mut self, id: &str) {
@@ -210,6 +237,16 @@ impl Gap {
         Gap {
             hint: error.hint().map(str::to_owned),
             ..Gap::new(part, error.kind(), error.to_string())
+        }
+    }
+
+    /// Returns it as plain data.
+    pub fn view(&self) -> GapView {
+        GapView {
+            part: self.part.to_string(),
+            kind: self.kind.to_string(),
+            message: self.message.clone(),
+            hint: self.hint.clone(),
         }
     }
 }

@@ -128,3 +128,27 @@ pub struct ContainerView {
     /// The widest that it could be, if what is not known turned out badly.
     pub at_most: Option<Reach>,
 }
+
+/// Something that became different on engines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeView {
+    /// What it is about: `full` (all of it, the first of all), `host` (all of one), `container`, `removed` (a container
+    /// that is gone), `images`, `volumes` or `networks`.
+    pub kind: String,
+    /// The hosts of which all is told: every one for `full`, else the one, if any.
+    pub hosts: Vec<SeenHostView>,
+    /// The host that it is about; nothing for `full`.
+    pub host: Option<String>,
+    /// The name of the container that it is about.
+    pub name: Option<String>,
+    /// Its id.
+    pub id: Option<String>,
+    /// What it is doing now: `running`, `exited`, ...
+    pub state: Option<String>,
+    /// What its health check says now, where it has one.
+    pub health: Option<String>,
+    /// Whether this was found by looking again after the connection was lost: what happened in between is not known.
+    pub resynced: bool,
+    /// The change in one line.
+    pub text: String,
+}

@@ -35,6 +35,13 @@ FORMATS: dict[str, Callable[[Report], str]] = {
     "html": Report.to_html,
 }
 
+# What can be done with what runs.
+VERBS: dict[str, Callable[[Lab, str, Observed], Plan]] = {
+    "start": Lab.plan_start,
+    "stop": Lab.plan_stop,
+    "restart": Lab.plan_restart,
+}
+
 # What is asked of a tailnet's policy, beside whether it would be accepted.
 QUESTIONS = ("filter", "ssh", "caps", "peers")
 
@@ -117,6 +124,58 @@ def parser() -> argparse.ArgumentParser:
     )
     folder(init)
     init.add_argument("--write", action="store_true", help="write them")
+
+    def written(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
+        made.add_argument("--now", metavar="TIME", help="the moment that is taken for now; default: the clock's")
+
+    inventory = command(
+        "inventory",
+        _inventory,
+        "say what runs, and who can reach it",
+        "Asks the engines of the lab what they run: by host, project and service, with who can reach it. A host that "
+        "does not answer is said with its reason.",
+    )
+    folder(inventory)
+    written(inventory)
+
+    drift = command(
+        "drift",
+        _drift,
+        "say how what runs differs from what was written",
+        "Asks the engines of the lab what runs, and says how that differs from what its files say. Exits with 0 when "
+        "all is as written, 1 when something is not, 3 when nothing is but not all hosts were seen, 2 when it could "
+        "not run.",
+    )
+    folder(drift)
+    written(drift)
+
+    watch = command(
+        "watch",
+        _watch,
+        "say what becomes different, as it happens",
+        "Says what the engines of the lab run, and then one line for whatever becomes different, until it is "
+        "interrupted. Nothing is polled: the engines tell.",
+    )
+    folder(watch)
+    watch.add_argument("--once", action="store_true", help="only what runs now")
+
+    doing = command(
+        "run",
+        _run,
+        "start, stop or restart a project, a service or all",
+        "Shows what it would do with a project, a service or all of the lab, and with --yes does it, in the order in "
+        "which services wait for each other, each waited for until it is up.",
+    )
+    doing.add_argument("verb", metavar="VERB", choices=VERBS, help=", ".join(VERBS))
+    folder(doing)
+    doing.add_argument(
+        "target",
+        metavar="TARGET",
+        help="a project, `immich`; a service, `immich/server` or `nas:immich/server`; or `*`. What the lab does not "
+        "own is only meant by a service's whole name: `_/adminer`",
+    )
+    doing.add_argument("--yes", action="store_true", help="do it")
 
     def tailnet(made: argparse.ArgumentParser) -> None:
         made.add_argument("--policy", metavar="FILE", help="the tailnet's policy, as HuJSON")
@@ -262,6 +321,63 @@ def _init_in(world: SyncWorld, plan: Plan, write: bool) -> int:
         outcome.complete()
     else:
         _say("nothing is written yet: `--write` does\n")
+    return 0
+
+
+def _observed(arguments: argparse.Namespace) -> tuple[Lab, Observed]:
+    """Returns the lab, and what its engines have at the moment that is taken for now."""
+    now = _moment(arguments.now)
+    with Progress(2) as progress:
+        progress.step("reading the lab's files")
+        lab = Lab.load(arguments.dir)
+        progress.step("asking the engines")
+        with connect_sync(lab) as world:
+            seen = world.observe()
+    return lab, seen if now is None else seen.with_at(now)
+
+
+def _inventory(arguments: argparse.Namespace) -> int:
+    lab, seen = _observed(arguments)
+    running = lab.running(seen)
+    _say(running.to_json() if arguments.format == "json" else str(running))
+    return 0
+
+
+def _drift(arguments: argparse.Namespace) -> int:
+    lab, seen = _observed(arguments)
+    drift = lab.drift(seen)
+    _say(drift.to_json() if arguments.format == "json" else str(drift))
+    return drift.exit_code()
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    with connect_sync(Lab.load(arguments.dir)) as world:
+        changes = world.engines().watch()
+        for change in changes:
+            _say(f"{change.text}\n")
+            if change.kind == "full":
+                _say(str(changes.inventory))
+                if arguments.once:
+                    break
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    lab = Lab.load(arguments.dir)
+    with connect_sync(lab) as world:
+        with Progress(1) as progress:
+            progress.step("asking the engines")
+            seen = world.observe()
+        plan = VERBS[arguments.verb](lab, arguments.target, seen)
+        _say(str(plan))
+        if not arguments.yes or not plan.steps:
+            _say("nothing is done yet: `--yes` does\n" if plan.steps else "")
+            return 0
+        operation = world.start(plan)
+        for event in operation.events():
+            if event.kind != "failed":
+                _say(f"{event.text}\n")
+        operation.wait()
     return 0
 
 

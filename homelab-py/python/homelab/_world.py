@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._native import Lab, Observed, Outcome, Plan
+    from ._native import Engines, Lab, Observed, Outcome, Plan
     from .view import EventView
 
     Progress = Callable[[EventView], object]
@@ -77,6 +77,10 @@ class _Base:
     def root(self) -> Path:
         """The folder that plans write in."""
         return self._open().root
+
+    def engines(self) -> Engines:
+        """Returns the engines of the lab's hosts, to look at and to watch."""
+        return self._open().engines()
 
     def _open(self) -> _native.World:
         if self._native is None:

@@ -720,6 +720,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_diagnostics(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_drift(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_explain(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_explain_text(
@@ -733,6 +735,12 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_name(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_init(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_restart(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_start(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_stop(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_portal(
     ): Int
@@ -750,6 +758,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_root(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_running(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_service(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
@@ -762,13 +772,57 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_changes_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_changes_inventory(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_changes_next(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_drift_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_drift_differences(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_drift_exit_code(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_drift_hosts(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_drift_is_complete(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_drift_to_json(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_drift_view(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engines_hosts(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engines_inventory(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engines_watch(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engines_with_limit(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_inventory_hosts(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_running_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_running_containers(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_running_hosts(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_running_to_json(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_running_view(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_inventory(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_machine(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_plan_recover(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_with_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_with_inventory(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_with_machine(
     ): Int
@@ -870,17 +924,23 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_with_https(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_world_engines(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_observe(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_root(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_with_state(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_world_without_engines(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_canceltoken_new(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_controlapi_headscale(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_lab_adopt(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_from_json(
     ): Int
@@ -960,6 +1020,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_free_lab(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_lab_adopt(`name`: RustBuffer.ByValue,`inventory`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_from_json(`text`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_from_texts(`name`: RustBuffer.ByValue,`texts`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -976,6 +1038,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_diagnostics(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_drift(`ptr`: Long,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_explain(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_explain_text(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -989,6 +1053,12 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_lab_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_plan_init(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_restart(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_start(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_stop(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_portal(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1006,6 +1076,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_running(`ptr`: Long,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_service(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1018,6 +1090,72 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_changes(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_changes(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_changes_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_changes_inventory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_changes_next(`ptr`: Long,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_drift(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_drift(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_drift_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_drift_differences(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_drift_exit_code(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Int
+    external fun uniffi_homelab_ffi_fn_method_drift_hosts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_drift_is_complete(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
+    external fun uniffi_homelab_ffi_fn_method_drift_to_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_drift_view(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_drift_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_engines(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_engines(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_engines_hosts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_engines_inventory(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engines_watch(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engines_with_limit(`ptr`: Long,`limit`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_inventory(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_inventory(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_inventory_hosts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_inventory_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_running(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_running(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_running_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_running_containers(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_running_hosts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_running_to_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_running_view(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_running_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1026,11 +1164,15 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_observed_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_observed_inventory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_observed_machine(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_observed_plan_recover(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_observed_with_at(`ptr`: Long,`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_observed_with_inventory(`ptr`: Long,`inventory`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_observed_with_machine(`ptr`: Long,`machine`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1176,11 +1318,15 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_homelab_ffi_fn_constructor_world_connect(`lab`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_world_engines(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_world_observe(`ptr`: Long,`lab`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_world_with_state(`ptr`: Long,`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_world_without_engines(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_homelaberror_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1370,6 +1516,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_diagnostics() and 0xFFFF) != 27907) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_drift() and 0xFFFF) != 28614) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_explain() and 0xFFFF) != 45687) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1389,6 +1538,15 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_init() and 0xFFFF) != 11560) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_restart() and 0xFFFF) != 27308) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_start() and 0xFFFF) != 62036) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_stop() and 0xFFFF) != 7996) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal() and 0xFFFF) != 32696) {
@@ -1415,6 +1573,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_root() and 0xFFFF) != 7714) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_running() and 0xFFFF) != 3171) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_service() and 0xFFFF) != 20930) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1433,7 +1594,70 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() and 0xFFFF) != 45879) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_changes_finish() and 0xFFFF) != 55781) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_changes_inventory() and 0xFFFF) != 52676) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_changes_next() and 0xFFFF) != 46265) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_drift_at() and 0xFFFF) != 10653) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_drift_differences() and 0xFFFF) != 29068) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_drift_exit_code() and 0xFFFF) != 60121) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_drift_hosts() and 0xFFFF) != 60865) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_drift_is_complete() and 0xFFFF) != 62264) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_drift_to_json() and 0xFFFF) != 12636) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_drift_view() and 0xFFFF) != 10589) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engines_hosts() and 0xFFFF) != 48120) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engines_inventory() and 0xFFFF) != 24806) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engines_watch() and 0xFFFF) != 57960) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engines_with_limit() and 0xFFFF) != 45825) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_inventory_hosts() and 0xFFFF) != 47493) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_running_at() and 0xFFFF) != 5180) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_running_containers() and 0xFFFF) != 41468) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_running_hosts() and 0xFFFF) != 1185) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_running_to_json() and 0xFFFF) != 6830) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_running_view() and 0xFFFF) != 23088) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_inventory() and 0xFFFF) != 53868) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_machine() and 0xFFFF) != 59933) {
@@ -1443,6 +1667,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_with_at() and 0xFFFF) != 45099) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_with_inventory() and 0xFFFF) != 60907) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_with_machine() and 0xFFFF) != 16167) {
@@ -1595,6 +1822,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_with_https() and 0xFFFF) != 34759) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_engines() and 0xFFFF) != 19625) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_observe() and 0xFFFF) != 10057) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1604,6 +1834,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_world_with_state() and 0xFFFF) != 64757) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_without_engines() and 0xFFFF) != 31121) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_canceltoken_new() and 0xFFFF) != 30362) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1611,6 +1844,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() and 0xFFFF) != 39761) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_adopt() and 0xFFFF) != 7160) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_json() and 0xFFFF) != 60865) {
@@ -1934,6 +2170,29 @@ public object FfiConverterULong: FfiConverter<ULong, Long> {
 
     override fun write(value: ULong, buf: ByteBuffer) {
         buf.putLong(value.toLong())
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterLong: FfiConverter<Long, Long> {
+    override fun lift(value: Long): Long {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Long {
+        return buf.getLong()
+    }
+
+    override fun lower(value: Long): Long {
+        return value
+    }
+
+    override fun allocationSize(value: Long) = 8UL
+
+    override fun write(value: Long, buf: ByteBuffer) {
+        buf.putLong(value)
     }
 }
 
@@ -2457,6 +2716,327 @@ public object FfiConverterTypeCancelToken: FfiConverter<CancelToken, Long> {
 
 
 /**
+ * What becomes different on engines, from everything on.
+ *
+ * Take changes with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+public interface ChangesInterface {
+
+    /**
+     * Ends the stream, a call that waits for its next change included, and stops watching.
+     */
+    fun `finish`()
+
+    /**
+     * Returns what the engines have now, as far as the changes were read.
+     */
+    fun `inventory`(): Inventory
+
+    /**
+     * Returns the next change, or nothing when there will be none.
+     */
+    suspend fun `next`(): ChangeView?
+
+    companion object
+}
+
+/**
+ * What becomes different on engines, from everything on.
+ *
+ * Take changes with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+open class Changes: Disposable, AutoCloseable, ChangesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_changes(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_changes(handle, status)
+        }
+    }
+
+
+    /**
+     * Ends the stream, a call that waits for its next change included, and stops watching.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_changes_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Returns what the engines have now, as far as the changes were read.
+     */override fun `inventory`(): Inventory {
+            return FfiConverterTypeInventory.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_changes_inventory(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the next change, or nothing when there will be none.
+     */
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : ChangeView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_changes_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeChangeView.lift(it) },
+        // Error FFI converter
+        UniffiNullRustCallStatusErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeChanges: FfiConverter<Changes, Long> {
+    override fun lower(value: Changes): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Changes {
+        return Changes(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Changes {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Changes) = 8UL
+
+    override fun write(value: Changes, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A tailnet's control server, of Tailscale or of Headscale, whose HTTP API is asked. It only reads.
  *
  * A token is named by where it is kept, and looked up for each question: `env:NAME`, `file:PATH` or
@@ -2872,6 +3452,762 @@ public object FfiConverterTypeControlApi: FfiConverter<ControlApi, Long> {
 
 
 /**
+ * How what runs differs from what was written, as far as it was seen. Its text is what people read.
+ */
+public interface DriftInterface {
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+    fun `at`(): kotlin.String
+
+    /**
+     * Returns the differences, by host, project and service.
+     */
+    fun `differences`(): List<DifferenceView>
+
+    /**
+     * Returns how a command should end: 0 when everything was seen and is as it was written, 1 when something is
+     * different, 3 when nothing is, but not all hosts were seen.
+     */
+    fun `exitCode`(): kotlin.UByte
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */
+    fun `hosts`(): List<SeenHostView>
+
+    /**
+     * Returns whether all hosts were seen, and at least one.
+     */
+    fun `isComplete`(): kotlin.Boolean
+
+    /**
+     * Returns it as JSON, indented.
+     */
+    fun `toJson`(): kotlin.String
+
+    /**
+     * Returns it as a record.
+     */
+    fun `view`(): DriftView
+
+    companion object
+}
+
+/**
+ * How what runs differs from what was written, as far as it was seen. Its text is what people read.
+ */
+open class Drift: Disposable, AutoCloseable, DriftInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_drift(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_drift(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */override fun `at`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_at(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the differences, by host, project and service.
+     */override fun `differences`(): List<DifferenceView> {
+            return FfiConverterSequenceTypeDifferenceView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_differences(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns how a command should end: 0 when everything was seen and is as it was written, 1 when something is
+     * different, 3 when nothing is, but not all hosts were seen.
+     */override fun `exitCode`(): kotlin.UByte {
+            return FfiConverterUByte.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_exit_code(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */override fun `hosts`(): List<SeenHostView> {
+            return FfiConverterSequenceTypeSeenHostView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_hosts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns whether all hosts were seen, and at least one.
+     */override fun `isComplete`(): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_is_complete(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns it as JSON, indented.
+     */override fun `toJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_to_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns it as a record.
+     */override fun `view`(): DriftView {
+            return FfiConverterTypeDriftView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_view(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_drift_uniffi_trait_display(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDrift: FfiConverter<Drift, Long> {
+    override fun lower(value: Drift): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Drift {
+        return Drift(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Drift {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Drift) = 8UL
+
+    override fun write(value: Drift, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * The engines of a lab's hosts, to look at. It holds no connection: each question makes its own.
+ */
+public interface EnginesInterface {
+
+    /**
+     * Returns the hosts, by name.
+     */
+    fun `hosts`(): List<kotlin.String>
+
+    /**
+     * Returns what all engines have now. A host that is dead or slow costs its limit once, and is a fact with its reason.
+     */
+    suspend fun `inventory`(`cancel`: CancelToken? = null): Inventory
+
+    /**
+     * Watches all hosts: first everything (`full`), then what becomes different, as the engines' events tell; nothing is
+     * polled.
+     *
+     * A host that is lost is told with its reason, and tried until it is there again; what became different meanwhile is
+     * then told as `resynced`.
+     */
+    fun `watch`(): Changes
+
+    /**
+     * Returns the same with another limit of how long an engine may take to answer: ten seconds, where nothing is set.
+     */
+    fun `withLimit`(`limit`: java.time.Duration): Engines
+
+    companion object
+}
+
+/**
+ * The engines of a lab's hosts, to look at. It holds no connection: each question makes its own.
+ */
+open class Engines: Disposable, AutoCloseable, EnginesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_engines(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_engines(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the hosts, by name.
+     */override fun `hosts`(): List<kotlin.String> {
+            return FfiConverterSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engines_hosts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what all engines have now. A host that is dead or slow costs its limit once, and is a fact with its reason.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `inventory`(`cancel`: CancelToken?) : Inventory {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engines_inventory(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeInventory.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Watches all hosts: first everything (`full`), then what becomes different, as the engines' events tell; nothing is
+     * polled.
+     *
+     * A host that is lost is told with its reason, and tried until it is there again; what became different meanwhile is
+     * then told as `resynced`.
+     */
+    @Throws(HomelabException::class)override fun `watch`(): Changes {
+            return FfiConverterTypeChanges.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engines_watch(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the same with another limit of how long an engine may take to answer: ten seconds, where nothing is set.
+     */override fun `withLimit`(`limit`: java.time.Duration): Engines {
+            return FfiConverterTypeEngines.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engines_with_limit(
+        it,
+
+        FfiConverterDuration.lower(`limit`),_status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEngines: FfiConverter<Engines, Long> {
+    override fun lower(value: Engines): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Engines {
+        return Engines(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Engines {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Engines) = 8UL
+
+    override fun write(value: Engines, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * What happens while a plan is applied, from its beginning.
  *
  * Take events with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
@@ -3172,6 +4508,289 @@ public object FfiConverterTypeEvents: FfiConverter<Events, Long> {
 
 
 /**
+ * What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
+ *
+ * `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
+ */
+public interface InventoryInterface {
+
+    /**
+     * Returns the hosts, by name, each with whether its engine answered.
+     */
+    fun `hosts`(): List<SeenHostView>
+
+    companion object
+}
+
+/**
+ * What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
+ *
+ * `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
+ */
+open class Inventory: Disposable, AutoCloseable, InventoryInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_inventory(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_inventory(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the hosts, by name, each with whether its engine answered.
+     */override fun `hosts`(): List<SeenHostView> {
+            return FfiConverterSequenceTypeSeenHostView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_inventory_hosts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_inventory_uniffi_trait_display(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeInventory: FfiConverter<Inventory, Long> {
+    override fun lower(value: Inventory): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Inventory {
+        return Inventory(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Inventory {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Inventory) = 8UL
+
+    override fun write(value: Inventory, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
  *
  * It never changes: load it again to see what the files say now.
@@ -3203,6 +4822,11 @@ public interface LabInterface {
      * Returns what is wrong in it: nothing when it is valid.
      */
     fun `diagnostics`(): List<FindingView>
+
+    /**
+     * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
+     */
+    fun `drift`(`seen`: Observed): Drift
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
@@ -3239,6 +4863,27 @@ public interface LabInterface {
      * and of the machine that was seen. A file that exists is never touched.
      */
     fun `planInit`(`seen`: Observed? = null): Plan
+
+    /**
+     * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
+     * `plan_start`.
+     */
+    fun `planRestart`(`target`: kotlin.String, `seen`: Observed): Plan
+
+    /**
+     * Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
+     * healthy. What runs already is left as it is.
+     *
+     * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
+     * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
+     */
+    fun `planStart`(`target`: kotlin.String, `seen`: Observed): Plan
+
+    /**
+     * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
+     * `plan_start`.
+     */
+    fun `planStop`(`target`: kotlin.String, `seen`: Observed): Plan
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
@@ -3281,6 +4926,11 @@ public interface LabInterface {
      * Returns its folder.
      */
     fun `root`(): kotlin.String
+
+    /**
+     * Returns what the engines run, as services of the lab where they are, each with who can reach it.
+     */
+    fun `running`(`seen`: Observed): Running
 
     /**
      * Returns the full name of the service that a person means: `immich` where that is unique.
@@ -3517,6 +5167,23 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
+     */override fun `drift`(`seen`: Observed): Drift {
+            return FfiConverterTypeDrift.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_drift(
+        it,
+
+        FfiConverterTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
     @Throws(HomelabException::class)override fun `explain`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed?): ServiceExplanationView {
@@ -3635,6 +5302,69 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         it,
 
         FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
+     * `plan_start`.
+     */
+    @Throws(HomelabException::class)override fun `planRestart`(`target`: kotlin.String, `seen`: Observed): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_restart(
+        it,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
+     * healthy. What runs already is left as it is.
+     *
+     * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
+     * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
+     */
+    @Throws(HomelabException::class)override fun `planStart`(`target`: kotlin.String, `seen`: Observed): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_start(
+        it,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
+     * `plan_start`.
+     */
+    @Throws(HomelabException::class)override fun `planStop`(`target`: kotlin.String, `seen`: Observed): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_stop(
+        it,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),_status)
 }
     }
     )
@@ -3788,6 +5518,23 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Returns what the engines run, as services of the lab where they are, each with who can reach it.
+     */override fun `running`(`seen`: Observed): Running {
+            return FfiConverterTypeRunning.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_running(
+        it,
+
+        FfiConverterTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns the full name of the service that a person means: `immich` where that is unique.
      */
     @Throws(HomelabException::class)override fun `service`(`name`: kotlin.String): kotlin.String {
@@ -3902,6 +5649,23 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     companion object {
+
+    /**
+     * Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
+     * judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
+     */ fun `adopt`(`name`: kotlin.String, `inventory`: Inventory): Lab {
+            return FfiConverterTypeLab.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_adopt(
+
+
+        FfiConverterString.lower(`name`),
+        FfiConverterTypeInventory.lower(`inventory`),_status)
+}
+    )
+    }
+
+
 
     /**
      * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
@@ -4097,6 +5861,11 @@ public interface ObservedInterface {
     fun `at`(): kotlin.String
 
     /**
+     * Returns what the engines of all hosts have, if they were asked.
+     */
+    fun `inventory`(): Inventory?
+
+    /**
      * Returns the machine that the observation was made on, if it was looked at.
      */
     fun `machine`(): Machine?
@@ -4110,6 +5879,11 @@ public interface ObservedInterface {
      * Returns the observation as of another moment (RFC 3339), which judges take for now.
      */
     fun `withAt`(`at`: kotlin.String): Observed
+
+    /**
+     * Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
+     */
+    fun `withInventory`(`inventory`: Inventory): Observed
 
     /**
      * Returns the observation with this as the machine that it was made on.
@@ -4241,6 +6015,22 @@ open class Observed: Disposable, AutoCloseable, ObservedInterface
 
 
     /**
+     * Returns what the engines of all hosts have, if they were asked.
+     */override fun `inventory`(): Inventory? {
+            return FfiConverterOptionalTypeInventory.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_inventory(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns the machine that the observation was made on, if it was looked at.
      */override fun `machine`(): Machine? {
             return FfiConverterOptionalTypeMachine.lift(
@@ -4283,6 +6073,23 @@ open class Observed: Disposable, AutoCloseable, ObservedInterface
         it,
 
         FfiConverterString.lower(`at`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
+     */override fun `withInventory`(`inventory`: Inventory): Observed {
+            return FfiConverterTypeObserved.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_with_inventory(
+        it,
+
+        FfiConverterTypeInventory.lower(`inventory`),_status)
 }
     }
     )
@@ -6552,6 +8359,369 @@ public object FfiConverterTypeReport: FfiConverter<Report, Long> {
 
 
 /**
+ * What runs, by host, project and service, with who can reach it. Its text is a table.
+ */
+public interface RunningInterface {
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+    fun `at`(): kotlin.String
+
+    /**
+     * Returns every container, whether it runs or not.
+     */
+    fun `containers`(): List<ContainerView>
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */
+    fun `hosts`(): List<SeenHostView>
+
+    /**
+     * Returns it as JSON, indented.
+     */
+    fun `toJson`(): kotlin.String
+
+    /**
+     * Returns it as a record.
+     */
+    fun `view`(): RunningView
+
+    companion object
+}
+
+/**
+ * What runs, by host, project and service, with who can reach it. Its text is a table.
+ */
+open class Running: Disposable, AutoCloseable, RunningInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_running(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_running(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */override fun `at`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_running_at(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns every container, whether it runs or not.
+     */override fun `containers`(): List<ContainerView> {
+            return FfiConverterSequenceTypeContainerView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_running_containers(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */override fun `hosts`(): List<SeenHostView> {
+            return FfiConverterSequenceTypeSeenHostView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_running_hosts(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns it as JSON, indented.
+     */override fun `toJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_running_to_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns it as a record.
+     */override fun `view`(): RunningView {
+            return FfiConverterTypeRunningView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_running_view(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_running_uniffi_trait_display(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRunning: FfiConverter<Running, Long> {
+    override fun lower(value: Running): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Running {
+        return Running(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Running {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Running) = 8UL
+
+    override fun write(value: Running, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -7145,6 +9315,11 @@ public object FfiConverterTypeTailnet: FfiConverter<Tailnet, Long> {
 public interface WorldInterface {
 
     /**
+     * Returns the engines of the lab's hosts, to look at and to watch.
+     */
+    fun `engines`(): Engines
+
+    /**
      * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
     suspend fun `observe`(`lab`: Lab, `cancel`: CancelToken? = null): Observed
@@ -7158,6 +9333,11 @@ public interface WorldInterface {
      * Returns the world with its state (recovery files) in this folder, instead of the usual one.
      */
     fun `withState`(`folder`: kotlin.String): World
+
+    /**
+     * Returns the world without engines: they are not observed.
+     */
+    fun `withoutEngines`(): World
 
     companion object
 }
@@ -7268,6 +9448,22 @@ open class World: Disposable, AutoCloseable, WorldInterface
 
 
     /**
+     * Returns the engines of the lab's hosts, to look at and to watch.
+     */override fun `engines`(): Engines {
+            return FfiConverterTypeEngines.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_world_engines(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
     @Throws(HomelabException::class)
@@ -7319,6 +9515,22 @@ open class World: Disposable, AutoCloseable, WorldInterface
         it,
 
         FfiConverterString.lower(`folder`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the world without engines: they are not observed.
+     */override fun `withoutEngines`(): World {
+            return FfiConverterTypeWorld.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_world_without_engines(
+        it,
+        _status)
 }
     }
     )
@@ -7585,6 +9797,294 @@ public object FfiConverterTypeCarrierView: FfiConverterRustBuffer<CarrierView> {
             FfiConverterString.write(value.`kind`, buf)
             FfiConverterOptionalBoolean.write(value.`primary`, buf)
             FfiConverterOptionalString.write(value.`problem`, buf)
+    }
+}
+
+
+
+/**
+ * Something that became different on engines.
+ */
+data class ChangeView (
+    /**
+     * What it is about: `full` (all of it, the first of all), `host` (all of one), `container`, `removed` (a container
+     * that is gone), `images`, `volumes` or `networks`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The hosts of which all is told: every one for `full`, else the one, if any.
+     */
+    val `hosts`: List<SeenHostView>
+    ,
+    /**
+     * The host that it is about; nothing for `full`.
+     */
+    val `host`: kotlin.String?
+    ,
+    /**
+     * The name of the container that it is about.
+     */
+    val `name`: kotlin.String?
+    ,
+    /**
+     * Its id.
+     */
+    val `id`: kotlin.String?
+    ,
+    /**
+     * What it is doing now: `running`, `exited`, ...
+     */
+    val `state`: kotlin.String?
+    ,
+    /**
+     * What its health check says now, where it has one.
+     */
+    val `health`: kotlin.String?
+    ,
+    /**
+     * Whether this was found by looking again after the connection was lost: what happened in between is not known.
+     */
+    val `resynced`: kotlin.Boolean
+    ,
+    /**
+     * The change in one line.
+     */
+    val `text`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeChangeView: FfiConverterRustBuffer<ChangeView> {
+    override fun read(buf: ByteBuffer): ChangeView {
+        return ChangeView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeSeenHostView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ChangeView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterSequenceTypeSeenHostView.allocationSize(value.`hosts`) +
+            FfiConverterOptionalString.allocationSize(value.`host`) +
+            FfiConverterOptionalString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`id`) +
+            FfiConverterOptionalString.allocationSize(value.`state`) +
+            FfiConverterOptionalString.allocationSize(value.`health`) +
+            FfiConverterBoolean.allocationSize(value.`resynced`) +
+            FfiConverterString.allocationSize(value.`text`)
+    )
+
+    override fun write(value: ChangeView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterSequenceTypeSeenHostView.write(value.`hosts`, buf)
+            FfiConverterOptionalString.write(value.`host`, buf)
+            FfiConverterOptionalString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`id`, buf)
+            FfiConverterOptionalString.write(value.`state`, buf)
+            FfiConverterOptionalString.write(value.`health`, buf)
+            FfiConverterBoolean.write(value.`resynced`, buf)
+            FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * A container, as its engine has it. Values of variables and labels may be secret, and are left out.
+ */
+data class ContainerView (
+    /**
+     * The host.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * The project, `_` for a container of none.
+     */
+    val `project`: kotlin.String
+    ,
+    /**
+     * The service within the project.
+     */
+    val `service`: kotlin.String
+    ,
+    /**
+     * What showed which service it is: `labels`, `file`, `unit`, `name` or `image`; `nothing` for one that the lab does
+     * not know.
+     */
+    val `placedBy`: kotlin.String
+    ,
+    /**
+     * Its name on the engine.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Its id.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * The image as it was asked for.
+     */
+    val `image`: kotlin.String
+    ,
+    /**
+     * The image's id.
+     */
+    val `imageId`: kotlin.String
+    ,
+    /**
+     * `running`, `exited`, ...
+     */
+    val `state`: kotlin.String
+    ,
+    /**
+     * `starting`, `healthy` or `unhealthy`, where it has a health check.
+     */
+    val `health`: kotlin.String?
+    ,
+    /**
+     * When it was made, RFC 3339.
+     */
+    val `created`: kotlin.String?
+    ,
+    /**
+     * When it was last started, RFC 3339.
+     */
+    val `started`: kotlin.String?
+    ,
+    /**
+     * How it last ended, where it has.
+     */
+    val `exitCode`: kotlin.Long?
+    ,
+    /**
+     * How often its engine has started it again by itself.
+     */
+    val `restarts`: kotlin.ULong
+    ,
+    /**
+     * The ports that are bound now.
+     */
+    val `ports`: List<PortView>
+    ,
+    /**
+     * What is mounted into it.
+     */
+    val `mounts`: List<MountView>
+    ,
+    /**
+     * The networks that it is attached to.
+     */
+    val `networks`: List<kotlin.String>
+    ,
+    /**
+     * The widest zone that is known to reach it.
+     */
+    val `reach`: Reach?
+    ,
+    /**
+     * The widest that it could be, if what is not known turned out badly.
+     */
+    val `atMost`: Reach?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeContainerView: FfiConverterRustBuffer<ContainerView> {
+    override fun read(buf: ByteBuffer): ContainerView {
+        return ContainerView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterSequenceTypePortView.read(buf),
+            FfiConverterSequenceTypeMountView.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalTypeReach.read(buf),
+            FfiConverterOptionalTypeReach.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ContainerView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`project`) +
+            FfiConverterString.allocationSize(value.`service`) +
+            FfiConverterString.allocationSize(value.`placedBy`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`image`) +
+            FfiConverterString.allocationSize(value.`imageId`) +
+            FfiConverterString.allocationSize(value.`state`) +
+            FfiConverterOptionalString.allocationSize(value.`health`) +
+            FfiConverterOptionalString.allocationSize(value.`created`) +
+            FfiConverterOptionalString.allocationSize(value.`started`) +
+            FfiConverterOptionalLong.allocationSize(value.`exitCode`) +
+            FfiConverterULong.allocationSize(value.`restarts`) +
+            FfiConverterSequenceTypePortView.allocationSize(value.`ports`) +
+            FfiConverterSequenceTypeMountView.allocationSize(value.`mounts`) +
+            FfiConverterSequenceString.allocationSize(value.`networks`) +
+            FfiConverterOptionalTypeReach.allocationSize(value.`reach`) +
+            FfiConverterOptionalTypeReach.allocationSize(value.`atMost`)
+    )
+
+    override fun write(value: ContainerView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`project`, buf)
+            FfiConverterString.write(value.`service`, buf)
+            FfiConverterString.write(value.`placedBy`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`image`, buf)
+            FfiConverterString.write(value.`imageId`, buf)
+            FfiConverterString.write(value.`state`, buf)
+            FfiConverterOptionalString.write(value.`health`, buf)
+            FfiConverterOptionalString.write(value.`created`, buf)
+            FfiConverterOptionalString.write(value.`started`, buf)
+            FfiConverterOptionalLong.write(value.`exitCode`, buf)
+            FfiConverterULong.write(value.`restarts`, buf)
+            FfiConverterSequenceTypePortView.write(value.`ports`, buf)
+            FfiConverterSequenceTypeMountView.write(value.`mounts`, buf)
+            FfiConverterSequenceString.write(value.`networks`, buf)
+            FfiConverterOptionalTypeReach.write(value.`reach`, buf)
+            FfiConverterOptionalTypeReach.write(value.`atMost`, buf)
     }
 }
 
@@ -7887,6 +10387,181 @@ public object FfiConverterTypeDeviceReachView: FfiConverterRustBuffer<DeviceReac
             FfiConverterSequenceString.write(value.`tags`, buf)
             FfiConverterSequenceTypeByView.write(value.`by`, buf)
             FfiConverterSequenceString.write(value.`conditions`, buf)
+    }
+}
+
+
+
+/**
+ * One difference between what was written and what runs.
+ */
+data class DifferenceView (
+    /**
+     * Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
+     * `environment`, `orphaned_volume` or `dangling_images`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The host; nothing where the lab does not say which one should run it.
+     */
+    val `host`: kotlin.String?
+    ,
+    /**
+     * The project, `_` for what is of none; nothing for what belongs to a host as a whole.
+     */
+    val `project`: kotlin.String?
+    ,
+    /**
+     * The service within the project.
+     */
+    val `service`: kotlin.String?
+    ,
+    /**
+     * The container, the volume or the like that was seen.
+     */
+    val `name`: kotlin.String?
+    ,
+    /**
+     * What the difference is, in one fragment.
+     */
+    val `message`: kotlin.String
+    ,
+    /**
+     * What was written, where that is one value.
+     */
+    val `declared`: kotlin.String?
+    ,
+    /**
+     * What was seen, where that is one value.
+     */
+    val `seen`: kotlin.String?
+    ,
+    /**
+     * Where it is written.
+     */
+    val `place`: PlaceView?
+    ,
+    /**
+     * What to do.
+     */
+    val `fix`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDifferenceView: FfiConverterRustBuffer<DifferenceView> {
+    override fun read(buf: ByteBuffer): DifferenceView {
+        return DifferenceView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypePlaceView.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DifferenceView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterOptionalString.allocationSize(value.`host`) +
+            FfiConverterOptionalString.allocationSize(value.`project`) +
+            FfiConverterOptionalString.allocationSize(value.`service`) +
+            FfiConverterOptionalString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`message`) +
+            FfiConverterOptionalString.allocationSize(value.`declared`) +
+            FfiConverterOptionalString.allocationSize(value.`seen`) +
+            FfiConverterOptionalTypePlaceView.allocationSize(value.`place`) +
+            FfiConverterString.allocationSize(value.`fix`)
+    )
+
+    override fun write(value: DifferenceView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterOptionalString.write(value.`host`, buf)
+            FfiConverterOptionalString.write(value.`project`, buf)
+            FfiConverterOptionalString.write(value.`service`, buf)
+            FfiConverterOptionalString.write(value.`name`, buf)
+            FfiConverterString.write(value.`message`, buf)
+            FfiConverterOptionalString.write(value.`declared`, buf)
+            FfiConverterOptionalString.write(value.`seen`, buf)
+            FfiConverterOptionalTypePlaceView.write(value.`place`, buf)
+            FfiConverterString.write(value.`fix`, buf)
+    }
+}
+
+
+
+/**
+ * How what was written and what runs differ: the shape of `drift --format json`.
+ */
+data class DriftView (
+    /**
+     * The version of this shape; raised when a field changes its meaning.
+     */
+    val `version`: kotlin.UInt
+    ,
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * The hosts; of one that was not seen nothing is known.
+     */
+    val `hosts`: List<SeenHostView>
+    ,
+    /**
+     * The differences, by host, project and service.
+     */
+    val `differences`: List<DifferenceView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDriftView: FfiConverterRustBuffer<DriftView> {
+    override fun read(buf: ByteBuffer): DriftView {
+        return DriftView(
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeSeenHostView.read(buf),
+            FfiConverterSequenceTypeDifferenceView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DriftView) = (
+            FfiConverterUInt.allocationSize(value.`version`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterSequenceTypeSeenHostView.allocationSize(value.`hosts`) +
+            FfiConverterSequenceTypeDifferenceView.allocationSize(value.`differences`)
+    )
+
+    override fun write(value: DriftView, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`version`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterSequenceTypeSeenHostView.write(value.`hosts`, buf)
+            FfiConverterSequenceTypeDifferenceView.write(value.`differences`, buf)
     }
 }
 
@@ -8299,6 +10974,69 @@ public object FfiConverterTypeFindingView: FfiConverterRustBuffer<FindingView> {
             FfiConverterString.write(value.`fix`, buf)
             FfiConverterSequenceTypeEvidenceView.write(value.`evidence`, buf)
             FfiConverterString.write(value.`fingerprint`, buf)
+    }
+}
+
+
+
+/**
+ * A part of what an engine has that was not to be had.
+ */
+data class GapView (
+    /**
+     * Which part: `engine` (all of it), `information`, `containers`, `images`, `volumes` or `networks`.
+     */
+    val `part`: kotlin.String
+    ,
+    /**
+     * The kind of failure: `timed_out`, `unreachable`, ...
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * What failed, as a fragment that reads after "failed to".
+     */
+    val `message`: kotlin.String
+    ,
+    /**
+     * What to do about it.
+     */
+    val `hint`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeGapView: FfiConverterRustBuffer<GapView> {
+    override fun read(buf: ByteBuffer): GapView {
+        return GapView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: GapView) = (
+            FfiConverterString.allocationSize(value.`part`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`message`) +
+            FfiConverterOptionalString.allocationSize(value.`hint`)
+    )
+
+    override fun write(value: GapView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`part`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`message`, buf)
+            FfiConverterOptionalString.write(value.`hint`, buf)
     }
 }
 
@@ -10053,6 +12791,140 @@ public object FfiConverterTypeResolveSettings: FfiConverterRustBuffer<ResolveSet
             FfiConverterMapStringString.write(value.`environment`, buf)
             FfiConverterOptionalString.write(value.`name`, buf)
             FfiConverterBoolean.write(value.`strict`, buf)
+    }
+}
+
+
+
+/**
+ * What runs: the shape of `inventory --format json`.
+ */
+data class RunningView (
+    /**
+     * The version of this shape; raised when a field changes its meaning.
+     */
+    val `version`: kotlin.UInt
+    ,
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * The hosts; of one that was not seen nothing is known.
+     */
+    val `hosts`: List<SeenHostView>
+    ,
+    /**
+     * The containers, by host, project and service.
+     */
+    val `containers`: List<ContainerView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRunningView: FfiConverterRustBuffer<RunningView> {
+    override fun read(buf: ByteBuffer): RunningView {
+        return RunningView(
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeSeenHostView.read(buf),
+            FfiConverterSequenceTypeContainerView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RunningView) = (
+            FfiConverterUInt.allocationSize(value.`version`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterSequenceTypeSeenHostView.allocationSize(value.`hosts`) +
+            FfiConverterSequenceTypeContainerView.allocationSize(value.`containers`)
+    )
+
+    override fun write(value: RunningView, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`version`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterSequenceTypeSeenHostView.write(value.`hosts`, buf)
+            FfiConverterSequenceTypeContainerView.write(value.`containers`, buf)
+    }
+}
+
+
+
+/**
+ * A host, and whether its engine answered.
+ */
+data class SeenHostView (
+    /**
+     * Its name in the lab.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * When it was asked, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * Who said so: `docker 28.2.2`; where nobody answered, where that was tried.
+     */
+    val `source`: kotlin.String
+    ,
+    /**
+     * Whether its containers were seen.
+     */
+    val `seen`: kotlin.Boolean
+    ,
+    /**
+     * What was not to be had.
+     */
+    val `gaps`: List<GapView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSeenHostView: FfiConverterRustBuffer<SeenHostView> {
+    override fun read(buf: ByteBuffer): SeenHostView {
+        return SeenHostView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeGapView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SeenHostView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`source`) +
+            FfiConverterBoolean.allocationSize(value.`seen`) +
+            FfiConverterSequenceTypeGapView.allocationSize(value.`gaps`)
+    )
+
+    override fun write(value: SeenHostView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`source`, buf)
+            FfiConverterBoolean.write(value.`seen`, buf)
+            FfiConverterSequenceTypeGapView.write(value.`gaps`, buf)
     }
 }
 
@@ -12827,6 +15699,38 @@ public object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
+    override fun read(buf: ByteBuffer): kotlin.Long? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterLong.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.Long?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterLong.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.Long?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterLong.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalBoolean: FfiConverterRustBuffer<kotlin.Boolean?> {
     override fun read(buf: ByteBuffer): kotlin.Boolean? {
         if (buf.get().toInt() == 0) {
@@ -12923,6 +15827,38 @@ public object FfiConverterOptionalTypeCancelToken: FfiConverterRustBuffer<Cancel
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeInventory: FfiConverterRustBuffer<Inventory?> {
+    override fun read(buf: ByteBuffer): Inventory? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeInventory.read(buf)
+    }
+
+    override fun allocationSize(value: Inventory?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeInventory.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Inventory?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeInventory.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeObserved: FfiConverterRustBuffer<Observed?> {
     override fun read(buf: ByteBuffer): Observed? {
         if (buf.get().toInt() == 0) {
@@ -12945,6 +15881,38 @@ public object FfiConverterOptionalTypeObserved: FfiConverterRustBuffer<Observed?
         } else {
             buf.put(1)
             FfiConverterTypeObserved.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeChangeView: FfiConverterRustBuffer<ChangeView?> {
+    override fun read(buf: ByteBuffer): ChangeView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeChangeView.read(buf)
+    }
+
+    override fun allocationSize(value: ChangeView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeChangeView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ChangeView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeChangeView.write(value, buf)
         }
     }
 }
@@ -13383,6 +16351,34 @@ public object FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer<List<C
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeContainerView: FfiConverterRustBuffer<List<ContainerView>> {
+    override fun read(buf: ByteBuffer): List<ContainerView> {
+        val len = buf.getInt()
+        return List<ContainerView>(len) {
+            FfiConverterTypeContainerView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ContainerView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeContainerView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ContainerView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeContainerView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer<List<DeclarationView>> {
     override fun read(buf: ByteBuffer): List<DeclarationView> {
         val len = buf.getInt()
@@ -13429,6 +16425,34 @@ public object FfiConverterSequenceTypeDeviceReachView: FfiConverterRustBuffer<Li
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeDeviceReachView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeDifferenceView: FfiConverterRustBuffer<List<DifferenceView>> {
+    override fun read(buf: ByteBuffer): List<DifferenceView> {
+        val len = buf.getInt()
+        return List<DifferenceView>(len) {
+            FfiConverterTypeDifferenceView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DifferenceView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDifferenceView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DifferenceView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDifferenceView.write(it, buf)
         }
     }
 }
@@ -13541,6 +16565,34 @@ public object FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer<List<F
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeFindingView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeGapView: FfiConverterRustBuffer<List<GapView>> {
+    override fun read(buf: ByteBuffer): List<GapView> {
+        val len = buf.getInt()
+        return List<GapView>(len) {
+            FfiConverterTypeGapView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<GapView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeGapView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<GapView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeGapView.write(it, buf)
         }
     }
 }
@@ -13905,6 +16957,34 @@ public object FfiConverterSequenceTypeReachableServiceView: FfiConverterRustBuff
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeReachableServiceView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer<List<SeenHostView>> {
+    override fun read(buf: ByteBuffer): List<SeenHostView> {
+        val len = buf.getInt()
+        return List<SeenHostView>(len) {
+            FfiConverterTypeSeenHostView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SeenHostView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSeenHostView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SeenHostView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSeenHostView.write(it, buf)
         }
     }
 }

@@ -529,6 +529,22 @@ fileprivate struct FfiConverterUInt64: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterInt64: FfiConverterPrimitive {
+    typealias FfiType = Int64
+    typealias SwiftType = Int64
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Int64 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: Int64, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterBool : FfiConverter {
     typealias FfiType = Int8
     typealias SwiftType = Bool
@@ -788,6 +804,182 @@ public func FfiConverterTypeCancelToken_lower(_ value: CancelToken) -> UInt64 {
 
 
 /**
+ * What becomes different on engines, from everything on.
+ *
+ * Take changes with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+public protocol ChangesProtocol: AnyObject, Sendable {
+
+    /**
+     * Ends the stream, a call that waits for its next change included, and stops watching.
+     */
+    func finish()
+
+    /**
+     * Returns what the engines have now, as far as the changes were read.
+     */
+    func inventory()  -> Inventory
+
+    /**
+     * Returns the next change, or nothing when there will be none.
+     */
+    func next() async  -> ChangeView?
+
+}
+/**
+ * What becomes different on engines, from everything on.
+ *
+ * Take changes with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+open class Changes: ChangesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_changes(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_changes(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Ends the stream, a call that waits for its next change included, and stops watching.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_changes_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Returns what the engines have now, as far as the changes were read.
+     */
+open func inventory() -> Inventory  {
+    return try!  FfiConverterTypeInventory_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_changes_inventory(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the next change, or nothing when there will be none.
+     */
+open func next()async  -> ChangeView?  {
+    return
+        try!  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_changes_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeChangeView.lift,
+            errorHandler: nil
+
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeChanges: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Changes
+
+    public static func lift(_ handle: UInt64) throws -> Changes {
+        return Changes(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Changes) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Changes {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Changes, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeChanges_lift(_ handle: UInt64) throws -> Changes {
+    return try FfiConverterTypeChanges.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeChanges_lower(_ value: Changes) -> UInt64 {
+    return FfiConverterTypeChanges.lower(value)
+}
+
+
+
+
+
+
+/**
  * A tailnet's control server, of Tailscale or of Headscale, whose HTTP API is asked. It only reads.
  *
  * A token is named by where it is kept, and looked up for each question: `env:NAME`, `file:PATH` or
@@ -1037,6 +1229,446 @@ public func FfiConverterTypeControlApi_lower(_ value: ControlApi) -> UInt64 {
 
 
 /**
+ * How what runs differs from what was written, as far as it was seen. Its text is what people read.
+ */
+public protocol DriftProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+    func at()  -> String
+
+    /**
+     * Returns the differences, by host, project and service.
+     */
+    func differences()  -> [DifferenceView]
+
+    /**
+     * Returns how a command should end: 0 when everything was seen and is as it was written, 1 when something is
+     * different, 3 when nothing is, but not all hosts were seen.
+     */
+    func exitCode()  -> UInt8
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */
+    func hosts()  -> [SeenHostView]
+
+    /**
+     * Returns whether all hosts were seen, and at least one.
+     */
+    func isComplete()  -> Bool
+
+    /**
+     * Returns it as JSON, indented.
+     */
+    func toJson()  -> String
+
+    /**
+     * Returns it as a record.
+     */
+    func view()  -> DriftView
+
+}
+/**
+ * How what runs differs from what was written, as far as it was seen. Its text is what people read.
+ */
+open class Drift: DriftProtocol, @unchecked Sendable, CustomStringConvertible {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_drift(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_drift(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+open func at() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_at(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the differences, by host, project and service.
+     */
+open func differences() -> [DifferenceView]  {
+    return try!  FfiConverterSequenceTypeDifferenceView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_differences(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns how a command should end: 0 when everything was seen and is as it was written, 1 when something is
+     * different, 3 when nothing is, but not all hosts were seen.
+     */
+open func exitCode() -> UInt8  {
+    return try!  FfiConverterUInt8.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_exit_code(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */
+open func hosts() -> [SeenHostView]  {
+    return try!  FfiConverterSequenceTypeSeenHostView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_hosts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns whether all hosts were seen, and at least one.
+     */
+open func isComplete() -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_is_complete(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns it as JSON, indented.
+     */
+open func toJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_to_json(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns it as a record.
+     */
+open func view() -> DriftView  {
+    return try!  FfiConverterTypeDriftView_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_view(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_drift_uniffi_trait_display(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDrift: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Drift
+
+    public static func lift(_ handle: UInt64) throws -> Drift {
+        return Drift(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Drift) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Drift {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Drift, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrift_lift(_ handle: UInt64) throws -> Drift {
+    return try FfiConverterTypeDrift.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrift_lower(_ value: Drift) -> UInt64 {
+    return FfiConverterTypeDrift.lower(value)
+}
+
+
+
+
+
+
+/**
+ * The engines of a lab's hosts, to look at. It holds no connection: each question makes its own.
+ */
+public protocol EnginesProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the hosts, by name.
+     */
+    func hosts()  -> [String]
+
+    /**
+     * Returns what all engines have now. A host that is dead or slow costs its limit once, and is a fact with its reason.
+     */
+    func inventory(cancel: CancelToken?) async throws  -> Inventory
+
+    /**
+     * Watches all hosts: first everything (`full`), then what becomes different, as the engines' events tell; nothing is
+     * polled.
+     *
+     * A host that is lost is told with its reason, and tried until it is there again; what became different meanwhile is
+     * then told as `resynced`.
+     */
+    func watch() throws  -> Changes
+
+    /**
+     * Returns the same with another limit of how long an engine may take to answer: ten seconds, where nothing is set.
+     */
+    func withLimit(limit: TimeInterval)  -> Engines
+
+}
+/**
+ * The engines of a lab's hosts, to look at. It holds no connection: each question makes its own.
+ */
+open class Engines: EnginesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_engines(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_engines(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the hosts, by name.
+     */
+open func hosts() -> [String]  {
+    return try!  FfiConverterSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engines_hosts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what all engines have now. A host that is dead or slow costs its limit once, and is a fact with its reason.
+     */
+open func inventory(cancel: CancelToken? = nil)async throws  -> Inventory  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engines_inventory(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeInventory_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Watches all hosts: first everything (`full`), then what becomes different, as the engines' events tell; nothing is
+     * polled.
+     *
+     * A host that is lost is told with its reason, and tried until it is there again; what became different meanwhile is
+     * then told as `resynced`.
+     */
+open func watch()throws  -> Changes  {
+    return try  FfiConverterTypeChanges_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engines_watch(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the same with another limit of how long an engine may take to answer: ten seconds, where nothing is set.
+     */
+open func withLimit(limit: TimeInterval) -> Engines  {
+    return try!  FfiConverterTypeEngines_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engines_with_limit(
+            self.uniffiCloneHandle(),
+        FfiConverterDuration.lower(limit),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEngines: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Engines
+
+    public static func lift(_ handle: UInt64) throws -> Engines {
+        return Engines(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Engines) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Engines {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Engines, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngines_lift(_ handle: UInt64) throws -> Engines {
+    return try FfiConverterTypeEngines.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngines_lower(_ value: Engines) -> UInt64 {
+    return FfiConverterTypeEngines.lower(value)
+}
+
+
+
+
+
+
+/**
  * What happens while a plan is applied, from its beginning.
  *
  * Take events with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
@@ -1196,6 +1828,150 @@ public func FfiConverterTypeEvents_lower(_ value: Events) -> UInt64 {
 
 
 /**
+ * What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
+ *
+ * `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
+ */
+public protocol InventoryProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the hosts, by name, each with whether its engine answered.
+     */
+    func hosts()  -> [SeenHostView]
+
+}
+/**
+ * What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
+ *
+ * `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
+ */
+open class Inventory: InventoryProtocol, @unchecked Sendable, CustomStringConvertible {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_inventory(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_inventory(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the hosts, by name, each with whether its engine answered.
+     */
+open func hosts() -> [SeenHostView]  {
+    return try!  FfiConverterSequenceTypeSeenHostView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_inventory_hosts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_inventory_uniffi_trait_display(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeInventory: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Inventory
+
+    public static func lift(_ handle: UInt64) throws -> Inventory {
+        return Inventory(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Inventory) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Inventory {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Inventory, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeInventory_lift(_ handle: UInt64) throws -> Inventory {
+    return try FfiConverterTypeInventory.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeInventory_lower(_ value: Inventory) -> UInt64 {
+    return FfiConverterTypeInventory.lower(value)
+}
+
+
+
+
+
+
+/**
  * A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
  *
  * It never changes: load it again to see what the files say now.
@@ -1227,6 +2003,11 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Returns what is wrong in it: nothing when it is valid.
      */
     func diagnostics()  -> [FindingView]
+
+    /**
+     * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
+     */
+    func drift(seen: Observed)  -> Drift
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
@@ -1263,6 +2044,27 @@ public protocol LabProtocol: AnyObject, Sendable {
      * and of the machine that was seen. A file that exists is never touched.
      */
     func planInit(seen: Observed?)  -> Plan
+
+    /**
+     * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
+     * `plan_start`.
+     */
+    func planRestart(target: String, seen: Observed) throws  -> Plan
+
+    /**
+     * Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
+     * healthy. What runs already is left as it is.
+     *
+     * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
+     * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
+     */
+    func planStart(target: String, seen: Observed) throws  -> Plan
+
+    /**
+     * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
+     * `plan_start`.
+     */
+    func planStop(target: String, seen: Observed) throws  -> Plan
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
@@ -1305,6 +2107,11 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Returns its folder.
      */
     func root()  -> String
+
+    /**
+     * Returns what the engines run, as services of the lab where they are, each with who can reach it.
+     */
+    func running(seen: Observed)  -> Running
 
     /**
      * Returns the full name of the service that a person means: `immich` where that is unique.
@@ -1395,6 +2202,20 @@ open class Lab: LabProtocol, @unchecked Sendable {
         try! rustCall { uniffi_homelab_ffi_fn_free_lab(handle, $0) }
     }
 
+
+    /**
+     * Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
+     * judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
+     */
+public static func adopt(name: String, inventory: Inventory) -> Lab  {
+    return try!  FfiConverterTypeLab_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_lab_adopt(
+        FfiConverterString.lower(name),
+        FfiConverterTypeInventory_lower(inventory),uniffiCallStatus
+    )
+})
+}
 
     /**
      * Opens the lab that `to_private_json` stored, with nothing read but the text: the same services, reach, posture and
@@ -1517,6 +2338,19 @@ open func diagnostics() -> [FindingView]  {
 }
 
     /**
+     * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
+     */
+open func drift(seen: Observed) -> Drift  {
+    return try!  FfiConverterTypeDrift_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_drift(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
 open func explain(who: String, service: String, seen: Observed? = nil)throws  -> ServiceExplanationView  {
@@ -1607,6 +2441,54 @@ open func planInit(seen: Observed? = nil) -> Plan  {
     uniffi_homelab_ffi_fn_method_lab_plan_init(
             self.uniffiCloneHandle(),
         FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
+     * `plan_start`.
+     */
+open func planRestart(target: String, seen: Observed)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_plan_restart(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
+     * healthy. What runs already is left as it is.
+     *
+     * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
+     * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
+     */
+open func planStart(target: String, seen: Observed)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_plan_start(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
+     * `plan_start`.
+     */
+open func planStop(target: String, seen: Observed)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_plan_stop(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
     )
 })
 }
@@ -1715,6 +2597,19 @@ open func root() -> String  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_root(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what the engines run, as services of the lab where they are, each with who can reach it.
+     */
+open func running(seen: Observed) -> Running  {
+    return try!  FfiConverterTypeRunning_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_running(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
     )
 })
 }
@@ -1861,6 +2756,11 @@ public protocol ObservedProtocol: AnyObject, Sendable {
     func at()  -> String
 
     /**
+     * Returns what the engines of all hosts have, if they were asked.
+     */
+    func inventory()  -> Inventory?
+
+    /**
      * Returns the machine that the observation was made on, if it was looked at.
      */
     func machine()  -> Machine?
@@ -1874,6 +2774,11 @@ public protocol ObservedProtocol: AnyObject, Sendable {
      * Returns the observation as of another moment (RFC 3339), which judges take for now.
      */
     func withAt(at: String) throws  -> Observed
+
+    /**
+     * Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
+     */
+    func withInventory(inventory: Inventory)  -> Observed
 
     /**
      * Returns the observation with this as the machine that it was made on.
@@ -1962,6 +2867,18 @@ open func at() -> String  {
 }
 
     /**
+     * Returns what the engines of all hosts have, if they were asked.
+     */
+open func inventory() -> Inventory?  {
+    return try!  FfiConverterOptionTypeInventory.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_inventory(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns the machine that the observation was made on, if it was looked at.
      */
 open func machine() -> Machine?  {
@@ -1994,6 +2911,19 @@ open func withAt(at: String)throws  -> Observed  {
     uniffi_homelab_ffi_fn_method_observed_with_at(
             self.uniffiCloneHandle(),
         FfiConverterString.lower(at),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
+     */
+open func withInventory(inventory: Inventory) -> Observed  {
+    return try!  FfiConverterTypeObserved_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_with_inventory(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeInventory_lower(inventory),uniffiCallStatus
     )
 })
 }
@@ -3332,6 +4262,214 @@ public func FfiConverterTypeReport_lower(_ value: Report) -> UInt64 {
 
 
 /**
+ * What runs, by host, project and service, with who can reach it. Its text is a table.
+ */
+public protocol RunningProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+    func at()  -> String
+
+    /**
+     * Returns every container, whether it runs or not.
+     */
+    func containers()  -> [ContainerView]
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */
+    func hosts()  -> [SeenHostView]
+
+    /**
+     * Returns it as JSON, indented.
+     */
+    func toJson()  -> String
+
+    /**
+     * Returns it as a record.
+     */
+    func view()  -> RunningView
+
+}
+/**
+ * What runs, by host, project and service, with who can reach it. Its text is a table.
+ */
+open class Running: RunningProtocol, @unchecked Sendable, CustomStringConvertible {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_running(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_running(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+open func at() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_running_at(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns every container, whether it runs or not.
+     */
+open func containers() -> [ContainerView]  {
+    return try!  FfiConverterSequenceTypeContainerView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_running_containers(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+     */
+open func hosts() -> [SeenHostView]  {
+    return try!  FfiConverterSequenceTypeSeenHostView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_running_hosts(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns it as JSON, indented.
+     */
+open func toJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_running_to_json(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns it as a record.
+     */
+open func view() -> RunningView  {
+    return try!  FfiConverterTypeRunningView_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_running_view(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_running_uniffi_trait_display(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRunning: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Running
+
+    public static func lift(_ handle: UInt64) throws -> Running {
+        return Running(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Running) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Running {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Running, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRunning_lift(_ handle: UInt64) throws -> Running {
+    return try FfiConverterTypeRunning.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRunning_lower(_ value: Running) -> UInt64 {
+    return FfiConverterTypeRunning.lower(value)
+}
+
+
+
+
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -3722,6 +4860,11 @@ public func FfiConverterTypeTailnet_lower(_ value: Tailnet) -> UInt64 {
 public protocol WorldProtocol: AnyObject, Sendable {
 
     /**
+     * Returns the engines of the lab's hosts, to look at and to watch.
+     */
+    func engines()  -> Engines
+
+    /**
      * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
     func observe(lab: Lab, cancel: CancelToken?) async throws  -> Observed
@@ -3735,6 +4878,11 @@ public protocol WorldProtocol: AnyObject, Sendable {
      * Returns the world with its state (recovery files) in this folder, instead of the usual one.
      */
     func withState(folder: String)  -> World
+
+    /**
+     * Returns the world without engines: they are not observed.
+     */
+    func withoutEngines()  -> World
 
 }
 /**
@@ -3813,6 +4961,18 @@ public static func connect(lab: Lab, cancel: CancelToken? = nil)async throws  ->
 
 
     /**
+     * Returns the engines of the lab's hosts, to look at and to watch.
+     */
+open func engines() -> Engines  {
+    return try!  FfiConverterTypeEngines_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_world_engines(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns what there is to see of the lab now. What cannot be seen is a fact of the observation, not an error.
      */
 open func observe(lab: Lab, cancel: CancelToken? = nil)async throws  -> Observed  {
@@ -3852,6 +5012,18 @@ open func withState(folder: String) -> World  {
     uniffi_homelab_ffi_fn_method_world_with_state(
             self.uniffiCloneHandle(),
         FfiConverterString.lower(folder),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the world without engines: they are not observed.
+     */
+open func withoutEngines() -> World  {
+    return try!  FfiConverterTypeWorld_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_world_without_engines(
+            self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
 }
@@ -4188,6 +5360,388 @@ public func FfiConverterTypeCarrierView_lift(_ buf: RustBuffer) throws -> Carrie
 #endif
 public func FfiConverterTypeCarrierView_lower(_ value: CarrierView) -> RustBuffer {
     return FfiConverterTypeCarrierView.lower(value)
+}
+
+
+/**
+ * Something that became different on engines.
+ */
+public struct ChangeView: Equatable, Hashable {
+    /**
+     * What it is about: `full` (all of it, the first of all), `host` (all of one), `container`, `removed` (a container
+     * that is gone), `images`, `volumes` or `networks`.
+     */
+    public let kind: String
+    /**
+     * The hosts of which all is told: every one for `full`, else the one, if any.
+     */
+    public let hosts: [SeenHostView]
+    /**
+     * The host that it is about; nothing for `full`.
+     */
+    public let host: String?
+    /**
+     * The name of the container that it is about.
+     */
+    public let name: String?
+    /**
+     * Its id.
+     */
+    public let id: String?
+    /**
+     * What it is doing now: `running`, `exited`, ...
+     */
+    public let state: String?
+    /**
+     * What its health check says now, where it has one.
+     */
+    public let health: String?
+    /**
+     * Whether this was found by looking again after the connection was lost: what happened in between is not known.
+     */
+    public let resynced: Bool
+    /**
+     * The change in one line.
+     */
+    public let text: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What it is about: `full` (all of it, the first of all), `host` (all of one), `container`, `removed` (a container
+         * that is gone), `images`, `volumes` or `networks`.
+         */kind: String,
+        /**
+         * The hosts of which all is told: every one for `full`, else the one, if any.
+         */hosts: [SeenHostView],
+        /**
+         * The host that it is about; nothing for `full`.
+         */host: String?,
+        /**
+         * The name of the container that it is about.
+         */name: String?,
+        /**
+         * Its id.
+         */id: String?,
+        /**
+         * What it is doing now: `running`, `exited`, ...
+         */state: String?,
+        /**
+         * What its health check says now, where it has one.
+         */health: String?,
+        /**
+         * Whether this was found by looking again after the connection was lost: what happened in between is not known.
+         */resynced: Bool,
+        /**
+         * The change in one line.
+         */text: String) {
+        self.kind = kind
+        self.hosts = hosts
+        self.host = host
+        self.name = name
+        self.id = id
+        self.state = state
+        self.health = health
+        self.resynced = resynced
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ChangeView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeChangeView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ChangeView {
+        return
+            try ChangeView(
+                kind: FfiConverterString.read(from: &buf),
+                hosts: FfiConverterSequenceTypeSeenHostView.read(from: &buf),
+                host: FfiConverterOptionString.read(from: &buf),
+                name: FfiConverterOptionString.read(from: &buf),
+                id: FfiConverterOptionString.read(from: &buf),
+                state: FfiConverterOptionString.read(from: &buf),
+                health: FfiConverterOptionString.read(from: &buf),
+                resynced: FfiConverterBool.read(from: &buf),
+                text: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ChangeView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterSequenceTypeSeenHostView.write(value.hosts, into: &buf)
+        FfiConverterOptionString.write(value.host, into: &buf)
+        FfiConverterOptionString.write(value.name, into: &buf)
+        FfiConverterOptionString.write(value.id, into: &buf)
+        FfiConverterOptionString.write(value.state, into: &buf)
+        FfiConverterOptionString.write(value.health, into: &buf)
+        FfiConverterBool.write(value.resynced, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeChangeView_lift(_ buf: RustBuffer) throws -> ChangeView {
+    return try FfiConverterTypeChangeView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeChangeView_lower(_ value: ChangeView) -> RustBuffer {
+    return FfiConverterTypeChangeView.lower(value)
+}
+
+
+/**
+ * A container, as its engine has it. Values of variables and labels may be secret, and are left out.
+ */
+public struct ContainerView: Equatable, Hashable {
+    /**
+     * The host.
+     */
+    public let host: String
+    /**
+     * The project, `_` for a container of none.
+     */
+    public let project: String
+    /**
+     * The service within the project.
+     */
+    public let service: String
+    /**
+     * What showed which service it is: `labels`, `file`, `unit`, `name` or `image`; `nothing` for one that the lab does
+     * not know.
+     */
+    public let placedBy: String
+    /**
+     * Its name on the engine.
+     */
+    public let name: String
+    /**
+     * Its id.
+     */
+    public let id: String
+    /**
+     * The image as it was asked for.
+     */
+    public let image: String
+    /**
+     * The image's id.
+     */
+    public let imageId: String
+    /**
+     * `running`, `exited`, ...
+     */
+    public let state: String
+    /**
+     * `starting`, `healthy` or `unhealthy`, where it has a health check.
+     */
+    public let health: String?
+    /**
+     * When it was made, RFC 3339.
+     */
+    public let created: String?
+    /**
+     * When it was last started, RFC 3339.
+     */
+    public let started: String?
+    /**
+     * How it last ended, where it has.
+     */
+    public let exitCode: Int64?
+    /**
+     * How often its engine has started it again by itself.
+     */
+    public let restarts: UInt64
+    /**
+     * The ports that are bound now.
+     */
+    public let ports: [PortView]
+    /**
+     * What is mounted into it.
+     */
+    public let mounts: [MountView]
+    /**
+     * The networks that it is attached to.
+     */
+    public let networks: [String]
+    /**
+     * The widest zone that is known to reach it.
+     */
+    public let reach: Reach?
+    /**
+     * The widest that it could be, if what is not known turned out badly.
+     */
+    public let atMost: Reach?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The host.
+         */host: String,
+        /**
+         * The project, `_` for a container of none.
+         */project: String,
+        /**
+         * The service within the project.
+         */service: String,
+        /**
+         * What showed which service it is: `labels`, `file`, `unit`, `name` or `image`; `nothing` for one that the lab does
+         * not know.
+         */placedBy: String,
+        /**
+         * Its name on the engine.
+         */name: String,
+        /**
+         * Its id.
+         */id: String,
+        /**
+         * The image as it was asked for.
+         */image: String,
+        /**
+         * The image's id.
+         */imageId: String,
+        /**
+         * `running`, `exited`, ...
+         */state: String,
+        /**
+         * `starting`, `healthy` or `unhealthy`, where it has a health check.
+         */health: String?,
+        /**
+         * When it was made, RFC 3339.
+         */created: String?,
+        /**
+         * When it was last started, RFC 3339.
+         */started: String?,
+        /**
+         * How it last ended, where it has.
+         */exitCode: Int64?,
+        /**
+         * How often its engine has started it again by itself.
+         */restarts: UInt64,
+        /**
+         * The ports that are bound now.
+         */ports: [PortView],
+        /**
+         * What is mounted into it.
+         */mounts: [MountView],
+        /**
+         * The networks that it is attached to.
+         */networks: [String],
+        /**
+         * The widest zone that is known to reach it.
+         */reach: Reach?,
+        /**
+         * The widest that it could be, if what is not known turned out badly.
+         */atMost: Reach?) {
+        self.host = host
+        self.project = project
+        self.service = service
+        self.placedBy = placedBy
+        self.name = name
+        self.id = id
+        self.image = image
+        self.imageId = imageId
+        self.state = state
+        self.health = health
+        self.created = created
+        self.started = started
+        self.exitCode = exitCode
+        self.restarts = restarts
+        self.ports = ports
+        self.mounts = mounts
+        self.networks = networks
+        self.reach = reach
+        self.atMost = atMost
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ContainerView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeContainerView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ContainerView {
+        return
+            try ContainerView(
+                host: FfiConverterString.read(from: &buf),
+                project: FfiConverterString.read(from: &buf),
+                service: FfiConverterString.read(from: &buf),
+                placedBy: FfiConverterString.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                id: FfiConverterString.read(from: &buf),
+                image: FfiConverterString.read(from: &buf),
+                imageId: FfiConverterString.read(from: &buf),
+                state: FfiConverterString.read(from: &buf),
+                health: FfiConverterOptionString.read(from: &buf),
+                created: FfiConverterOptionString.read(from: &buf),
+                started: FfiConverterOptionString.read(from: &buf),
+                exitCode: FfiConverterOptionInt64.read(from: &buf),
+                restarts: FfiConverterUInt64.read(from: &buf),
+                ports: FfiConverterSequenceTypePortView.read(from: &buf),
+                mounts: FfiConverterSequenceTypeMountView.read(from: &buf),
+                networks: FfiConverterSequenceString.read(from: &buf),
+                reach: FfiConverterOptionTypeReach.read(from: &buf),
+                atMost: FfiConverterOptionTypeReach.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ContainerView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.project, into: &buf)
+        FfiConverterString.write(value.service, into: &buf)
+        FfiConverterString.write(value.placedBy, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.image, into: &buf)
+        FfiConverterString.write(value.imageId, into: &buf)
+        FfiConverterString.write(value.state, into: &buf)
+        FfiConverterOptionString.write(value.health, into: &buf)
+        FfiConverterOptionString.write(value.created, into: &buf)
+        FfiConverterOptionString.write(value.started, into: &buf)
+        FfiConverterOptionInt64.write(value.exitCode, into: &buf)
+        FfiConverterUInt64.write(value.restarts, into: &buf)
+        FfiConverterSequenceTypePortView.write(value.ports, into: &buf)
+        FfiConverterSequenceTypeMountView.write(value.mounts, into: &buf)
+        FfiConverterSequenceString.write(value.networks, into: &buf)
+        FfiConverterOptionTypeReach.write(value.reach, into: &buf)
+        FfiConverterOptionTypeReach.write(value.atMost, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeContainerView_lift(_ buf: RustBuffer) throws -> ContainerView {
+    return try FfiConverterTypeContainerView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeContainerView_lower(_ value: ContainerView) -> RustBuffer {
+    return FfiConverterTypeContainerView.lower(value)
 }
 
 
@@ -4596,6 +6150,246 @@ public func FfiConverterTypeDeviceReachView_lift(_ buf: RustBuffer) throws -> De
 #endif
 public func FfiConverterTypeDeviceReachView_lower(_ value: DeviceReachView) -> RustBuffer {
     return FfiConverterTypeDeviceReachView.lower(value)
+}
+
+
+/**
+ * One difference between what was written and what runs.
+ */
+public struct DifferenceView: Equatable, Hashable {
+    /**
+     * Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
+     * `environment`, `orphaned_volume` or `dangling_images`.
+     */
+    public let kind: String
+    /**
+     * The host; nothing where the lab does not say which one should run it.
+     */
+    public let host: String?
+    /**
+     * The project, `_` for what is of none; nothing for what belongs to a host as a whole.
+     */
+    public let project: String?
+    /**
+     * The service within the project.
+     */
+    public let service: String?
+    /**
+     * The container, the volume or the like that was seen.
+     */
+    public let name: String?
+    /**
+     * What the difference is, in one fragment.
+     */
+    public let message: String
+    /**
+     * What was written, where that is one value.
+     */
+    public let declared: String?
+    /**
+     * What was seen, where that is one value.
+     */
+    public let seen: String?
+    /**
+     * Where it is written.
+     */
+    public let place: PlaceView?
+    /**
+     * What to do.
+     */
+    public let fix: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
+         * `environment`, `orphaned_volume` or `dangling_images`.
+         */kind: String,
+        /**
+         * The host; nothing where the lab does not say which one should run it.
+         */host: String?,
+        /**
+         * The project, `_` for what is of none; nothing for what belongs to a host as a whole.
+         */project: String?,
+        /**
+         * The service within the project.
+         */service: String?,
+        /**
+         * The container, the volume or the like that was seen.
+         */name: String?,
+        /**
+         * What the difference is, in one fragment.
+         */message: String,
+        /**
+         * What was written, where that is one value.
+         */declared: String?,
+        /**
+         * What was seen, where that is one value.
+         */seen: String?,
+        /**
+         * Where it is written.
+         */place: PlaceView?,
+        /**
+         * What to do.
+         */fix: String) {
+        self.kind = kind
+        self.host = host
+        self.project = project
+        self.service = service
+        self.name = name
+        self.message = message
+        self.declared = declared
+        self.seen = seen
+        self.place = place
+        self.fix = fix
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DifferenceView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDifferenceView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DifferenceView {
+        return
+            try DifferenceView(
+                kind: FfiConverterString.read(from: &buf),
+                host: FfiConverterOptionString.read(from: &buf),
+                project: FfiConverterOptionString.read(from: &buf),
+                service: FfiConverterOptionString.read(from: &buf),
+                name: FfiConverterOptionString.read(from: &buf),
+                message: FfiConverterString.read(from: &buf),
+                declared: FfiConverterOptionString.read(from: &buf),
+                seen: FfiConverterOptionString.read(from: &buf),
+                place: FfiConverterOptionTypePlaceView.read(from: &buf),
+                fix: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DifferenceView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterOptionString.write(value.host, into: &buf)
+        FfiConverterOptionString.write(value.project, into: &buf)
+        FfiConverterOptionString.write(value.service, into: &buf)
+        FfiConverterOptionString.write(value.name, into: &buf)
+        FfiConverterString.write(value.message, into: &buf)
+        FfiConverterOptionString.write(value.declared, into: &buf)
+        FfiConverterOptionString.write(value.seen, into: &buf)
+        FfiConverterOptionTypePlaceView.write(value.place, into: &buf)
+        FfiConverterString.write(value.fix, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDifferenceView_lift(_ buf: RustBuffer) throws -> DifferenceView {
+    return try FfiConverterTypeDifferenceView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDifferenceView_lower(_ value: DifferenceView) -> RustBuffer {
+    return FfiConverterTypeDifferenceView.lower(value)
+}
+
+
+/**
+ * How what was written and what runs differ: the shape of `drift --format json`.
+ */
+public struct DriftView: Equatable, Hashable {
+    /**
+     * The version of this shape; raised when a field changes its meaning.
+     */
+    public let version: UInt32
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    public let at: String
+    /**
+     * The hosts; of one that was not seen nothing is known.
+     */
+    public let hosts: [SeenHostView]
+    /**
+     * The differences, by host, project and service.
+     */
+    public let differences: [DifferenceView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The version of this shape; raised when a field changes its meaning.
+         */version: UInt32,
+        /**
+         * The moment that it speaks of, RFC 3339.
+         */at: String,
+        /**
+         * The hosts; of one that was not seen nothing is known.
+         */hosts: [SeenHostView],
+        /**
+         * The differences, by host, project and service.
+         */differences: [DifferenceView]) {
+        self.version = version
+        self.at = at
+        self.hosts = hosts
+        self.differences = differences
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DriftView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDriftView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DriftView {
+        return
+            try DriftView(
+                version: FfiConverterUInt32.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                hosts: FfiConverterSequenceTypeSeenHostView.read(from: &buf),
+                differences: FfiConverterSequenceTypeDifferenceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DriftView, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.version, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterSequenceTypeSeenHostView.write(value.hosts, into: &buf)
+        FfiConverterSequenceTypeDifferenceView.write(value.differences, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDriftView_lift(_ buf: RustBuffer) throws -> DriftView {
+    return try FfiConverterTypeDriftView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDriftView_lower(_ value: DriftView) -> RustBuffer {
+    return FfiConverterTypeDriftView.lower(value)
 }
 
 
@@ -5163,6 +6957,95 @@ public func FfiConverterTypeFindingView_lift(_ buf: RustBuffer) throws -> Findin
 #endif
 public func FfiConverterTypeFindingView_lower(_ value: FindingView) -> RustBuffer {
     return FfiConverterTypeFindingView.lower(value)
+}
+
+
+/**
+ * A part of what an engine has that was not to be had.
+ */
+public struct GapView: Equatable, Hashable {
+    /**
+     * Which part: `engine` (all of it), `information`, `containers`, `images`, `volumes` or `networks`.
+     */
+    public let part: String
+    /**
+     * The kind of failure: `timed_out`, `unreachable`, ...
+     */
+    public let kind: String
+    /**
+     * What failed, as a fragment that reads after "failed to".
+     */
+    public let message: String
+    /**
+     * What to do about it.
+     */
+    public let hint: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which part: `engine` (all of it), `information`, `containers`, `images`, `volumes` or `networks`.
+         */part: String,
+        /**
+         * The kind of failure: `timed_out`, `unreachable`, ...
+         */kind: String,
+        /**
+         * What failed, as a fragment that reads after "failed to".
+         */message: String,
+        /**
+         * What to do about it.
+         */hint: String?) {
+        self.part = part
+        self.kind = kind
+        self.message = message
+        self.hint = hint
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension GapView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGapView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> GapView {
+        return
+            try GapView(
+                part: FfiConverterString.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                message: FfiConverterString.read(from: &buf),
+                hint: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: GapView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.part, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.message, into: &buf)
+        FfiConverterOptionString.write(value.hint, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGapView_lift(_ buf: RustBuffer) throws -> GapView {
+    return try FfiConverterTypeGapView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGapView_lower(_ value: GapView) -> RustBuffer {
+    return FfiConverterTypeGapView.lower(value)
 }
 
 
@@ -7625,6 +9508,194 @@ public func FfiConverterTypeResolveSettings_lift(_ buf: RustBuffer) throws -> Re
 #endif
 public func FfiConverterTypeResolveSettings_lower(_ value: ResolveSettings) -> RustBuffer {
     return FfiConverterTypeResolveSettings.lower(value)
+}
+
+
+/**
+ * What runs: the shape of `inventory --format json`.
+ */
+public struct RunningView: Equatable, Hashable {
+    /**
+     * The version of this shape; raised when a field changes its meaning.
+     */
+    public let version: UInt32
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    public let at: String
+    /**
+     * The hosts; of one that was not seen nothing is known.
+     */
+    public let hosts: [SeenHostView]
+    /**
+     * The containers, by host, project and service.
+     */
+    public let containers: [ContainerView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The version of this shape; raised when a field changes its meaning.
+         */version: UInt32,
+        /**
+         * The moment that it speaks of, RFC 3339.
+         */at: String,
+        /**
+         * The hosts; of one that was not seen nothing is known.
+         */hosts: [SeenHostView],
+        /**
+         * The containers, by host, project and service.
+         */containers: [ContainerView]) {
+        self.version = version
+        self.at = at
+        self.hosts = hosts
+        self.containers = containers
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RunningView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRunningView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RunningView {
+        return
+            try RunningView(
+                version: FfiConverterUInt32.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                hosts: FfiConverterSequenceTypeSeenHostView.read(from: &buf),
+                containers: FfiConverterSequenceTypeContainerView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RunningView, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.version, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterSequenceTypeSeenHostView.write(value.hosts, into: &buf)
+        FfiConverterSequenceTypeContainerView.write(value.containers, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRunningView_lift(_ buf: RustBuffer) throws -> RunningView {
+    return try FfiConverterTypeRunningView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRunningView_lower(_ value: RunningView) -> RustBuffer {
+    return FfiConverterTypeRunningView.lower(value)
+}
+
+
+/**
+ * A host, and whether its engine answered.
+ */
+public struct SeenHostView: Equatable, Hashable {
+    /**
+     * Its name in the lab.
+     */
+    public let host: String
+    /**
+     * When it was asked, RFC 3339.
+     */
+    public let at: String
+    /**
+     * Who said so: `docker 28.2.2`; where nobody answered, where that was tried.
+     */
+    public let source: String
+    /**
+     * Whether its containers were seen.
+     */
+    public let seen: Bool
+    /**
+     * What was not to be had.
+     */
+    public let gaps: [GapView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name in the lab.
+         */host: String,
+        /**
+         * When it was asked, RFC 3339.
+         */at: String,
+        /**
+         * Who said so: `docker 28.2.2`; where nobody answered, where that was tried.
+         */source: String,
+        /**
+         * Whether its containers were seen.
+         */seen: Bool,
+        /**
+         * What was not to be had.
+         */gaps: [GapView]) {
+        self.host = host
+        self.at = at
+        self.source = source
+        self.seen = seen
+        self.gaps = gaps
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SeenHostView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSeenHostView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SeenHostView {
+        return
+            try SeenHostView(
+                host: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                source: FfiConverterString.read(from: &buf),
+                seen: FfiConverterBool.read(from: &buf),
+                gaps: FfiConverterSequenceTypeGapView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SeenHostView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.source, into: &buf)
+        FfiConverterBool.write(value.seen, into: &buf)
+        FfiConverterSequenceTypeGapView.write(value.gaps, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeenHostView_lift(_ buf: RustBuffer) throws -> SeenHostView {
+    return try FfiConverterTypeSeenHostView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeenHostView_lower(_ value: SeenHostView) -> RustBuffer {
+    return FfiConverterTypeSeenHostView.lower(value)
 }
 
 
@@ -10336,6 +12407,30 @@ fileprivate struct FfiConverterOptionUInt64: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionInt64: FfiConverterRustBuffer {
+    typealias SwiftType = Int64?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterInt64.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterInt64.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionBool: FfiConverterRustBuffer {
     typealias SwiftType = Bool?
 
@@ -10408,6 +12503,30 @@ fileprivate struct FfiConverterOptionTypeCancelToken: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeInventory: FfiConverterRustBuffer {
+    typealias SwiftType = Inventory?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeInventory.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeInventory.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeObserved: FfiConverterRustBuffer {
     typealias SwiftType = Observed?
 
@@ -10424,6 +12543,30 @@ fileprivate struct FfiConverterOptionTypeObserved: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeObserved.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeChangeView: FfiConverterRustBuffer {
+    typealias SwiftType = ChangeView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeChangeView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeChangeView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -10773,6 +12916,31 @@ fileprivate struct FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeContainerView: FfiConverterRustBuffer {
+    typealias SwiftType = [ContainerView]
+
+    public static func write(_ value: [ContainerView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeContainerView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ContainerView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ContainerView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeContainerView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer {
     typealias SwiftType = [DeclarationView]
 
@@ -10815,6 +12983,31 @@ fileprivate struct FfiConverterSequenceTypeDeviceReachView: FfiConverterRustBuff
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeDeviceReachView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeDifferenceView: FfiConverterRustBuffer {
+    typealias SwiftType = [DifferenceView]
+
+    public static func write(_ value: [DifferenceView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDifferenceView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DifferenceView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DifferenceView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDifferenceView.read(from: &buf))
         }
         return seq
     }
@@ -10915,6 +13108,31 @@ fileprivate struct FfiConverterSequenceTypeFindingView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeFindingView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeGapView: FfiConverterRustBuffer {
+    typealias SwiftType = [GapView]
+
+    public static func write(_ value: [GapView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeGapView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [GapView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [GapView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeGapView.read(from: &buf))
         }
         return seq
     }
@@ -11240,6 +13458,31 @@ fileprivate struct FfiConverterSequenceTypeReachableServiceView: FfiConverterRus
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeReachableServiceView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer {
+    typealias SwiftType = [SeenHostView]
+
+    public static func write(_ value: [SeenHostView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSeenHostView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SeenHostView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SeenHostView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSeenHostView.read(from: &buf))
         }
         return seq
     }
@@ -11756,6 +13999,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_diagnostics() != 27907) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_drift() != 28614) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_lab_explain() != 45687) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -11775,6 +14021,15 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 11560) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_restart() != 27308) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_start() != 62036) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_stop() != 7996) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_portal() != 32696) {
@@ -11801,6 +14056,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_root() != 7714) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_running() != 3171) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_lab_service() != 20930) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -11819,7 +14077,70 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() != 45879) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_changes_finish() != 55781) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_changes_inventory() != 52676) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_changes_next() != 46265) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_drift_at() != 10653) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_drift_differences() != 29068) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_drift_exit_code() != 60121) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_drift_hosts() != 60865) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_drift_is_complete() != 62264) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_drift_to_json() != 12636) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_drift_view() != 10589) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engines_hosts() != 48120) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engines_inventory() != 24806) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engines_watch() != 57960) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engines_with_limit() != 45825) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_inventory_hosts() != 47493) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_running_at() != 5180) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_running_containers() != 41468) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_running_hosts() != 1185) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_running_to_json() != 6830) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_running_view() != 23088) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_inventory() != 53868) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_machine() != 59933) {
@@ -11829,6 +14150,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_with_at() != 45099) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_with_inventory() != 60907) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_with_machine() != 16167) {
@@ -11981,6 +14305,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_tailnet_with_https() != 34759) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_world_engines() != 19625) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_world_observe() != 10057) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -11990,6 +14317,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_world_with_state() != 64757) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_world_without_engines() != 31121) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_constructor_canceltoken_new() != 30362) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -11997,6 +14327,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() != 39761) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_lab_adopt() != 7160) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_from_json() != 60865) {

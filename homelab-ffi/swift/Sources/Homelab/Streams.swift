@@ -13,6 +13,13 @@ extension Operation {
     }
 }
 
+extension Changes {
+    /// The changes as a stream, which is to be read once. Whoever stops reading stops watching.
+    public func stream() -> AsyncStream<ChangeView> {
+        AsyncStream(unfolding: { await self.next() }, onCancel: { self.finish() })
+    }
+}
+
 /// Does work with a token that is uttered when the task is cancelled: cancelling a task alone stops nothing below it.
 ///
 ///     let seen = try await withCancelToken { try await world.observe(lab: lab, cancel: $0) }

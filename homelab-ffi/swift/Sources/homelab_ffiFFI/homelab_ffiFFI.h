@@ -344,6 +344,11 @@ uint64_t uniffi_homelab_ffi_fn_clone_lab(uint64_t handle, RustCallStatus *_Nonnu
 void uniffi_homelab_ffi_fn_free_lab(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_ADOPT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_ADOPT
+uint64_t uniffi_homelab_ffi_fn_constructor_lab_adopt(RustBuffer name, uint64_t inventory, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_JSON
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_json(RustBuffer text, RustBuffer cancel
@@ -384,6 +389,11 @@ uint64_t uniffi_homelab_ffi_fn_method_lab_audit_with(uint64_t ptr, RustBuffer ru
 RustBuffer uniffi_homelab_ffi_fn_method_lab_diagnostics(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_DRIFT
+uint64_t uniffi_homelab_ffi_fn_method_lab_drift(uint64_t ptr, uint64_t seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN
 RustBuffer uniffi_homelab_ffi_fn_method_lab_explain(uint64_t ptr, RustBuffer who, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
@@ -417,6 +427,21 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_name(uint64_t ptr, RustCallStatus *_
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 uint64_t uniffi_homelab_ffi_fn_method_lab_plan_init(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTART
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTART
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_restart(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_START
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_START
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_start(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_STOP
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_stop(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL
@@ -459,6 +484,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_reachable_from_text(uint64_t ptr, Ru
 RustBuffer uniffi_homelab_ffi_fn_method_lab_root(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_RUNNING
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_RUNNING
+uint64_t uniffi_homelab_ffi_fn_method_lab_running(uint64_t ptr, uint64_t seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICE
 RustBuffer uniffi_homelab_ffi_fn_method_lab_service(uint64_t ptr, RustBuffer name, RustCallStatus *_Nonnull out_status
@@ -489,6 +519,171 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_who_can_reach(uint64_t ptr, RustBuff
 RustBuffer uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(uint64_t ptr, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_CHANGES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_CHANGES
+uint64_t uniffi_homelab_ffi_fn_clone_changes(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_CHANGES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_CHANGES
+void uniffi_homelab_ffi_fn_free_changes(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_CHANGES_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_CHANGES_FINISH
+void uniffi_homelab_ffi_fn_method_changes_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_CHANGES_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_CHANGES_INVENTORY
+uint64_t uniffi_homelab_ffi_fn_method_changes_inventory(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_CHANGES_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_CHANGES_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_changes_next(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_DRIFT
+uint64_t uniffi_homelab_ffi_fn_clone_drift(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_DRIFT
+void uniffi_homelab_ffi_fn_free_drift(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_AT
+RustBuffer uniffi_homelab_ffi_fn_method_drift_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_DIFFERENCES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_DIFFERENCES
+RustBuffer uniffi_homelab_ffi_fn_method_drift_differences(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_EXIT_CODE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_EXIT_CODE
+uint8_t uniffi_homelab_ffi_fn_method_drift_exit_code(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_HOSTS
+RustBuffer uniffi_homelab_ffi_fn_method_drift_hosts(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_IS_COMPLETE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_IS_COMPLETE
+int8_t uniffi_homelab_ffi_fn_method_drift_is_complete(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_TO_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_drift_to_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_VIEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_VIEW
+RustBuffer uniffi_homelab_ffi_fn_method_drift_view(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_DRIFT_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_homelab_ffi_fn_method_drift_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_ENGINES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_ENGINES
+uint64_t uniffi_homelab_ffi_fn_clone_engines(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_ENGINES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_ENGINES
+void uniffi_homelab_ffi_fn_free_engines(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_HOSTS
+RustBuffer uniffi_homelab_ffi_fn_method_engines_hosts(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_INVENTORY
+uint64_t uniffi_homelab_ffi_fn_method_engines_inventory(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_WATCH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_WATCH
+uint64_t uniffi_homelab_ffi_fn_method_engines_watch(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_WITH_LIMIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_WITH_LIMIT
+uint64_t uniffi_homelab_ffi_fn_method_engines_with_limit(uint64_t ptr, RustBuffer limit, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_INVENTORY
+uint64_t uniffi_homelab_ffi_fn_clone_inventory(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_INVENTORY
+void uniffi_homelab_ffi_fn_free_inventory(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_INVENTORY_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_INVENTORY_HOSTS
+RustBuffer uniffi_homelab_ffi_fn_method_inventory_hosts(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_INVENTORY_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_INVENTORY_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_homelab_ffi_fn_method_inventory_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_RUNNING
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_RUNNING
+uint64_t uniffi_homelab_ffi_fn_clone_running(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_RUNNING
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_RUNNING
+void uniffi_homelab_ffi_fn_free_running(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_AT
+RustBuffer uniffi_homelab_ffi_fn_method_running_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_CONTAINERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_CONTAINERS
+RustBuffer uniffi_homelab_ffi_fn_method_running_containers(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_HOSTS
+RustBuffer uniffi_homelab_ffi_fn_method_running_hosts(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_TO_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_running_to_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_VIEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_VIEW
+RustBuffer uniffi_homelab_ffi_fn_method_running_view(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_RUNNING_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_homelab_ffi_fn_method_running_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OBSERVED
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OBSERVED
 uint64_t uniffi_homelab_ffi_fn_clone_observed(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -509,6 +704,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_observed_none(RustBuffer at, RustCall
 RustBuffer uniffi_homelab_ffi_fn_method_observed_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_INVENTORY
+RustBuffer uniffi_homelab_ffi_fn_method_observed_inventory(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_MACHINE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_MACHINE
 RustBuffer uniffi_homelab_ffi_fn_method_observed_machine(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -522,6 +722,11 @@ uint64_t uniffi_homelab_ffi_fn_method_observed_plan_recover(uint64_t ptr, RustCa
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_AT
 uint64_t uniffi_homelab_ffi_fn_method_observed_with_at(uint64_t ptr, RustBuffer at, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_INVENTORY
+uint64_t uniffi_homelab_ffi_fn_method_observed_with_inventory(uint64_t ptr, uint64_t inventory, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_WITH_MACHINE
@@ -884,6 +1089,11 @@ void uniffi_homelab_ffi_fn_free_world(uint64_t handle, RustCallStatus *_Nonnull 
 uint64_t uniffi_homelab_ffi_fn_constructor_world_connect(uint64_t lab, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_ENGINES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_ENGINES
+uint64_t uniffi_homelab_ffi_fn_method_world_engines(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_OBSERVE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_OBSERVE
 uint64_t uniffi_homelab_ffi_fn_method_world_observe(uint64_t ptr, uint64_t lab, RustBuffer cancel
@@ -897,6 +1107,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_world_root(uint64_t ptr, RustCallStatus 
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITH_STATE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITH_STATE
 uint64_t uniffi_homelab_ffi_fn_method_world_with_state(uint64_t ptr, RustBuffer folder, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_ENGINES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_ENGINES
+uint64_t uniffi_homelab_ffi_fn_method_world_without_engines(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_HOMELABERROR_UNIFFI_TRAIT_DISPLAY
@@ -1305,6 +1520,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_diagnostics(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_DRIFT
+uint16_t uniffi_homelab_ffi_checksum_method_lab_drift(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPLAIN
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPLAIN
 uint16_t uniffi_homelab_ffi_checksum_method_lab_explain(void
@@ -1344,6 +1565,24 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_name(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_INIT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_init(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTART
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTART
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_restart(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_START
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_START
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_start(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_STOP
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_stop(void
 
 );
 #endif
@@ -1395,6 +1634,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_root(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_RUNNING
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_RUNNING
+uint16_t uniffi_homelab_ffi_checksum_method_lab_running(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SERVICE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SERVICE
 uint16_t uniffi_homelab_ffi_checksum_method_lab_service(void
@@ -1431,9 +1676,135 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CHANGES_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CHANGES_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_changes_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CHANGES_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CHANGES_INVENTORY
+uint16_t uniffi_homelab_ffi_checksum_method_changes_inventory(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CHANGES_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CHANGES_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_changes_next(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_AT
+uint16_t uniffi_homelab_ffi_checksum_method_drift_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_DIFFERENCES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_DIFFERENCES
+uint16_t uniffi_homelab_ffi_checksum_method_drift_differences(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_EXIT_CODE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_EXIT_CODE
+uint16_t uniffi_homelab_ffi_checksum_method_drift_exit_code(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_HOSTS
+uint16_t uniffi_homelab_ffi_checksum_method_drift_hosts(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_IS_COMPLETE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_IS_COMPLETE
+uint16_t uniffi_homelab_ffi_checksum_method_drift_is_complete(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_TO_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_drift_to_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_VIEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_DRIFT_VIEW
+uint16_t uniffi_homelab_ffi_checksum_method_drift_view(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_HOSTS
+uint16_t uniffi_homelab_ffi_checksum_method_engines_hosts(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_INVENTORY
+uint16_t uniffi_homelab_ffi_checksum_method_engines_inventory(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_WATCH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_WATCH
+uint16_t uniffi_homelab_ffi_checksum_method_engines_watch(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_WITH_LIMIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_WITH_LIMIT
+uint16_t uniffi_homelab_ffi_checksum_method_engines_with_limit(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_INVENTORY_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_INVENTORY_HOSTS
+uint16_t uniffi_homelab_ffi_checksum_method_inventory_hosts(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_AT
+uint16_t uniffi_homelab_ffi_checksum_method_running_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_CONTAINERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_CONTAINERS
+uint16_t uniffi_homelab_ffi_checksum_method_running_containers(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_HOSTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_HOSTS
+uint16_t uniffi_homelab_ffi_checksum_method_running_hosts(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_TO_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_running_to_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_VIEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_VIEW
+uint16_t uniffi_homelab_ffi_checksum_method_running_view(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 uint16_t uniffi_homelab_ffi_checksum_method_observed_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_INVENTORY
+uint16_t uniffi_homelab_ffi_checksum_method_observed_inventory(void
 
 );
 #endif
@@ -1452,6 +1823,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_observed_plan_recover(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_AT
 uint16_t uniffi_homelab_ffi_checksum_method_observed_with_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_INVENTORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_WITH_INVENTORY
+uint16_t uniffi_homelab_ffi_checksum_method_observed_with_inventory(void
 
 );
 #endif
@@ -1755,6 +2132,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_tailnet_with_https(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ENGINES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ENGINES
+uint16_t uniffi_homelab_ffi_checksum_method_world_engines(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_OBSERVE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_OBSERVE
 uint16_t uniffi_homelab_ffi_checksum_method_world_observe(void
@@ -1773,6 +2156,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_with_state(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_ENGINES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_ENGINES
+uint16_t uniffi_homelab_ffi_checksum_method_world_without_engines(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 uint16_t uniffi_homelab_ffi_checksum_constructor_canceltoken_new(void
@@ -1788,6 +2177,12 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_controlapi_headscale(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CONTROLAPI_TAILSCALE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CONTROLAPI_TAILSCALE
 uint16_t uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_ADOPT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_ADOPT
+uint16_t uniffi_homelab_ffi_checksum_constructor_lab_adopt(void
 
 );
 #endif

@@ -19,3 +19,17 @@ fun Events.flow(): Flow<EventView> = flow {
 
 /** What happens while the plan is applied. Everybody who collects it gets all events, from the beginning. */
 fun Operation.flow(): Flow<EventView> = flow { events().flow().collect { emit(it) } }
+
+/**
+ * The changes as a flow, which is to be collected once. Whoever stops collecting stops watching, and closes it: take
+ * `inventory()` while you collect.
+ */
+fun Changes.flow(): Flow<ChangeView> = flow {
+    use { changes ->
+        try {
+            while (true) emit(changes.next() ?: break)
+        } finally {
+            changes.finish()
+        }
+    }
+}

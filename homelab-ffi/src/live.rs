@@ -1,0 +1,373 @@
+//! What runs, how it differs from what was written, and what becomes different: records, and the objects that give them.
+
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
+
+use homelab_core::cancel::Cancel;
+use homelab_core::engine;
+use homelab_core::inventory::{self, Change, HostInventory};
+use homelab_core::subscription::Subscription;
+use homelab_core::view::{
+    ChangeView, ContainerView, DifferenceView, DriftView, GapView, MountView, PlaceView, PortView, Reach,
+    RunningView, SeenHostView,
+};
+use tokio::sync::Mutex;
+
+use crate::cancel::CancelToken;
+use crate::error::HomelabError;
+use crate::runtime::{run, runtime};
+
+/// A host, and whether its engine answered.
+#[uniffi::remote(Record)]
+pub struct SeenHostView {
+    /// Its name in the lab.
+    pub host: String,
+    /// When it was asked, RFC 3339.
+    pub at: String,
+    /// Who said so: `docker 28.2.2`; where nobody answered, where that was tried.
+    pub source: String,
+    /// Whether its containers were seen.
+    pub seen: bool,
+    /// What was not to be had.
+    pub gaps: Vec<GapView>,
+}
+
+/// A part of what an engine has that was not to be had.
+#[uniffi::remote(Record)]
+pub struct GapView {
+    /// Which part: `engine` (all of it), `information`, `containers`, `images`, `volumes` or `networks`.
+    pub part: String,
+    /// The kind of failure: `timed_out`, `unreachable`, ...
+    pub kind: String,
+    /// What failed, as a fragment that reads after "failed to".
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How what was written and what runs differ: the shape of `drift --format json`.
+#[uniffi::remote(Record)]
+pub struct DriftView {
+    /// The version of this shape; raised when a field changes its meaning.
+    pub version: u32,
+    /// The moment that it speaks of, RFC 3339.
+    pub at: String,
+    /// The hosts; of one that was not seen nothing is known.
+    pub hosts: Vec<SeenHostView>,
+    /// The differences, by host, project and service.
+    pub differences: Vec<DifferenceView>,
+}
+
+/// One difference between what was written and what runs.
+#[uniffi::remote(Record)]
+pub struct DifferenceView {
+    /// Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
+    /// `environment`, `orphaned_volume` or `dangling_images`.
+    pub kind: String,
+    /// The host; nothing where the lab does not say which one should run it.
+    pub host: Option<String>,
+    /// The project, `_` for what is of none; nothing for what belongs to a host as a whole.
+    pub project: Option<String>,
+    /// The service within the project.
+    pub service: Option<String>,
+    /// The container, the volume or the like that was seen.
+    pub name: Option<String>,
+    /// What the difference is, in one fragment.
+    pub message: String,
+    /// What was written, where that is one value.
+    pub declared: Option<String>,
+    /// What was seen, where that is one value.
+    pub seen: Option<String>,
+    /// Where it is written.
+    pub place: Option<PlaceView>,
+    /// What to do.
+    pub fix: String,
+}
+
+/// What runs: the shape of `inventory --format json`.
+#[uniffi::remote(Record)]
+pub struct RunningView {
+    /// The version of this shape; raised when a field changes its meaning.
+    pub version: u32,
+    /// The moment that it speaks of, RFC 3339.
+    pub at: String,
+    /// The hosts; of one that was not seen nothing is known.
+    pub hosts: Vec<SeenHostView>,
+    /// The containers, by host, project and service.
+    pub containers: Vec<ContainerView>,
+}
+
+/// A container, as its engine has it. Values of variables and labels may be secret, and are left out.
+#[uniffi::remote(Record)]
+pub struct ContainerView {
+    /// The host.
+    pub host: String,
+    /// The project, `_` for a container of none.
+    pub project: String,
+    /// The service within the project.
+    pub service: String,
+    /// What showed which service it is: `labels`, `file`, `unit`, `name` or `image`; `nothing` for one that the lab does
+    /// not know.
+    pub placed_by: String,
+    /// Its name on the engine.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// The image as it was asked for.
+    pub image: String,
+    /// The image's id.
+    pub image_id: String,
+    /// `running`, `exited`, ...
+    pub state: String,
+    /// `starting`, `healthy` or `unhealthy`, where it has a health check.
+    pub health: Option<String>,
+    /// When it was made, RFC 3339.
+    pub created: Option<String>,
+    /// When it was last started, RFC 3339.
+    pub started: Option<String>,
+    /// How it last ended, where it has.
+    pub exit_code: Option<i64>,
+    /// How often its engine has started it again by itself.
+    pub restarts: u64,
+    /// The ports that are bound now.
+    pub ports: Vec<PortView>,
+    /// What is mounted into it.
+    pub mounts: Vec<MountView>,
+    /// The networks that it is attached to.
+    pub networks: Vec<String>,
+    /// The widest zone that is known to reach it.
+    pub reach: Option<Reach>,
+    /// The widest that it could be, if what is not known turned out badly.
+    pub at_most: Option<Reach>,
+}
+
+/// Something that became different on engines.
+#[uniffi::remote(Record)]
+pub struct ChangeView {
+    /// What it is about: `full` (all of it, the first of all), `host` (all of one), `container`, `removed` (a container
+    /// that is gone), `images`, `volumes` or `networks`.
+    pub kind: String,
+    /// The hosts of which all is told: every one for `full`, else the one, if any.
+    pub hosts: Vec<SeenHostView>,
+    /// The host that it is about; nothing for `full`.
+    pub host: Option<String>,
+    /// The name of the container that it is about.
+    pub name: Option<String>,
+    /// Its id.
+    pub id: Option<String>,
+    /// What it is doing now: `running`, `exited`, ...
+    pub state: Option<String>,
+    /// What its health check says now, where it has one.
+    pub health: Option<String>,
+    /// Whether this was found by looking again after the connection was lost: what happened in between is not known.
+    pub resynced: bool,
+    /// The change in one line.
+    pub text: String,
+}
+
+/// What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
+///
+/// `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
+#[derive(Debug, uniffi::Object)]
+#[uniffi::export(Display)]
+pub struct Inventory(pub(crate) inventory::Inventory);
+
+impl std::fmt::Display for Inventory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[uniffi::export]
+impl Inventory {
+    /// Returns the hosts, by name, each with whether its engine answered.
+    pub fn hosts(&self) -> Vec<SeenHostView> {
+        self.0.hosts().map(HostInventory::view).collect()
+    }
+}
+
+/// The engines of a lab's hosts, to look at. It holds no connection: each question makes its own.
+#[derive(Debug, uniffi::Object)]
+pub struct Engines(pub(crate) engine::Engines);
+
+#[uniffi::export]
+impl Engines {
+    /// Returns the hosts, by name.
+    pub fn hosts(&self) -> Vec<String> {
+        self.0.hosts().map(ToString::to_string).collect()
+    }
+
+    /// Returns the same with another limit of how long an engine may take to answer: ten seconds, where nothing is set.
+    pub fn with_limit(&self, limit: Duration) -> Engines {
+        Engines(self.0.clone().with_limit(limit))
+    }
+
+    /// Returns what all engines have now. A host that is dead or slow costs its limit once, and is a fact with its reason.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn inventory(&self, cancel: Option<Arc<CancelToken>>) -> Result<Arc<Inventory>, HomelabError> {
+        let engines = self.0.clone();
+        let ask = async move { engines.inventory().await };
+        Ok(Arc::new(Inventory(run("ask the engines", cancel, ask).await?)))
+    }
+
+    /// Watches all hosts: first everything (`full`), then what becomes different, as the engines' events tell; nothing is
+    /// polled.
+    ///
+    /// A host that is lost is told with its reason, and tried until it is there again; what became different meanwhile is
+    /// then told as `resynced`.
+    pub fn watch(&self) -> Result<Changes, HomelabError> {
+        let _inside = runtime()?.enter();
+        Ok(Changes {
+            changes: Mutex::new(self.0.watch()),
+            inventory: Lock::new(inventory::Inventory::default()),
+            finished: Cancel::new(),
+        })
+    }
+}
+
+/// What becomes different on engines, from everything on.
+///
+/// Take changes with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+/// AsyncStream of it.
+#[derive(Debug, uniffi::Object)]
+pub struct Changes {
+    changes: Mutex<Subscription<Change>>,
+    /// What the engines have, as far as it was read.
+    inventory: Lock<inventory::Inventory>,
+    finished: Cancel,
+}
+
+impl Changes {
+    /// Stops watching. Where somebody waits for a change, that call does so when its wait ends.
+    fn close(&self) {
+        if let Ok(mut changes) = self.changes.try_lock() {
+            changes.close();
+        }
+    }
+
+    async fn take(&self) -> Option<ChangeView> {
+        let mut changes = self.changes.lock().await;
+        let change = changes.next().await?;
+        let view = change.view();
+        // Before the next one is read, so that they are taken in in their order.
+        let mut inventory = self.inventory.lock().unwrap_or_else(PoisonError::into_inner);
+        inventory.apply(change);
+        Some(view)
+    }
+}
+
+#[uniffi::export]
+impl Changes {
+    /// Returns the next change, or nothing when there will be none.
+    pub async fn next(&self) -> Option<ChangeView> {
+        tokio::select! {
+            biased;
+            () = self.finished.cancelled() => {
+                self.close();
+                None
+            }
+            change = self.take() => change,
+        }
+    }
+
+    /// Returns what the engines have now, as far as the changes were read.
+    pub fn inventory(&self) -> Inventory {
+        let inventory = self.inventory.lock().unwrap_or_else(PoisonError::into_inner);
+        Inventory(inventory.clone())
+    }
+
+    /// Ends the stream, a call that waits for its next change included, and stops watching.
+    pub fn finish(&self) {
+        self.finished.cancel();
+        self.close();
+    }
+}
+
+/// How what runs differs from what was written, as far as it was seen. Its text is what people read.
+#[derive(Debug, uniffi::Object)]
+#[uniffi::export(Display)]
+pub struct Drift(pub(crate) homelab_core::Drift);
+
+impl std::fmt::Display for Drift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[uniffi::export]
+impl Drift {
+    /// Returns the moment that it speaks of, RFC 3339.
+    pub fn at(&self) -> String {
+        self.0.at().to_string()
+    }
+
+    /// Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+    pub fn hosts(&self) -> Vec<SeenHostView> {
+        self.0.view().hosts
+    }
+
+    /// Returns the differences, by host, project and service.
+    pub fn differences(&self) -> Vec<DifferenceView> {
+        self.0.view().differences
+    }
+
+    /// Returns whether all hosts were seen, and at least one.
+    pub fn is_complete(&self) -> bool {
+        self.0.is_complete()
+    }
+
+    /// Returns how a command should end: 0 when everything was seen and is as it was written, 1 when something is
+    /// different, 3 when nothing is, but not all hosts were seen.
+    pub fn exit_code(&self) -> u8 {
+        self.0.exit_code()
+    }
+
+    /// Returns it as a record.
+    pub fn view(&self) -> DriftView {
+        self.0.view()
+    }
+
+    /// Returns it as JSON, indented.
+    pub fn to_json(&self) -> String {
+        self.0.to_json()
+    }
+}
+
+/// What runs, by host, project and service, with who can reach it. Its text is a table.
+#[derive(Debug, uniffi::Object)]
+#[uniffi::export(Display)]
+pub struct Running(pub(crate) homelab_core::Running);
+
+impl std::fmt::Display for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[uniffi::export]
+impl Running {
+    /// Returns the moment that it speaks of, RFC 3339.
+    pub fn at(&self) -> String {
+        self.0.at().to_string()
+    }
+
+    /// Returns the hosts that were asked, by name. Of one that was not seen nothing is known.
+    pub fn hosts(&self) -> Vec<SeenHostView> {
+        self.0.view().hosts
+    }
+
+    /// Returns every container, whether it runs or not.
+    pub fn containers(&self) -> Vec<ContainerView> {
+        self.0.containers().to_vec()
+    }
+
+    /// Returns it as a record.
+    pub fn view(&self) -> RunningView {
+        self.0.view()
+    }
+
+    /// Returns it as JSON, indented.
+    pub fn to_json(&self) -> String {
+        self.0.to_json()
+    }
+}
