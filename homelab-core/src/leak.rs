@@ -54,7 +54,7 @@ use crate::span::{Source, Span};
 impl Lab {
     /// Returns a scanner for a vocabulary in this lab's files.
     pub(crate) fn scanner(&self, vocabulary: &Vocabulary) -> Result<Scanner> {
-        Scanner::new(vocabulary, telling::container_networks(self))
+        Scanner::new(vocabulary, self.same())
     }
 
     /// Returns a finding for each place in a shareable file where a value stands, and for each such file that could not

@@ -62,7 +62,8 @@ fn resolvers() -> [IpAddr; 12] {
 
 /// Returns whether a network is the same in every lab: a whole private range, or one of common addresses.
 pub(super) fn is_common_network(network: IpNet) -> bool {
-    const WHOLE: [&str; 9] = [
+    // The last three are what WireGuard's usual containers give out.
+    const WHOLE: [&str; 12] = [
         "10.0.0.0/8",
         "172.16.0.0/12",
         "192.168.0.0/16",
@@ -72,6 +73,9 @@ pub(super) fn is_common_network(network: IpNet) -> bool {
         "fe80::/10",
         "fd7a:115c:a1e0::/48",
         "::/0",
+        "10.8.0.0/24",
+        "10.13.13.0/24",
+        "fd42:42:42::/64",
     ];
     network.prefix_len() == 0
         || WHOLE.iter().any(|whole| whole.parse() == Ok(network.trunc()))
@@ -325,7 +329,8 @@ pub(super) fn is_common_word(word: &str) -> bool {
 
 /// Returns whether a login's name is one that many have, so that an address with it is nobody's in particular.
 pub(super) fn is_common_login(name: &str) -> bool {
-    const NAMES: [&str; 25] = [
+    const NAMES: [&str; 26] = [
+        "your",
         "you",
         "me",
         "user",

@@ -53,7 +53,7 @@ pub(super) enum Edge {
     Hexadecimal,
     /// A path that goes on with another name, or is the end of a longer one.
     Path,
-    /// It is the whole of a value: short ones are in many words.
+    /// It is the whole value of something by the name of a secret: a short one, or a word, is in many texts.
     Value,
 }
 
@@ -118,9 +118,16 @@ fn edge(term: &Term) -> Edge {
         ValueKind::HostName | ValueKind::Person | ValueKind::Storage | ValueKind::Other => Edge::Word,
         ValueKind::Domain | ValueKind::Login | ValueKind::Repository => Edge::Name,
         ValueKind::Path => Edge::Path,
-        ValueKind::Secret if value.len() >= LONG_SECRET => Edge::Any,
+        ValueKind::Secret if value.len() >= LONG_SECRET && is_mixed(value) => Edge::Any,
         ValueKind::Secret => Edge::Value,
     }
+}
+
+/// Returns whether a text is more than one word: it has a digit, a mark, or capitals inside.
+fn is_mixed(value: &str) -> bool {
+    let inside = value.chars().skip(1);
+    value.chars().any(|c| !c.is_alphabetic())
+        || inside.clone().any(char::is_uppercase) && inside.clone().any(char::is_lowercase)
 }
 
 #[derive(Default)]

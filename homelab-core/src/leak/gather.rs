@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::common;
-use super::telling::{hardware, is_distinctive, is_identifying_path, is_worth_hiding};
+use super::scan::Same;
+use super::telling::{container_networks, hardware, is_distinctive, is_identifying_path, is_worth_hiding};
 use super::vocabulary::{ValueKind, Vocabulary, folder_of};
 use crate::compose::variables_of;
 use crate::lab::{FileKind, Host, Lab};
@@ -44,7 +45,7 @@ impl Lab {
     /// ```
     pub fn vocabulary(&self, seen: &Observed) -> Vocabulary {
         let mut gatherer = Gatherer {
-            names: known_names(self),
+            same: self.same(),
             vocabulary: Vocabulary::default(),
         };
         gatherer.instance(self);
@@ -52,6 +53,16 @@ impl Lab {
         gatherer.literal_secrets(self);
         gatherer.seen(seen);
         gatherer.vocabulary
+    }
+}
+
+impl Lab {
+    /// Returns what looks private and tells nothing in this lab.
+    pub(super) fn same(&self) -> Same {
+        Same {
+            containers: container_networks(self),
+            names: known_names(self),
+        }
     }
 }
 
@@ -71,13 +82,13 @@ fn known_names(lab: &Lab) -> HashSet<String> {
 }
 
 struct Gatherer {
-    names: HashSet<String>,
+    same: Same,
     vocabulary: Vocabulary,
 }
 
 impl Gatherer {
     fn name(&mut self, kind: ValueKind, name: &str, slot: &str, origin: &'static str, place: Option<&Span>) {
-        let names = &self.names;
+        let names = &self.same.names;
         let known = |name: &str| names.contains(name);
         self.vocabulary.name(kind, name, slot, &known, (origin, place));
     }
@@ -298,8 +309,12 @@ impl Gatherer {
         place: Option<&Span>,
     ) -> Option<usize> {
         if let Ok(address) = value.parse::<IpAddr>() {
-            let common = common::is_common_address(address);
-            return if common {
+            let is_inside = self
+                .same
+                .containers
+                .iter()
+                .any(|network| network.contains(&address));
+            return if common::is_common_address(address) || is_inside {
                 None
             } else {
                 self.vocabulary
@@ -340,7 +355,11 @@ impl Gatherer {
                 .insert(ValueKind::Path, value.trim_end_matches('/'), slot, origin, place)
                 .filter(|_| !value.ends_with('/'));
         }
-        if super::shape::is_domain(value) {
+        // `DB_ENGINE=django.db.backends.postgresql` has its dots for another reason.
+        let is_code = [
+            "ENGINE", "CLASS", "MODULE", "DRIVER", "BACKEND", "PACKAGE", "FILE",
+        ];
+        if super::shape::is_domain(value) && !is_code.iter().any(|word| slot.contains(word)) {
             return self.vocabulary.domain(value, slot, origin, place);
         }
         let host = value
@@ -435,7 +454,10 @@ impl Gatherer {
             let file = lab.manifest().file(held.span.source().name());
             let is_declaration = file.is_some_and(|file| file.stratum().is_shareable());
             let is_written = held.span.text().contains(held.secret);
-            let worth = is_declaration && is_written && !held.is_well_known && held.secret.len() >= 4;
+            let worth = is_declaration
+                && is_written
+                && !held.is_well_known
+                && is_worth_hiding(held.name, held.secret, held.value);
             if !worth || held.secret.contains("${") {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Looks through a text for what a vocabulary has, in any form, and for what is private by its own shape.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -12,6 +12,7 @@ use super::forms::{Disguise, Edge, Form, forms};
 use super::shape::{self, Shape};
 use super::vocabulary::{ValueKind, Vocabulary};
 use crate::error::{Error, ErrorKind, Result};
+use crate::system::names_secret;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,15 @@ pub(crate) struct Leak {
     pub(crate) disguise: Disguise,
 }
 
+/// What looks private by its shape and tells nothing in one lab.
+#[derive(Default)]
+pub(crate) struct Same {
+    /// Networks inside of engines.
+    pub(super) containers: Vec<IpNet>,
+    /// What the lab's projects and services are called, and applications, in small letters.
+    pub(super) names: HashSet<String>,
+}
+
 /// Looks through texts. Made once for a vocabulary; each text is read once for all of its forms together.
 pub(crate) struct Scanner {
     /// Forms in which case does not matter, and those in which it does.
@@ -37,8 +47,7 @@ pub(crate) struct Scanner {
     exact: Searcher,
     /// The addresses that are known, for notations that no list of forms has.
     addresses: Vec<(IpAddr, usize)>,
-    /// Networks inside of engines, whose addresses tell nothing.
-    containers: Vec<IpNet>,
+    same: Same,
 }
 
 struct Searcher {
@@ -73,11 +82,11 @@ impl Searcher {
 }
 
 impl Scanner {
-    /// Returns what looks for these terms, and for private values by shape except in these networks.
+    /// Returns what looks for these terms, and for private values by shape but these.
     ///
     /// # Errors
     /// `NoSpace` when the values are too many for one search.
-    pub(crate) fn new(vocabulary: &Vocabulary, containers: Vec<IpNet>) -> Result<Self> {
+    pub(crate) fn new(vocabulary: &Vocabulary, same: Same) -> Result<Self> {
         let (mut any_case, mut exact) = (Vec::new(), Vec::new());
         let mut addresses = Vec::new();
         for (index, term) in vocabulary.terms().iter().enumerate() {
@@ -93,7 +102,7 @@ impl Scanner {
             any_case: Searcher::new(any_case, true)?,
             exact: Searcher::new(exact, false)?,
             addresses,
-            containers,
+            same,
         })
     }
 
@@ -102,7 +111,7 @@ impl Scanner {
     pub(crate) fn scan(&self, text: &str) -> Vec<Leak> {
         let known = self.known(text).into_iter();
         let mut found = Apart(known.map(|leak| (leak.range.start, leak)).collect());
-        for (range, shape) in shape::shapes(text, &self.containers) {
+        for (range, shape) in shape::shapes(text, &self.same) {
             found.add(Leak {
                 range,
                 what: What::Shape(shape),
@@ -224,24 +233,19 @@ fn is_bounded(bytes: &[u8], start: usize, end: usize, edge: Edge) -> bool {
             !(is_name(before) || is_name(after) || goes_on || before == Some(b'.'))
         }
         Edge::Value => {
-            let opens = matches!(
-                before,
-                None | Some(b'=' | b':' | b'"' | b'\'' | b' ' | b'\t' | b'\n')
-            );
-            let line_start = bytes[..start]
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1);
-            let assigned = bytes[line_start..start]
-                .iter()
-                .rev()
-                .find(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\''))
-                .is_some_and(|byte| matches!(byte, b'=' | b':'));
+            let line_start = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |at| at + 1);
+            let line = String::from_utf8_lossy(&bytes[line_start..start]);
+            let opens = line.trim_end_matches([' ', '\t', '"', '\'']);
+            let assigned = opens.strip_suffix(['=', ':']).is_some_and(|before| {
+                let before = before.trim_end_matches([' ', '\t', '"', '\'']);
+                let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+                names_secret(before.rsplit(|c| !is_part(c)).next().unwrap_or_default())
+            });
             let closes = matches!(
                 after,
                 None | Some(b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n' | b',' | b'}' | b']' | b'@')
             );
-            opens && assigned && closes
+            assigned && closes
         }
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use ipnet::IpNet;
 
 use super::common;
+use super::scan::Same;
 use super::telling::hardware;
 use super::token;
 use crate::finding::Rule;
@@ -76,12 +77,12 @@ impl Shape {
     }
 }
 
-/// Returns what is private by shape in a text, except addresses in these networks.
-pub(super) fn shapes(text: &str, containers: &[IpNet]) -> Vec<(Range<usize>, Shape)> {
+/// Returns what is private by shape in a text, except what tells nothing in this lab.
+pub(super) fn shapes(text: &str, same: &Same) -> Vec<(Range<usize>, Shape)> {
     let mut found: Vec<(Range<usize>, Shape)> = Vec::new();
     token::find(text, &mut found);
     repositories(text, &mut found);
-    let inside = |address: IpAddr| containers.iter().any(|network| network.contains(&address));
+    let inside = |address: IpAddr| same.containers.iter().any(|network| network.contains(&address));
     for (range, address) in addresses(text) {
         let whole = with_prefix(text, &range, address);
         let is_range = whole.is_some_and(common::is_common_network);
@@ -103,7 +104,7 @@ pub(super) fn shapes(text: &str, containers: &[IpNet]) -> Vec<(Range<usize>, Sha
             found.push((range, Shape::Hardware));
         }
     }
-    names(text, &mut found);
+    names(text, same, &mut found);
     found.sort_by_key(|(range, shape)| (range.start, std::cmp::Reverse(range.end), *shape));
     let mut end = 0;
     found.retain(|(range, _)| {
@@ -199,7 +200,7 @@ fn is_identifying_card(numbers: [u8; 6]) -> bool {
 }
 
 /// Adds mail addresses and names of private networks.
-fn names(text: &str, found: &mut Vec<(Range<usize>, Shape)>) {
+fn names(text: &str, same: &Same, found: &mut Vec<(Range<usize>, Shape)>) {
     let bytes = text.as_bytes();
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     for at in memchr::memchr_iter(b'@', bytes) {
@@ -216,7 +217,11 @@ fn names(text: &str, found: &mut Vec<(Range<usize>, Shape)>) {
             text[..start].ends_with("//") || text[..start].ends_with(':') && bytes.get(end) == Some(&b':');
         if !in_url && is_login(&text[start..end]) && bytes.get(end) != Some(&b'@') {
             let (person, domain) = (&text[start..at], domain);
-            if !common::is_common_login(person) && !common::is_common_domain_of_mail(domain) {
+            let is_echo = domain
+                .split('.')
+                .next()
+                .is_some_and(|label| label.eq_ignore_ascii_case(person));
+            if !common::is_common_login(person) && !common::is_common_domain_of_mail(domain) && !is_echo {
                 found.push((start..end, Shape::Login));
             }
         }
@@ -238,7 +243,7 @@ fn names(text: &str, found: &mut Vec<(Range<usize>, Shape)>) {
             let before = &text[..start];
             let in_path = before.ends_with('/') && !before.ends_with("//") || before.ends_with('~');
             let file = bytes[start.min(at)..at].is_empty() || before.ends_with('.');
-            if !goes_on && !file && !in_path && is_private_name(name, ending) {
+            if !goes_on && !file && !in_path && is_private_name(name, ending, same) {
                 found.push((start..end, Shape::Name));
             }
         }
@@ -258,7 +263,7 @@ fn matches_any_case<'a>(bytes: &'a [u8], ending: &'a [u8]) -> impl Iterator<Item
 
 /// Returns whether what stands before such an ending makes it the name of one lab's machine: not one that every lab has, no
 /// file, no variable.
-fn is_private_name(name: &str, ending: &str) -> bool {
+fn is_private_name(name: &str, ending: &str, same: &Same) -> bool {
     const FILES: [&str; 22] = [
         "env",
         "rc",
@@ -291,7 +296,7 @@ fn is_private_name(name: &str, ending: &str) -> bool {
     let is_file = lower.iter().any(|label| FILES.contains(&label.as_str()));
     let telling = |label: &String| match ending {
         ".ts.net" => !common::is_stand_in(label),
-        _ => !common::is_common_word(label),
+        _ => !common::is_common_word(label) && !same.names.contains(label),
     };
     let all = || lower.iter().all(|label| !common::is_stand_in(label));
     valid && !is_file && all() && lower.iter().any(telling)
@@ -304,6 +309,7 @@ pub(super) fn is_login(text: &str) -> bool {
     };
     let plain = !person.is_empty()
         && person.len() <= 64
+        && !person.ends_with('.')
         && person.starts_with(|c: char| c.is_ascii_alphanumeric())
         && person
             .chars()

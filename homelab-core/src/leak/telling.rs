@@ -14,7 +14,10 @@ pub(super) fn is_worth_hiding(name: &str, secret: &str, value: &str) -> bool {
         secret.to_ascii_lowercase().as_str(),
         "" | "true" | "false" | "yes" | "no" | "none" | "null"
     );
+    // `MYSQL_ROOT_PASSWORD` in the place of its value stands for one.
+    let is_name = secret.contains('_') && secret.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     secret.len() >= 4
+        && !is_name
         && !is_switch
         && !secret.starts_with('/')
         && !is_known_word(secret)
@@ -57,7 +60,11 @@ fn is_time_zone(value: &str) -> bool {
 /// Returns whether an absolute path tells something of one machine: a person's home, or three folders and more that no
 /// system has by itself.
 pub(super) fn is_identifying_path(value: &str) -> bool {
-    const SYSTEMS: [&str; 14] = [
+    const SYSTEMS: [&str; 18] = [
+        "/opt/",
+        "/app/",
+        "/config/",
+        "/data/",
         "/var/lib/docker",
         "/var/run/",
         "/run/",

@@ -266,7 +266,7 @@ impl Vocabulary {
     ) -> Option<usize> {
         let (person, domain) = login.split_once('@').unwrap_or((login, ""));
         let is_nobodys = common::is_common_login(person)
-            && (domain.is_empty() || common::is_common_domain(domain))
+            && (domain.is_empty() || common::is_common_domain_of_mail(domain))
             || domain.split('.').any(|label| label == "example");
         if login.len() < 4 || is_nobodys || domain.is_empty() && common::is_common_word(person) {
             return None;
