@@ -24,6 +24,7 @@
 //! ```
 
 mod gather;
+mod leaks;
 mod pages;
 mod rules;
 mod select;
@@ -38,7 +39,7 @@ use crate::finding::{Finding, Report, Rule, Subject};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::service::rules::Declared;
-use crate::{access, compose, lab, service, tailnet, update};
+use crate::{access, compose, lab, leak, service, tailnet, update};
 
 /// Every rule of every domain, in the order in which docs/rules lists them.
 pub const ALL: &[&Rule] = &joined();
@@ -53,6 +54,7 @@ const DOMAINS: &[&[&Rule]] = &[
     service::rules::ALL,
     service::rules::HARDENING,
     update::ALL,
+    leak::rules::RULES,
     rules::ALL,
 ];
 
@@ -143,7 +145,8 @@ impl Lab {
         findings
             .iter_mut()
             .for_each(|finding| self.unsaid().clear_finding(finding));
-        let (mut findings, suppressed) = suppress::suppress(self, seen.at(), &switches, findings);
+        let (mut findings, suppressed) =
+            suppress::suppress(self, seen.at(), &switches, findings, suppress::Judged::All);
         // Those about comments were made since.
         findings.retain(|finding| switches.is_on(finding.rule()));
         let views = exposures.iter().map(access::Exposure::view).collect();

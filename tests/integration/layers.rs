@@ -52,6 +52,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tailnet",
             "update",
             "init",
+            "leak",
             "stored",
         ],
     ),

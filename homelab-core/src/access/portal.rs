@@ -360,21 +360,18 @@ impl<'a> Portals<'a> {
                     )
                 }
                 None if path.at_most() > path.zone() => (None, not_sure()),
-                None if meetings.is_empty() => {
-                    let text = match path.doors() {
-                        [] => "on which device and port it begins is not known",
-                        _ => "its device is not among those of the tailnet, or its port is not known",
-                    };
-                    (None, text.to_owned())
-                }
-                None if path.zone() == Reach::Lan => (
-                    Some(false),
-                    "whoever is on the local network comes in by it, and nobody else".to_owned(),
-                ),
-                None => (
-                    Some(false),
-                    "no rule of the tailnet's policy lets them in".to_owned(),
-                ),
+                None => match self.tailnet.unsettled(self.lab, exposure, path, self.seen) {
+                    Some(text) => (None, text),
+                    None if path.zone() == Reach::Lan => (
+                        Some(false),
+                        "whoever is on the local network comes in by it, and not they from elsewhere"
+                            .to_owned(),
+                    ),
+                    None => (
+                        Some(false),
+                        "no rule of the tailnet's policy lets them in".to_owned(),
+                    ),
+                },
             },
             Reach::None | Reach::Host if path.at_most() > Reach::Host => (None, not_sure()),
             Reach::Host => {

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::rules::{BAD_SUPPRESSION, UNUSED_SUPPRESSION};
-use super::select::{Switches, suggestion};
+use super::select::{Switches, group, suggestion};
 use super::{group_is_audit, rule};
 use crate::finding::{Evidence, Finding, Rule, Subject, Suppressed};
 use crate::lab::{FileKind, Lab};
@@ -33,15 +33,34 @@ struct Suppression {
     used: bool,
 }
 
+/// Whose findings there are: a comment about others cannot be said to be without use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// Those of every rule but the leaks'.
+    All,
+    /// Those of the leaks' rules. What is wrong with comments is the audit's to say.
+    Leaks,
+}
+
+impl Judged {
+    fn has(self, rule: &Rule) -> bool {
+        (group(rule) == "leak") == (self == Judged::Leaks)
+    }
+}
+
 /// Returns the findings that stay and those that were accepted; what is wrong with comments is among the first.
 pub(super) fn suppress(
     lab: &Lab,
     now: Timestamp,
     switches: &Switches<'_>,
     findings: Vec<Finding>,
+    judged: Judged,
 ) -> (Vec<Finding>, Vec<Suppressed>) {
     let (mut kept, mut suppressed) = (Vec::with_capacity(findings.len()), Vec::new());
     let mut files = comments(lab, &mut kept);
+    if judged == Judged::Leaks {
+        kept.clear();
+    }
     reach_over_services(lab, &mut files);
     let spoken: HashMap<String, Spoken> = files
         .iter()
@@ -85,7 +104,7 @@ pub(super) fn suppress(
         let on: Vec<&Rule> = comment
             .rules
             .into_iter()
-            .filter(|rule| switches.is_on(rule))
+            .filter(|rule| switches.is_on(rule) && judged.has(rule))
             .collect();
         if let Some(rule) = on.first() {
             let message = if comment.last > comment.line {

@@ -35,6 +35,7 @@ pub struct Instance {
     pub(super) projects: IndexMap<ProjectName, ProjectEntry>,
     pub(super) repositories: IndexMap<RepositoryName, RepositoryEntry>,
     pub(super) access_tests: Vec<AccessTest>,
+    pub(super) private: IndexMap<String, Spanned<String>>,
 }
 
 impl Instance {
@@ -101,6 +102,11 @@ impl Instance {
     /// Returns where copies are kept.
     pub fn repositories(&self) -> &IndexMap<RepositoryName, RepositoryEntry> {
         &self.repositories
+    }
+
+    /// Returns what else identifies the lab, by the name that the file gives it: a street, the number of a disk.
+    pub fn private_values(&self) -> &IndexMap<String, Spanned<String>> {
+        &self.private
     }
 }
 

@@ -212,7 +212,13 @@ struct InstanceFile {
     repositories: Option<BTreeMap<String, RepositoryTable>>,
     /// Who should reach what, which every audit looks at.
     access: Option<AccessTable>,
+    /// What else identifies the lab, by any name: a street, the number of a disk. No shareable file may hold it.
+    private: Option<BTreeMap<String, PrivateText>>,
 }
+
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+struct PrivateText(#[schemars(length(min = 3))] String);
 
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]

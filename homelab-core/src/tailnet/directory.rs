@@ -334,6 +334,12 @@ impl Directory {
             .map(|(_, device)| *device)
     }
 
+    /// Returns whether a device offers an approved route in which an address lies, beside those of an exit node.
+    pub(super) fn is_routed(&self, address: IpAddr) -> bool {
+        let routes = self.routers.iter().flat_map(|router| self.subnets(*router));
+        routes.into_iter().any(|route| route.contains(address))
+    }
+
     /// Returns whose address this is.
     pub(super) fn at(&self, address: IpAddr) -> Option<u32> {
         self.inside(Range::of(address)).next()

@@ -13,7 +13,7 @@ use crate::finding::{Evidence, Finding, Subject, rules};
 use crate::lab::{Lab, in_words};
 use crate::observed::Observed;
 use crate::span::Span;
-use crate::view::Reach;
+use crate::view::{Reach, TailnetRuleView};
 
 rules! {
     REFUSED = "tailnet.refused-policy", Valid, Error,
@@ -123,17 +123,20 @@ impl Lab {
             let published =
                 |path: &&Path| path.kind() == PathKind::PublishedPort && path.zone() >= Reach::Lan;
             for path in exposure.paths().iter().filter(published) {
-                let Some((target, answer)) = answers(self, tailnet, exposure, path, seen).into_iter().next()
-                else {
+                let answers = answers(self, tailnet, exposure, path, seen);
+                let Some((target, _)) = answers.first() else {
                     continue;
                 };
-                let let_in: BTreeSet<&str> = answer.people.iter().map(|person| &*person.login).collect();
+                let people = answers.iter().flat_map(|(_, answer)| &answer.people);
+                let let_in: BTreeSet<&str> = people.map(|person| &*person.login).collect();
+                let rules: Vec<&TailnetRuleView> =
+                    answers.iter().flat_map(|(_, answer)| &answer.rules).collect();
                 let left_out: Vec<String> = members()
                     .filter(|person| !let_in.contains(&*person.login))
                     .map(|person| format!("`{}`", person.login))
                     .collect();
                 // Where no rule speaks of it, the policy has not chosen who may reach it.
-                let named = answer.rules.iter().any(|rule| rule.destination != "*");
+                let named = rules.iter().any(|rule| rule.destination != "*");
                 if left_out.is_empty() || !named {
                     continue;
                 }
@@ -145,8 +148,7 @@ impl Lab {
                 let place = path.evidence().iter().find_map(Evidence::place);
                 let mut finding = Finding::new(&BYPASS, Subject::Service(exposure.id().clone()), message)
                     .at(place.unwrap_or(exposure.place()));
-                let places: BTreeSet<(usize, usize)> = answer
-                    .rules
+                let places: BTreeSet<(usize, usize)> = rules
                     .iter()
                     .filter_map(|rule| {
                         let written = net.rules().iter().find(|one| {

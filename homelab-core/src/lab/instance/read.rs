@@ -71,6 +71,14 @@ fn read_instance(mut root: Section<'_>) -> Instance {
     if let Some(section) = root.get("access").and_then(Value::section) {
         instance.access_tests = read_tests(section);
     }
+    for (key, value) in root.entries("private") {
+        let value = value.parse("a text of at least three characters", |text| {
+            (text.trim().chars().count() >= 3).then(|| text.trim().to_owned())
+        });
+        if let Some(value) = value {
+            instance.private.insert(key.into_value(), value);
+        }
+    }
     root.finish();
     instance
 }
