@@ -52,6 +52,7 @@ pub use manifest::{FileKind, LabFile, Manifest};
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };
+pub(crate) use running::Widened;
 pub use schema::{instance_schema, pattern_schema};
 pub use slot::Slot;
 pub(crate) use unsaid::Unsaid;

@@ -86,6 +86,13 @@ impl Project {
         Project(Arc::new(inner))
     }
 
+    /// Returns the project with one more network, that is made outside of it.
+    pub(crate) fn with_network(&self, key: String, network: Network) -> Project {
+        let mut inner = (*self.0).clone();
+        inner.networks.insert(key, network);
+        Project(Arc::new(inner))
+    }
+
     /// Returns the networks by key, with `default` where a service uses it.
     pub fn networks(&self) -> &IndexMap<String, Network> {
         &self.0.networks
