@@ -48,6 +48,7 @@ pub use instance::{
     RepositoryEntry, RepositoryKind, Tailnet,
 };
 pub use manifest::{FileKind, LabFile, Manifest};
+pub(crate) use pattern::recovery_point_of;
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };
