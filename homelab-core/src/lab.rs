@@ -49,6 +49,7 @@ pub use instance::{
 };
 pub(crate) use manifest::matches_glob;
 pub use manifest::{FileKind, LabFile, Manifest};
+pub(crate) use pattern::recovery_point_of;
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };

@@ -9,6 +9,7 @@ pub mod access;
 mod adopt;
 pub mod apply;
 pub mod audit;
+pub mod backup;
 pub mod cancel;
 pub mod compose;
 pub mod drift;

@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "access",
             "adopt",
+            "backup",
             "drift",
             "operate",
             "running",

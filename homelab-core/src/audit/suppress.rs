@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::rules::{BAD_SUPPRESSION, UNUSED_SUPPRESSION};
 use super::select::{Switches, group, suggestion};
 use super::{group_is_audit, rule};
+use crate::backup::rules::is_about_irreplaceable;
 use crate::finding::{Evidence, Finding, Rule, Subject, Suppressed};
 use crate::lab::{FileKind, Lab};
 use crate::span::{Source, Span};
@@ -84,7 +85,10 @@ pub(super) fn suppress(
             continue;
         };
         comment.used = true;
-        if comment.until < now {
+        if is_about_irreplaceable(&finding) {
+            let text = "a comment accepts it, which irreplaceable data is not allowed";
+            kept.push(finding.with_evidence(Evidence::at(text, &comment.span)));
+        } else if comment.until < now {
             let date = comment.until.to_zoned(TimeZone::UTC).date();
             finding = finding.with_evidence(Evidence::at(
                 format!("was accepted until {date}, which is over"),
