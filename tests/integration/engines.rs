@@ -1,6 +1,7 @@
 //! Real engines, which `tests/engines.py` has started: the contract, and what only shows on them.
 
 mod compose;
+mod killed;
 mod live;
 
 use std::env;
@@ -90,6 +91,14 @@ pub(crate) fn tests() -> Vec<Test> {
             },
         ),
     ]);
+    tests.push(test(
+        "engines::an_engine_that_is_killed_is_an_error_and_then_there_again",
+        &[Need::Docker20, Need::Python],
+        || {
+            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+            runtime.block_on(killed::an_engine_that_is_killed_is_an_error_and_then_there_again())
+        },
+    ));
     tests.extend(on_each_with_compose![
         twenty_containers_are_made_and_removed_by_plans
     ]);
