@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::lab::Unsaid;
@@ -111,6 +113,8 @@ pub struct Guard {
     evidence: Evidence,
     /// Whether it lets nobody in but devices of the tailnet.
     only_tailnet: bool,
+    /// The addresses of clients that an allow-list lets in, where all of it was read.
+    clients: Option<Vec<IpNet>>,
 }
 
 impl Guard {
@@ -120,7 +124,19 @@ impl Guard {
             name: name.into(),
             evidence,
             only_tailnet: false,
+            clients: None,
         }
+    }
+
+    /// Sets the addresses of clients that it lets in.
+    pub(super) fn with_clients(mut self, clients: Option<Vec<IpNet>>) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    /// Returns the addresses of clients that it lets in; nothing where they are not known, or it is no allow-list.
+    pub(crate) fn clients(&self) -> Option<&[IpNet]> {
+        self.clients.as_deref()
     }
 
     pub(super) fn only_tailnet(mut self, only: bool) -> Self {
@@ -270,7 +286,7 @@ impl Path {
         self.unknowns.iter_mut().for_each(|unknown| unknown.clear(unsaid));
     }
 
-    pub(super) fn new(kind: PathKind, zone: Reach, label: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: PathKind, zone: Reach, label: impl Into<String>) -> Self {
         Path {
             kind,
             zone,

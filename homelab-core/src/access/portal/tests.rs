@@ -1,6 +1,7 @@
 //! Portals of two people over a lab of our own, their reasons, and the tests that a lab has of them.
 
 mod expectations;
+mod lists;
 mod routes;
 
 use jiff::Timestamp;

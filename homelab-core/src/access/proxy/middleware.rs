@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::clients::only_tailnet;
+use ipnet::IpNet;
+
+use super::clients::{are_tailnet, read};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::Topology;
 use crate::finding::Evidence;
@@ -19,6 +21,8 @@ struct Middleware {
     evidence: Option<Evidence>,
     /// Whether the addresses that it lets in are all of the tailnet.
     only_tailnet: bool,
+    /// The addresses that it lets in, where all were read.
+    clients: Option<Vec<IpNet>>,
     /// Whether it takes the client's address from a header.
     by_header: bool,
 }
@@ -48,7 +52,11 @@ impl Middlewares {
                 }
                 if matches!(kind, "ipallowlist.sourcerange" | "ipwhitelist.sourcerange") {
                     let facts = &topology.machines[node.machine].facts;
-                    entry.only_tailnet = only_tailnet(field.value.split(','), facts);
+                    entry.clients = read(field.value.split(','));
+                    entry.only_tailnet = entry
+                        .clients
+                        .as_deref()
+                        .is_some_and(|clients| are_tailnet(clients, facts));
                 }
                 entry.by_header |= kind.contains("list.ipstrategy");
                 let found = guard_kind(kind, &field.value);
@@ -88,7 +96,12 @@ impl Middlewares {
         let evidence = middleware.evidence.clone().unwrap_or_else(|| used.clone());
         if let Some(kind) = middleware.kind {
             let only_tailnet = middleware.only_tailnet && !middleware.by_header;
-            guards.push(Guard::new(kind, name, evidence).only_tailnet(only_tailnet));
+            let clients = middleware.clients.clone().filter(|_| !middleware.by_header);
+            guards.push(
+                Guard::new(kind, name, evidence)
+                    .only_tailnet(only_tailnet)
+                    .with_clients(clients),
+            );
         }
         for next in &middleware.chain {
             self.collect(machine, next, used, depth + 1, guards);
