@@ -14,6 +14,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use self::health::Healths;
+#[cfg(feature = "serve")]
+pub(crate) use self::text::grouped;
 use super::{Exposure, Path, PathKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::{Lab, Person, ServiceRef};

@@ -208,6 +208,27 @@ fn a_reason_names_the_rule_and_what_comes_near() {
 }
 
 #[test]
+fn what_is_said_of_many_ports_is_said_once() {
+    let watch = WATCH.replace("'100.64.0.10:3000:3000'", "'100.64.0.10:3001-3004:3001-3004'");
+    let lab = Lab::from_texts(
+        "home",
+        [
+            ("instance.toml", INSTANCE),
+            ("policy.hujson", POLICY),
+            ("watch/compose.yaml", &watch),
+        ],
+    );
+    let why = lab.explain("ann", "grafana", &nothing_seen()).expect("a reason");
+    assert_eq!(why.ways[0].explanations.len(), 4, "each port for itself");
+    let text = why.to_string();
+    assert_eq!(text.matches("other ports of it: 3000").count(), 1, "{text}");
+    assert!(
+        text.contains("cannot reach 100.64.0.10:3001/tcp, 100.64.0.10:3002/tcp, 100.64.0.10:3003/tcp, 100.64.0.10:3004/tcp\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_posture_that_is_not_known_is_perhaps() {
     let policy = POLICY
         .replace(
