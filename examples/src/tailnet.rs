@@ -16,17 +16,27 @@ pub const OPTIONS: &str = "  --policy FILE    the policy, as HuJSON
   --devices FILE   the devices, as Tailscale's `devices?fields=all`, Headscale's `node` or `tailscale status --json` has them
   --users FILE     the people, as Tailscale's `users` has them; roles decide who is in autogroup:admin and the like";
 
+const FILES: &str = "`--policy FILE` names the policy, `--devices FILE` the devices: what `tailscale status --json` prints, \
+                     or Tailscale's or Headscale's API";
+
+/// Returns the error of who asks nothing, or several things at once.
+pub fn one_question() -> Error {
+    Error::new(ErrorKind::Invalid, "find one question")
+        .with_hint("ask with one of `--to`, `--from`, `--explain WHO --to HOST:PORT` and `--diff`")
+}
+
 /// Takes out `--policy`, `--devices` and `--users`, and reads what they name.
 ///
 /// # Errors
 /// When one of the first two is missing, or a file cannot be read or means nothing.
 pub fn given(arguments: &mut Arguments) -> Result<(Source, Roster)> {
     let mut read = |option: &str| arguments.value(option)?.map(|file| file_of(&file)).transpose();
-    let missing = |option: &str| {
-        Error::new(ErrorKind::Invalid, format!("find `{option}`")).with_hint("`--help` says what is needed")
+    let missing = |what: &str| {
+        let text = format!("find the tailnet's {what}: no file is named");
+        Error::new(ErrorKind::Invalid, text).with_hint(FILES)
     };
-    let policy = read("--policy")?.ok_or_else(|| missing("--policy"))?;
-    let mut roster = Roster::parse(&read("--devices")?.ok_or_else(|| missing("--devices"))?)?;
+    let policy = read("--policy")?.ok_or_else(|| missing("policy"))?;
+    let mut roster = Roster::parse(&read("--devices")?.ok_or_else(|| missing("devices"))?)?;
     if let Some(users) = read("--users")? {
         roster = roster.with(Roster::parse(&users)?);
     }
@@ -78,7 +88,7 @@ impl Asked {
     /// When it is no lab that is asked: a tailnet has no services.
     pub fn exposures(self, form: Form) -> Result<String> {
         let Asked::Lab(asked) = self else {
-            return Err(Error::new(ErrorKind::Invalid, "find one question").with_hint("see `--help`"));
+            return Err(one_question());
         };
         let mut found = asked.0.exposures(&asked.1);
         if let Form::Json = form {
@@ -94,6 +104,13 @@ impl Asked {
     /// # Errors
     /// When the target means nothing, or the lab has no tailnet.
     pub fn who_can_reach(self, to: &str, form: Form) -> Result<String> {
+        // One of several, which the error lists, and no host.
+        if let Asked::Lab(asked) = &self
+            && let Err(error) = asked.0.service(to)
+            && error.kind() == ErrorKind::Ambiguous
+        {
+            return Err(error);
+        }
         match self {
             Asked::Lab(asked) if asked.0.service(to).is_ok() => {
                 let (lab, seen) = *asked;

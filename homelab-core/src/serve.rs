@@ -28,6 +28,7 @@
 )]
 
 mod asker;
+mod connections;
 mod page;
 mod request;
 mod routes;
@@ -42,6 +43,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use self::asker::Askers;
+use self::connections::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::observed::Observed;
@@ -128,6 +130,7 @@ pub struct Server {
     shown: Shown,
     askers: Askers,
     names: Vec<String>,
+    limits: Limits,
 }
 
 impl Server {
@@ -166,6 +169,7 @@ impl Server {
             shown: Shown(Arc::new(RwLock::new((lab, seen)))),
             names: settings.names.clone(),
             askers: Askers::new(&settings),
+            limits: Limits::default(),
         })
     }
 
@@ -179,11 +183,14 @@ impl Server {
         self.shown.clone()
     }
 
-    /// Answers until `end` is done, and then what was begun. Dropping it stops listening; answers that were begun are still
-    /// given. It changes nothing of the lab.
+    /// Answers until `end` is done, and then what was begun, for five seconds at most. Dropping it stops listening, and ends
+    /// what was begun. It changes nothing of the lab.
+    ///
+    /// Whoever connects has ten seconds to say what they ask, and a minute in all. At most 256 connections are open at a
+    /// time, 32 of them from one device: who comes later waits, and a device that has its share is turned away.
     ///
     /// # Errors
-    /// `Internal` where the machine takes the socket away.
+    /// None now: a connection that breaks is ended alone.
     pub async fn run(self, end: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let state = routes::State {
             shown: self.shown,
@@ -191,11 +198,8 @@ impl Server {
             address: self.address,
             names: self.names,
         };
-        let service = routes::router(state).into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(self.listener, service)
-            .with_graceful_shutdown(end)
-            .await
-            .map_err(|error| Error::new(ErrorKind::Internal, "serve the portal").with_source(error))
+        connections::run(self.listener, routes::router(state), self.limits, end).await;
+        Ok(())
     }
 }
 

@@ -4,13 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use homelab_core::serve::{Server, Settings};
-use homelab_core::{Lab, Result, World};
+use homelab_core::{Error, ErrorKind, Lab, Result, World};
 use homelab_examples::tailnet::Form;
 use homelab_examples::{Arguments, fail, one, say, socket, wait};
 
 const USAGE: &str = "portal [DIR] [--listen ADDRESS] [--behind-serve] [--name NAME]...
 portal [DIR] --who WHO [--why SERVICE] [--format text|json]
-
 
   --listen ADDRESS  where it listens, 127.0.0.1:8420 without it
   --behind-serve    believe what Tailscale Serve on this machine says of who is asking
@@ -41,7 +40,8 @@ fn run(mut arguments: Arguments) -> Result<()> {
         match (who, why) {
             (Some(who), None) => return say(&form.of(&lab.portal(&who, &seen)?)),
             (Some(who), Some(service)) => return say(&form.of(&lab.explain(&who, &service, &seen)?)),
-            _ => {}
+            (None, Some(_)) => return Err(Error::new(ErrorKind::Invalid, "find `--who` beside `--why`")),
+            (None, None) => {}
         }
         let server = Server::bind(listen, lab.clone(), seen, settings).await?;
         say(&format!("listening on http://{}/\n", server.address()))?;

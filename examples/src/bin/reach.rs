@@ -44,7 +44,12 @@ fn run(mut arguments: Arguments) -> Result<()> {
             form.of(&asked.tailnet()?.diff(Policy::parse(&file_of(&newer)?)?)?)
         }
         (None, None, None, None) => asked.exposures(form)?,
-        _ => return Err(Error::new(ErrorKind::Invalid, "find one question").with_hint("see `--help`")),
+        (None, None, Some(who), None) => {
+            let what = format!("explain what `{who}` reaches: no target is named");
+            let hint = "name a host and port beside it: `--to nas:443`";
+            return Err(Error::new(ErrorKind::Invalid, what).with_hint(hint));
+        }
+        _ => return Err(tailnet::one_question()),
     };
     say(&text)
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::lab::Unsaid;
@@ -113,6 +115,8 @@ pub struct Guard {
     only_tailnet: bool,
     /// Whether it lets in private addresses only, which is the local network where nobody else stands in between.
     only_private: bool,
+    /// The addresses of clients that an allow-list lets in, where all of it was read.
+    clients: Option<Vec<IpNet>>,
 }
 
 impl Guard {
@@ -123,7 +127,19 @@ impl Guard {
             evidence,
             only_tailnet: false,
             only_private: false,
+            clients: None,
         }
+    }
+
+    /// Sets the addresses of clients that it lets in.
+    pub(super) fn with_clients(mut self, clients: Option<Vec<IpNet>>) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    /// Returns the addresses of clients that it lets in; nothing where they are not known, or it is no allow-list.
+    pub(crate) fn clients(&self) -> Option<&[IpNet]> {
+        self.clients.as_deref()
     }
 
     pub(super) fn only_tailnet(mut self, only: bool) -> Self {
@@ -278,7 +294,7 @@ impl Path {
         self.unknowns.iter_mut().for_each(|unknown| unknown.clear(unsaid));
     }
 
-    pub(super) fn new(kind: PathKind, zone: Reach, label: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: PathKind, zone: Reach, label: impl Into<String>) -> Self {
         Path {
             kind,
             zone,

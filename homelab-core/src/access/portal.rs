@@ -14,6 +14,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use self::health::Healths;
+#[cfg(feature = "serve")]
+pub(crate) use self::text::grouped;
 use super::{Exposure, Path, PathKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::{Lab, Person, ServiceRef};
@@ -340,6 +342,7 @@ impl<'a> Portals<'a> {
         };
         let let_in = meetings.iter().any(|meeting| meeting.sure);
         let perhaps = meetings.iter().find(|meeting| meeting.perhaps);
+        let left_out = meetings.iter().find_map(|meeting| meeting.left_out.as_deref());
         let not_sure = || match path.unknowns() {
             [] => "who comes in by it is not known".to_owned(),
             [first, ..] => format!("who comes in by it is not known: {first}"),
@@ -362,15 +365,20 @@ impl<'a> Portals<'a> {
                 None if path.at_most() > path.zone() => (None, not_sure()),
                 None => match self.tailnet.unsettled(self.lab, exposure, path, self.seen) {
                     Some(text) => (None, text),
-                    None if path.zone() == Reach::Lan => (
+                    None if left_out.is_none() && path.zone() == Reach::Lan => (
                         Some(false),
                         "whoever is on the local network comes in by it, and not they from elsewhere"
                             .to_owned(),
                     ),
-                    None => (
-                        Some(false),
-                        "no rule of the tailnet's policy lets them in".to_owned(),
-                    ),
+                    None => {
+                        let text = match left_out {
+                            Some(list) => {
+                                format!("the tailnet's policy lets them in, and {list} leaves them out")
+                            }
+                            None => "no rule of the tailnet's policy lets them in".to_owned(),
+                        };
+                        (Some(false), text)
+                    }
                 },
             },
             Reach::None | Reach::Host if path.at_most() > Reach::Host => (None, not_sure()),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::request::encoded;
+use crate::access::portal::grouped;
 use crate::view::{PortalServiceView, PortalView, Reach, ServiceExplanationView, TailnetRuleView};
 
 /// The style of every page, which is asked for beside it.
@@ -112,7 +113,7 @@ pub(super) fn why(lab: &str, why: &ServiceExplanationView) -> String {
             text(&way.label),
             text(&way.reason)
         );
-        for explanation in &way.explanations {
+        for explanation in &grouped(&way.explanations) {
             put!(page, "<p>To <code>{}</code>:</p>\n<ul>\n", text(&explanation.to));
             for by in &explanation.by {
                 if let Some(rule) = explanation.rules.get(by.rule as usize) {

@@ -1,6 +1,6 @@
 //! The one router: what is asked for, and what is answered.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,8 +16,8 @@ use super::{Shown, canonical, page, request};
 use crate::error::{Error, ErrorKind};
 use crate::lab::{Lab, Person};
 use crate::observed::Observed;
-use crate::tailnet::Role;
 use crate::tailnet::canonical_login;
+use crate::tailnet::{Device, Role};
 
 /// Nothing is loaded but the page and its own style; no script, no frame, no form but to this server.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; \
@@ -104,13 +104,14 @@ async fn admit(
     headers: &HeaderMap,
 ) -> Result<Asker, Box<Response>> {
     let own = canonical(state.address).0;
-    let (_, seen) = state.shown.now();
+    let (lab, seen) = state.shown.now();
     let mut names = state.names.clone();
-    names.extend(own_names(&seen));
+    names.extend(own_names(&lab, &seen, own));
     if !request::is_ours(uri, headers, own, &names) {
         return Err(Box::new(problem(
             StatusCode::MISDIRECTED_REQUEST,
-            "the request asks under a name that is not this server's",
+            "the request asks under a name that is not known to be this server's: call it by its address, or start it with \
+             that name (`--name`)",
         )));
     }
     match state.askers.ask(peer, headers).await {
@@ -123,18 +124,32 @@ async fn admit(
     }
 }
 
-/// The names that the machine's own device has in the tailnet.
-fn own_names(seen: &Observed) -> Vec<String> {
+/// The names that the machine's own device has in the tailnet: as it was seen, and as instance.toml has the device of the
+/// address that the server listens on, or of the machine that was seen.
+fn own_names(lab: &Lab, seen: &Observed, listening: IpAddr) -> Vec<String> {
     let status = seen.tailnet().map(|node| node.value().status());
-    let name = status
-        .and_then(|status| status.own())
-        .and_then(|device| device.dns_name());
-    let whole = name.map(|name| name.trim_end_matches('.').to_ascii_lowercase());
-    let short = whole
-        .as_deref()
-        .and_then(|name| name.split('.').next())
-        .map(str::to_owned);
-    short.into_iter().chain(whole).collect()
+    let own = status.and_then(|status| status.own());
+    let tailnet = lab.instance().tailnet();
+    let suffix = tailnet.and_then(|tailnet| tailnet.suffix());
+    let is_own = |device: &&Device| {
+        let addresses = device.addresses();
+        addresses.contains(&listening)
+            || own.is_some_and(|own| own.addresses().iter().any(|address| addresses.contains(address)))
+    };
+    let declared = tailnet.into_iter().flat_map(|tailnet| tailnet.devices());
+    let declared = declared.map(|device| device.value()).find(is_own);
+    let seen_name = own.and_then(|own| own.dns_name()).map(str::to_owned);
+    let declared_name = declared.and_then(|device| match device.dns_name() {
+        Some(name) => Some(name.to_owned()),
+        None => Some(format!("{}.{}", device.name(), suffix?)),
+    });
+    let mut names = Vec::new();
+    for name in seen_name.into_iter().chain(declared_name) {
+        let whole = name.trim_end_matches('.').to_ascii_lowercase();
+        names.extend(whole.split('.').next().map(str::to_owned));
+        names.push(whole);
+    }
+    names
 }
 
 async fn portal(extract::State(state): Shared, Extension(asker): Who, uri: Uri) -> Response {

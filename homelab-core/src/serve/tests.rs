@@ -51,10 +51,15 @@ struct Running {
 }
 
 async fn start(settings: Settings) -> Running {
+    start_with(settings, Limits::default()).await
+}
+
+async fn start_with(settings: Settings, limits: Limits) -> Running {
     let any = "127.0.0.1:0".parse().expect("an address");
-    let server = Server::bind(any, lab(), nothing_seen(), settings)
+    let mut server = Server::bind(any, lab(), nothing_seen(), settings)
         .await
         .expect("a server");
+    server.limits = limits;
     let (_end, ended) = oneshot::channel::<()>();
     let (address, shown) = (server.address(), server.shown());
     tokio::spawn(server.run(async move {
@@ -380,6 +385,96 @@ async fn what_is_shown_can_change_while_it_runs() {
     let (status, page) = server.ask_as("ann@example.org", "/").await;
     assert_eq!(status, 503);
     assert!(!page.contains("policy.hujson"), "{page}");
+}
+
+/// Waits for the other side to close, and returns what it said before.
+async fn until_closed(stream: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    let read = stream.read_to_end(&mut said);
+    let read = tokio::time::timeout(std::time::Duration::from_secs(5), read).await;
+    let _ = read.expect("closed in time");
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_holds_no_connection() {
+    let short = std::time::Duration::from_millis(200);
+    let limits = Limits {
+        asking: short,
+        connections: 2,
+        ..Limits::default()
+    };
+    let server = start_with(Settings::default().with_trusted_proxy(true), limits).await;
+    let mut silent = TcpStream::connect(server.address).await.expect("a connection");
+    let mut slow = TcpStream::connect(server.address).await.expect("a connection");
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").await.expect("sent");
+    // Both places are taken, and free again after a moment.
+    let (status, _) = server.ask_as("ann@example.org", "/").await;
+    assert_eq!(status, 200);
+    until_closed(&mut silent).await;
+    until_closed(&mut slow).await;
+    // One that asks again and again is not cut off by it, and one that then falls silent is.
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    let line = format!(
+        "GET /portal.css HTTP/1.1\r\nHost: {}\r\nTailscale-User-Login: ann@example.org\r\n\r\n",
+        server.address
+    );
+    stream.write_all(line.as_bytes()).await.expect("sent");
+    stream.write_all(line.as_bytes()).await.expect("sent");
+    let said = until_closed(&mut stream).await;
+    assert_eq!(said.matches("HTTP/1.1 200 OK").count(), 2, "{said}");
+}
+
+#[tokio::test]
+async fn it_ends_though_somebody_holds_a_connection() {
+    let limits = Limits {
+        ending: std::time::Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let mut server = Server::bind(any, lab(), nothing_seen(), Settings::default())
+        .await
+        .expect("a server");
+    server.limits = limits;
+    let address = server.address();
+    let (end, ended) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async move {
+        let _ = ended.await;
+    }));
+    let mut holding = TcpStream::connect(address).await.expect("a connection");
+    holding
+        .write_all(b"GET / HTTP/1.1\r\nHost: ")
+        .await
+        .expect("sent");
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    end.send(()).expect("it runs");
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), running).await;
+    ended.expect("in time").expect("no panic").expect("it ends");
+    until_closed(&mut holding).await;
+    assert!(
+        TcpStream::connect(address).await.is_err(),
+        "nobody listens any more"
+    );
+}
+
+#[tokio::test]
+async fn the_names_that_the_file_gives_are_the_servers() {
+    let text = r#"{"BackendState": "Running", "Self": {"HostName": "x", "TailscaleIPs": ["100.64.0.10"]}}"#;
+    let status =
+        crate::tailnet::Status::parse(&crate::span::Source::new("status.json", text)).expect("a status");
+    let seen = nothing_seen().with_tailnet(crate::tailnet::Node::new(status));
+    let server = start(Settings::default().with_trusted_proxy(true)).await;
+    let who = "Tailscale-User-Login: ann@example.org";
+    let name = "Host: nas.tail1234.ts.net";
+    let (status, answer) = server.ask("/", &[who, name]).await;
+    assert!(status == 421 && answer.contains("--name"), "{answer}");
+    server.shown.set(lab(), seen);
+    for name in [name, "Host: NAS:8420"] {
+        assert_eq!(server.ask("/", &[who, name]).await.0, 200, "{name}");
+    }
+    for name in ["Host: laptop.tail1234.ts.net", "Host: x.tail1234.ts.net"] {
+        assert_eq!(server.ask("/", &[who, name]).await.0, 421, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -3,20 +3,23 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::Tailnet;
 use super::alias::Alias;
 use super::carrier::{Carrier, Match, Way};
 use super::compile::Compiled;
 use super::device::Device;
 use super::directory::Devices;
+use super::policy::tailnet_ranges;
 use super::query::{ACCEPTS_ROUTES, NOT_WHOLE, accepts};
-use super::services::{On, targets};
+use super::services::{Found, On, targets};
 use super::target::Target;
-use crate::access::{Exposure, Page, Path};
+use crate::access::{Exposure, GuardKind, Page, Path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::observed::Observed;
-use crate::view::ExplanationView;
+use crate::view::{ExplanationView, WhoCanReachView};
 
 /// The devices that a name means.
 pub(crate) struct Party {
@@ -44,6 +47,8 @@ pub(crate) struct Meeting {
     pub(crate) sure: bool,
     /// Whether one of them is let in if what is not known turns out well.
     pub(crate) perhaps: bool,
+    /// The list on the way that leaves out a device which the policy lets in.
+    pub(crate) left_out: Option<String>,
     pub(crate) conditions: Vec<String>,
 }
 
@@ -137,7 +142,8 @@ impl Tailnet {
                 sure,
                 perhaps,
                 conditions,
-            } = net.entry(&party.devices, &found.target);
+                left_out,
+            } = net.entry(&party.devices, &found, path);
             let (name, address) = match found.on {
                 On::Device(device) => {
                     let device = net.directory.device(device);
@@ -157,6 +163,7 @@ impl Tailnet {
                 page: found.page,
                 sure,
                 perhaps,
+                left_out,
                 conditions: conditions.into_iter().chain(found.conditions).collect(),
             }
         });
@@ -221,6 +228,13 @@ fn full_name(lab: &Lab, seen: &Observed, device: &Device) -> String {
     }
 }
 
+/// Returns whether all of a range are addresses that Tailscale gives out.
+fn is_of_tailnet(range: &IpNet) -> bool {
+    tailnet_ranges()
+        .iter()
+        .any(|tailnet| tailnet.contains(range.network()) && tailnet.contains(range.broadcast()))
+}
+
 /// Whether somebody comes in to a target.
 #[derive(Default)]
 pub(super) struct Entry {
@@ -230,11 +244,15 @@ pub(super) struct Entry {
     pub(super) perhaps: bool,
     /// On what it depends.
     pub(super) conditions: Vec<String>,
+    /// The list on the way that leaves out a device which the policy lets in.
+    pub(super) left_out: Option<String>,
 }
 
 impl Compiled {
-    /// Returns whether one of some devices comes in to a target. A target that is not in the tailnet lets nobody in.
-    pub(super) fn entry(&self, devices: &Devices, target: &Target) -> Entry {
+    /// Returns whether one of some devices comes in where a way begins, past the lists of clients that are on it. A target
+    /// that is not in the tailnet lets nobody in.
+    pub(super) fn entry(&self, devices: &Devices, found: &Found, path: &Path) -> Entry {
+        let target = &found.target;
         let Ok(addresses) = self.addresses(target) else {
             return Entry::default();
         };
@@ -263,11 +281,20 @@ impl Compiled {
                     best = Some((certain, conditions));
                 }
             }
-            let Some((certain, by_route)) = best else { continue };
+            let Some((certain, by_route)) = best else {
+                continue;
+            };
+            let by_list = match self.by_lists(device, found, path) {
+                Ok(conditions) => conditions,
+                Err(list) => {
+                    entry.left_out = Some(list);
+                    continue;
+                }
+            };
             let before = depends.len();
             if self.may_start(device, certain, true, &mut depends) {
                 entry.perhaps = true;
-                depends.extend(by_route);
+                depends.extend(by_route.into_iter().chain(by_list));
                 entry.sure |= certain && depends.len() == before;
             }
         }
@@ -284,6 +311,79 @@ impl Compiled {
             }
         }
         entry
+    }
+
+    /// Returns on what it depends that a device is let in by the lists of clients on a way; the list that leaves it out
+    /// where one does.
+    pub(super) fn by_lists(
+        &self,
+        device: u32,
+        found: &Found,
+        path: &Path,
+    ) -> std::result::Result<Vec<String>, String> {
+        let mut conditions = Vec::new();
+        let name = self.directory.name(device);
+        let lists = path
+            .guards()
+            .iter()
+            .filter(|guard| guard.kind() == GuardKind::AllowList);
+        for list in lists {
+            let Some(clients) = list.clients() else {
+                conditions.push(format!("`{name}` only if {list} lets it in, which is not known"));
+                continue;
+            };
+            let mut own = self.directory.device(device).addresses().iter();
+            let has = own.any(|address| clients.iter().any(|range| range.contains(address)));
+            // A router speaks with its own address for those who come by it.
+            let by_router = matches!(found.on, On::Behind(_));
+            let elsewhere = clients.iter().any(|range| !is_of_tailnet(range));
+            match has {
+                true if by_router => conditions.push(format!(
+                    "`{name}` only if the router leaves it its address, which {list} asks for"
+                )),
+                true => {}
+                false if by_router || elsewhere => conditions.push(format!(
+                    "`{name}` only if it comes from an address that {list} lets in: its own are not among them"
+                )),
+                false => return Err(list.to_string()),
+            }
+        }
+        Ok(conditions)
+    }
+
+    /// Takes out of an answer whom a list of clients on the way leaves out, and says where that is not known.
+    pub(super) fn keep_listed(&self, answer: &mut WhoCanReachView, found: &Found, path: &Path) {
+        let lists = path
+            .guards()
+            .iter()
+            .filter(|guard| guard.kind() == GuardKind::AllowList);
+        let notes: Vec<String> = lists
+            .map(|list| format!("behind {list}: whom it leaves out for sure is not among them"))
+            .collect();
+        if notes.is_empty() {
+            return;
+        }
+        answer.conditions.extend(notes);
+        let listed = |name: &Arc<str>, conditions: &mut Vec<String>| {
+            let Some(device) = self.directory.named(name) else {
+                return true;
+            };
+            match self.by_lists(device, found, path) {
+                Ok(more) => {
+                    conditions.extend(more);
+                    true
+                }
+                Err(_) => false,
+            }
+        };
+        for person in &mut answer.people {
+            let conditions = &mut person.conditions;
+            person.devices.retain(|device| listed(device, conditions));
+        }
+        answer.people.retain(|person| !person.devices.is_empty());
+        answer
+            .tagged
+            .retain_mut(|tagged| listed(&tagged.device, &mut tagged.conditions));
     }
 
     /// Returns on what it depends that packets of a device get to a carrier's addresses, beside the rules; nothing where
@@ -347,10 +447,19 @@ mod tests {
         let roster = Roster::new([router("a", 1, true), router("b", 2, false), phone], []);
         let tailnet = Tailnet::new(policy, roster).expect("a tailnet");
         let ann = tailnet.party_of("ann@example.org").expect("a party");
+        let way = Path::new(
+            crate::access::PathKind::PublishedPort,
+            crate::view::Reach::Lan,
+            "published",
+        );
         let entry = |to: &str| {
-            tailnet
-                .compiled
-                .entry(&ann.devices, &to.parse().expect("a target"))
+            let found = Found {
+                target: to.parse().expect("a target"),
+                on: On::Behind(IpAddr::from([192, 0, 2, 7])),
+                page: None,
+                conditions: Vec::new(),
+            };
+            tailnet.compiled.entry(&ann.devices, &found, &way)
         };
         let both = entry("192.0.2.7:443");
         assert!(both.sure, "{:?}", both.conditions);

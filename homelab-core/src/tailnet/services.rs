@@ -58,7 +58,7 @@ impl Lab {
                 [] => targets.unsettled.clone().or(targets.none.clone()),
                 _ => None,
             };
-            let answers = answers_of(&tailnet.compiled, targets);
+            let answers = answers_of(&tailnet.compiled, targets, path);
             ServiceWayView {
                 kind: path.kind().as_str().to_owned(),
                 label: path.label().to_owned(),
@@ -88,7 +88,7 @@ impl Lab {
             for path in ways(&exposure) {
                 for found in self::targets(self, net, &exposure, path, seen).found {
                     let target = found.target.to_string();
-                    let entry = net.entry(&devices, &found.target);
+                    let entry = net.entry(&devices, &found, path);
                     if !entry.perhaps || targets.contains(&target) {
                         continue;
                     }
@@ -171,19 +171,18 @@ pub(super) fn answers(
     path: &Path,
     seen: &Observed,
 ) -> Vec<(Target, WhoCanReachView)> {
-    answers_of(
-        &tailnet.compiled,
-        targets(lab, &tailnet.compiled, exposure, path, seen),
-    )
+    let found = targets(lab, &tailnet.compiled, exposure, path, seen);
+    answers_of(&tailnet.compiled, found, path)
 }
 
-fn answers_of(net: &Compiled, targets: Targets) -> Vec<(Target, WhoCanReachView)> {
+fn answers_of(net: &Compiled, targets: Targets, path: &Path) -> Vec<(Target, WhoCanReachView)> {
     let mut answers = Vec::new();
     for found in targets.found {
         // Whatever names the device was looked up just now.
         let Ok(mut answer) = net.who_can_reach(&found.target) else {
             continue;
         };
+        net.keep_listed(&mut answer, &found, path);
         answer.conditions.extend(found.conditions);
         answers.push((found.target, answer));
     }

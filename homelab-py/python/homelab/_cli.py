@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, _native
 from ._completion import SHELLS, script
-from ._errors import Error, NotFound
+from ._errors import Ambiguous, Error, NotFound
 from ._native import Lab, Project, Report, Tailnet
 from ._progress import Progress
 from ._world import connect_sync
@@ -45,6 +45,12 @@ VERBS: dict[str, Callable[[Lab, str, Observed], Plan]] = {
     "up": Lab.plan_up,
     "down": Lab.plan_down,
 }
+
+# What to do where a tailnet's files are not named.
+FILES = (
+    "`--policy FILE` names the policy, `--devices FILE` the devices: what `tailscale status --json` prints, or "
+    "Tailscale's or Headscale's API"
+)
 
 # What is asked of a tailnet's policy, beside whether it would be accepted.
 QUESTIONS = ("filter", "ssh", "caps", "peers")
@@ -435,14 +441,28 @@ def _answer(arguments: argparse.Namespace, asked: tuple[Lab, Observed] | None, t
             return form(of_lab().explain(who, to))
         case (None, None, None, str(newer)):
             return form(of_lab().diff(_read(newer), name=newer))
+        case (None, None, str(who), None):
+            _native.throw(
+                "invalid",
+                f"explain what `{who}` reaches: no target is named",
+                "name a host and port beside it: `--to nas:443`",
+            )
+            return ""
         case _:
-            _native.throw("invalid", "find one question", "see `--help`")
+            _native.throw(
+                "invalid",
+                "find one question",
+                "ask with one of `--to`, `--from`, `--explain WHO --to HOST:PORT` and `--diff`",
+            )
             return ""
 
 
 def _is_service(lab: Lab, name: str) -> bool:
     try:
         lab.service(name)
+    except Ambiguous:
+        # It is one of several, which the error lists, and no host.
+        raise
     except Error:
         return False
     return True
@@ -489,7 +509,7 @@ def _policy(arguments: argparse.Namespace) -> int:
 def _tailnet_files(arguments: argparse.Namespace) -> tuple[str, str, str | None]:
     for option in ("policy", "devices"):
         if getattr(arguments, option) is None:
-            _native.throw("invalid", f"find `--{option}`", "`--help` says what is needed")
+            _native.throw("invalid", f"find the tailnet's {option}: no file is named", FILES)
     return arguments.policy, arguments.devices, arguments.users
 
 

@@ -1,6 +1,7 @@
 //! Portals of two people over a lab of our own, their reasons, and the tests that a lab has of them.
 
 mod expectations;
+mod lists;
 mod routes;
 
 use jiff::Timestamp;
@@ -204,6 +205,27 @@ fn a_reason_names_the_rule_and_what_comes_near() {
     assert!(home.ways[0].reason.contains("nobody asks who they are"));
     let inside = explain("ann", "photos/database");
     assert_eq!((inside.allowed, inside.ways[0].allowed), (false, Some(false)));
+}
+
+#[test]
+fn what_is_said_of_many_ports_is_said_once() {
+    let watch = WATCH.replace("'100.64.0.10:3000:3000'", "'100.64.0.10:3001-3004:3001-3004'");
+    let lab = Lab::from_texts(
+        "home",
+        [
+            ("instance.toml", INSTANCE),
+            ("policy.hujson", POLICY),
+            ("watch/compose.yaml", &watch),
+        ],
+    );
+    let why = lab.explain("ann", "grafana", &nothing_seen()).expect("a reason");
+    assert_eq!(why.ways[0].explanations.len(), 4, "each port for itself");
+    let text = why.to_string();
+    assert_eq!(text.matches("other ports of it: 3000").count(), 1, "{text}");
+    assert!(
+        text.contains("cannot reach 100.64.0.10:3001/tcp, 100.64.0.10:3002/tcp, 100.64.0.10:3003/tcp, 100.64.0.10:3004/tcp\n"),
+        "{text}"
+    );
 }
 
 #[test]

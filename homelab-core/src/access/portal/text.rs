@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::view::{PortalServiceView, PortalView, Reach, ServiceExplanationView};
+use crate::view::{ExplanationView, PortalServiceView, PortalView, Reach, ServiceExplanationView};
 
 /// A line for each service: its name, its address, and as whom they come in where that is not as themselves.
 impl Display for PortalView {
@@ -67,10 +67,25 @@ impl Display for ServiceExplanationView {
         for way in &self.ways {
             writeln!(f, "\nby {}: {}", way.kind.replace('_', " "), way.label)?;
             writeln!(f, "{}", way.reason)?;
-            for explanation in &way.explanations {
+            for explanation in grouped(&way.explanations) {
                 write!(f, "{explanation}")?;
             }
         }
         Ok(())
     }
+}
+
+/// Returns explanations with those as one that say the same of several targets: a container whose every port is open has a
+/// dozen, and one reason.
+pub(crate) fn grouped(explanations: &[ExplanationView]) -> Vec<ExplanationView> {
+    let mut groups: Vec<(ExplanationView, ExplanationView)> = Vec::new();
+    for one in explanations {
+        let mut bare = one.clone();
+        bare.to.clear();
+        match groups.iter_mut().find(|(known, _)| *known == bare) {
+            Some((_, group)) => group.to = format!("{}, {}", group.to, one.to),
+            None => groups.push((bare, one.clone())),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }

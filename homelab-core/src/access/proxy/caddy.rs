@@ -1,8 +1,9 @@
 //! caddy-docker-proxy: a Caddyfile written as labels.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::clients::{only_private, only_tailnet};
+use super::clients::{only_private, only_tailnet, read};
 use super::{Entry, Flavour, Gateway, Route};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::{NodeIndex, Topology};
@@ -218,8 +219,21 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                 .or(is_private)
                 .or_else(|| site.asks_for_addresses(&|_, _| true));
             if let Some(evidence) = listed {
-                let guard = Guard::new(GuardKind::AllowList, "remote_ip", evidence);
-                site.guards.push(guard.only_tailnet(only).only_private(at_home));
+                let ranges = RefCell::new(Some(Vec::new()));
+                site.asks_for_addresses(&|kind, list| {
+                    let read = read(list.split_whitespace()).filter(|_| kind == "remote_ip");
+                    let mut ranges = ranges.borrow_mut();
+                    *ranges = ranges.take().zip(read).map(|(mut all, more)| {
+                        all.extend(more);
+                        all
+                    });
+                    true
+                });
+                let guard = Guard::new(GuardKind::AllowList, "remote_ip", evidence)
+                    .only_tailnet(only)
+                    .only_private(at_home);
+                // Where several lists are written, which of them decides is taken for all of them together.
+                site.guards.push(guard.with_clients(ranges.into_inner()));
             }
             let address = site.address.map_or("", |field| field.value.as_str());
             // A site in brackets is a snippet: it serves nothing by itself.

@@ -9,25 +9,27 @@ use ipnet::IpNet;
 
 use crate::access::address::HostFacts;
 
+/// Returns the ranges of a list of addresses; nothing where one of them cannot be read, or there is none.
+pub(super) fn read<'a>(ranges: impl IntoIterator<Item = &'a str>) -> Option<Vec<IpNet>> {
+    let read_one = |range: &str| {
+        let range = range.trim().trim_matches(['`', '"', '\'']);
+        let address = || range.parse::<IpAddr>().map(IpNet::from);
+        range.parse::<IpNet>().or_else(|_| address()).ok()
+    };
+    let all: Vec<IpNet> = ranges.into_iter().map(read_one).collect::<Option<_>>()?;
+    (!all.is_empty()).then_some(all)
+}
+
+/// Returns whether every address of these ranges is one of the tailnet.
+pub(super) fn are_tailnet(ranges: &[IpNet], facts: &HostFacts) -> bool {
+    // The tailnet's ranges are whole: one that begins and ends in them has nothing between that is outside.
+    let is_tailnet = |net: &IpNet| facts.is_tailnet(net.network()) && facts.is_tailnet(net.broadcast());
+    ranges.iter().all(is_tailnet)
+}
+
 /// Returns whether every address of a list is one of the tailnet; a list without any admits everybody.
 pub(super) fn only_tailnet<'a>(ranges: impl IntoIterator<Item = &'a str>, facts: &HostFacts) -> bool {
-    let mut any = false;
-    for range in ranges {
-        let range = range.trim().trim_matches(['`', '"', '\'']);
-        let net = match range.parse::<IpNet>() {
-            Ok(net) => net,
-            Err(_) => match range.parse::<IpAddr>() {
-                Ok(address) => IpNet::from(address),
-                Err(_) => return false,
-            },
-        };
-        // The tailnet's ranges are whole: one that begins and ends in them has nothing between that is outside.
-        if !(facts.is_tailnet(net.network()) && facts.is_tailnet(net.broadcast())) {
-            return false;
-        }
-        any = true;
-    }
-    any
+    read(ranges).is_some_and(|ranges| are_tailnet(&ranges, facts))
 }
 
 /// Returns whether every address of a list is a private one, or one of the tailnet; a list without any admits everybody.
@@ -66,22 +68,21 @@ pub(super) fn only_private<'a>(ranges: impl IntoIterator<Item = &'a str>) -> boo
     any
 }
 
-/// Returns whether a router's rule matches requests from the tailnet only: ``Host(`a`) && ClientIP(`100.64.0.0/10`)``.
-pub(super) fn rule_is_only_tailnet(rule: &str, facts: &HostFacts) -> bool {
-    let mut parser = Rule {
-        rest: rule,
-        facts,
-        depth: 0,
-    };
-    let narrow = parser.any_of();
+/// Returns the addresses from which a router's rule matches requests: ``Host(`a`) && ClientIP(`100.64.0.0/10`)``; nothing
+/// where it matches from anywhere, or cannot be read.
+pub(super) fn rule_clients(rule: &str) -> Option<Vec<IpNet>> {
+    let mut parser = Rule { rest: rule, depth: 0 };
+    let clients = parser.any_of()?;
     // What cannot be read to its end may say anything.
-    narrow == Some(true) && parser.rest.trim().is_empty()
+    clients.filter(|_| parser.rest.trim().is_empty())
 }
 
-/// Reads a rule from left to right; each step says whether what it read admits the tailnet only.
+/// The addresses from which a part of a rule matches; nothing where that is anywhere.
+type Clients = Option<Vec<IpNet>>;
+
+/// Reads a rule from left to right; each step says from which addresses what it read matches.
 struct Rule<'a> {
     rest: &'a str,
-    facts: &'a HostFacts,
     depth: u8,
 }
 
@@ -94,23 +95,31 @@ impl Rule<'_> {
         found.is_some()
     }
 
-    fn any_of(&mut self) -> Option<bool> {
-        let mut narrow = self.all_of()?;
+    fn any_of(&mut self) -> Option<Clients> {
+        let mut clients = self.all_of()?;
         while self.takes("||") {
-            narrow &= self.all_of()?;
+            let other = self.all_of()?;
+            clients = clients.zip(other).map(|(mut all, more)| {
+                all.extend(more);
+                all
+            });
         }
-        Some(narrow)
+        Some(clients)
     }
 
-    fn all_of(&mut self) -> Option<bool> {
-        let mut narrow = self.one()?;
+    fn all_of(&mut self) -> Option<Clients> {
+        let mut clients = self.one()?;
         while self.takes("&&") {
-            narrow |= self.one()?;
+            let other = self.one()?;
+            clients = match (clients, other) {
+                (Some(all), Some(more)) => Some(both(&all, &more)),
+                (one, other) => one.or(other),
+            };
         }
-        Some(narrow)
+        Some(clients)
     }
 
-    fn one(&mut self) -> Option<bool> {
+    fn one(&mut self) -> Option<Clients> {
         let mut negated = false;
         while self.takes("!") {
             negated = true;
@@ -120,16 +129,27 @@ impl Rule<'_> {
             if self.depth > 32 {
                 return None;
             }
-            let narrow = self.any_of()?;
+            let clients = self.any_of()?;
             self.depth -= 1;
-            return self.takes(")").then_some(narrow && !negated);
+            return self.takes(")").then_some(clients.filter(|_| !negated));
         }
         let (name, rest) = self.rest.split_once('(')?;
         let (arguments, rest) = split_arguments(rest)?;
         self.rest = rest;
-        let by_address = name.trim().eq_ignore_ascii_case("ClientIP");
-        Some(by_address && !negated && only_tailnet(arguments.split(','), self.facts))
+        let by_address = name.trim().eq_ignore_ascii_case("ClientIP") && !negated;
+        Some(by_address.then(|| read(arguments.split(','))).flatten())
     }
+}
+
+/// Returns the ranges that are in both lists.
+fn both(one: &[IpNet], other: &[IpNet]) -> Vec<IpNet> {
+    let pairs = one.iter().flat_map(|a| other.iter().map(move |b| (*a, *b)));
+    let narrower = |(a, b): (IpNet, IpNet)| match (a.contains(&b), b.contains(&a)) {
+        (true, _) => Some(b),
+        (_, true) => Some(a),
+        (false, false) => None,
+    };
+    pairs.filter_map(narrower).collect()
 }
 
 /// Splits behind the bracket that closes a matcher: one inside of quotes is part of its argument.
@@ -174,8 +194,13 @@ mod tests {
             ("Host(`a`)", false),
             ("", false),
         ] {
-            assert_eq!(rule_is_only_tailnet(rule, &facts), expected, "{rule}");
+            let only = rule_clients(rule).is_some_and(|clients| are_tailnet(&clients, &facts));
+            assert_eq!(only, expected, "{rule}");
         }
-        assert!(!rule_is_only_tailnet(&"(".repeat(100_000), &facts));
+        assert!(rule_clients(&"(".repeat(100_000)).is_none());
+        let clients = rule_clients(
+            "(Host(`a`) || Path(`/`)) && ClientIP(`100.64.0.3`, `192.168.0.0/16`) && ClientIP(`100.64.0.0/10`)",
+        );
+        assert_eq!(clients, Some(vec!["100.64.0.3/32".parse().expect("a range")]));
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::clients::{only_private, only_tailnet};
+use ipnet::IpNet;
+
+use super::clients::{are_tailnet, only_private, read};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::Topology;
 use crate::finding::Evidence;
@@ -21,6 +23,8 @@ struct Middleware {
     only_tailnet: bool,
     /// Whether they are all private.
     only_private: bool,
+    /// The addresses that it lets in, where all were read.
+    clients: Option<Vec<IpNet>>,
     /// Whether it takes the client's address from a header.
     by_header: bool,
 }
@@ -50,7 +54,11 @@ impl Middlewares {
                 }
                 if matches!(kind, "ipallowlist.sourcerange" | "ipwhitelist.sourcerange") {
                     let facts = &topology.machines[node.machine].facts;
-                    entry.only_tailnet = only_tailnet(field.value.split(','), facts);
+                    entry.clients = read(field.value.split(','));
+                    entry.only_tailnet = entry
+                        .clients
+                        .as_deref()
+                        .is_some_and(|clients| are_tailnet(clients, facts));
                     entry.only_private = only_private(field.value.split(','));
                 }
                 entry.by_header |= kind.contains("list.ipstrategy");
@@ -92,8 +100,13 @@ impl Middlewares {
         if let Some(kind) = middleware.kind {
             let only_tailnet = middleware.only_tailnet && !middleware.by_header;
             let only_private = middleware.only_private && !middleware.by_header;
-            let guard = Guard::new(kind, name, evidence);
-            guards.push(guard.only_tailnet(only_tailnet).only_private(only_private));
+            let clients = middleware.clients.clone().filter(|_| !middleware.by_header);
+            guards.push(
+                Guard::new(kind, name, evidence)
+                    .only_tailnet(only_tailnet)
+                    .only_private(only_private)
+                    .with_clients(clients),
+            );
         }
         for next in &middleware.chain {
             self.collect(machine, next, used, depth + 1, guards);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::clients::{only_private, only_tailnet, rule_is_only_tailnet};
+use super::clients::{are_tailnet, only_private, only_tailnet, read, rule_clients};
 use super::flags::{Flag, Static, file_flags, flags, is_folder};
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route, dynamic};
@@ -347,10 +347,15 @@ fn routes_in(
             .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
             .copied();
         if let Some(rule) = router.rule
-            && rule_is_only_tailnet(&rule.value, facts)
+            && let Some(clients) = rule_clients(&rule.value)
         {
-            let evidence = Evidence::at("its rule lets in addresses of the tailnet only", &rule.span);
-            guards.push(Guard::new(GuardKind::AllowList, "ClientIP", evidence).only_tailnet(true));
+            let only = are_tailnet(&clients, facts);
+            let text = match only {
+                true => "its rule lets in addresses of the tailnet only",
+                false => "its rule lets in some addresses only",
+            };
+            let guard = Guard::new(GuardKind::AllowList, "ClientIP", Evidence::at(text, &rule.span));
+            guards.push(guard.only_tailnet(only).with_clients(Some(clients)));
         }
         let text = match router.rule {
             Some(rule) => format!("Traefik {protocol} router `{name}`: `{}`", rule.value),
@@ -469,7 +474,13 @@ impl Segment<'_> {
             let evidence = Evidence::at("a Traefik label", &sources.span);
             let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
             let private = !self.by_header && only_private(sources.value.split(','));
-            self.guards.push(guard.only_tailnet(only).only_private(private));
+            let clients = read(sources.value.split(',')).filter(|_| !self.by_header);
+            self.guards.push(
+                guard
+                    .only_tailnet(only)
+                    .only_private(private)
+                    .with_clients(clients),
+            );
         }
         Some(Route {
             flavour: Flavour::Traefik,
