@@ -9,15 +9,17 @@ use super::node::{Map, Node, Value};
 use super::rules;
 use super::short;
 
-/// The most ports that one service may have, ranges expanded: there are not more of one protocol.
+/// The most ports that the services of one file may have, ranges expanded: a machine has not more of one protocol, and each
+/// takes two kilobytes here.
 const MAX_PORTS: usize = 70_000;
 
 /// Brings a whole tree into its long forms.
 pub(super) fn canonical(root: &mut Map, problems: &mut Vec<Problem>) {
+    let mut room = MAX_PORTS;
     if let Some(services) = root.get_mut("services").and_then(Node::as_map_mut) {
         for node in services.values_mut() {
             if let Some(service) = node.as_map_mut() {
-                self::service(service, problems);
+                self::service(service, &mut room, problems);
             }
         }
     }
@@ -32,7 +34,7 @@ pub(super) fn canonical(root: &mut Map, problems: &mut Vec<Problem>) {
     }
 }
 
-fn service(service: &mut Map, problems: &mut Vec<Problem>) {
+fn service(service: &mut Map, room: &mut usize, problems: &mut Vec<Problem>) {
     if let Some(build) = service.get_mut("build") {
         self::build(build);
     }
@@ -80,7 +82,7 @@ fn service(service: &mut Map, problems: &mut Vec<Problem>) {
         keep(items, |item| volume(item, problems));
     }
     if let Some(items) = service.get_mut("ports").and_then(Node::as_list_mut) {
-        ports(items, problems);
+        ports(items, room, problems);
     }
 }
 
@@ -224,7 +226,7 @@ fn volume(item: &mut Node, problems: &mut Vec<Problem>) -> bool {
     true
 }
 
-fn ports(items: &mut Vec<Node>, problems: &mut Vec<Problem>) {
+fn ports(items: &mut Vec<Node>, room: &mut usize, problems: &mut Vec<Problem>) {
     if items.iter().all(|item| item.as_map().is_some()) {
         return;
     }
@@ -242,11 +244,12 @@ fn ports(items: &mut Vec<Node>, problems: &mut Vec<Problem>) {
                 long.push(item.replaced(Value::Map(map)));
             }
             Value::Text(text) => match short::port(text) {
-                Ok(parsed) if long.len() + parsed.len() > MAX_PORTS => {
-                    let message = format!("a service cannot have more than {MAX_PORTS} ports");
+                Ok(parsed) if parsed.len() > *room => {
+                    let message = format!("a file cannot have more than {MAX_PORTS} ports");
                     problems.push(Problem::new(&rules::INVALID_VALUE, &item.span, message));
                 }
                 Ok(parsed) => {
+                    *room -= parsed.len();
                     for port in parsed {
                         let text = |value: &str| Node {
                             text: item.text.clone(),

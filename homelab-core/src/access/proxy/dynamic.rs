@@ -180,6 +180,8 @@ pub(super) fn routes(
             found.is_whole = false;
             continue;
         };
+        // Many servers of one service are one way to it, however many there are.
+        let mut led: BTreeSet<(NodeIndex, u16)> = BTreeSet::new();
         for server in servers {
             let Some((host, port)) = address(&server.value).and_then(upstream) else {
                 found.is_whole = false;
@@ -189,7 +191,9 @@ pub(super) fn routes(
             // A name of the lab's that leads nowhere here may lead to anything; others are of elsewhere.
             found.is_whole &= !targets.is_empty() || topology.is_elsewhere(index, &host);
             for target in targets {
-                found.routes.push((target.node, route(Some(target.port))));
+                if led.insert((target.node, target.port)) {
+                    found.routes.push((target.node, route(Some(target.port))));
+                }
             }
         }
     }

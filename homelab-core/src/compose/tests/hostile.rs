@@ -140,3 +140,14 @@ fn a_long_list_whose_items_must_differ() {
     text.push_str("      - 7\n");
     ends(&[("app/compose.yaml", &text)], "twice", "compose.invalid-value");
 }
+
+#[test]
+fn services_that_have_all_ports_each() {
+    let text =
+        "services: {kept: {image: a, ports: ['1-65535:1-65535']}, more: {image: a, ports: ['1-65535']}}";
+    ends(
+        &[("app/compose.yaml", text)],
+        "a file cannot have more than 70000 ports",
+        "compose.invalid-value",
+    );
+}
