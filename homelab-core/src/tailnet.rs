@@ -64,6 +64,7 @@ use serde::{Serialize, Serializer};
 
 use self::compile::Compiled;
 pub use self::device::{Attribute, Device, Role, Roster, User};
+pub(crate) use self::directory::canonical_login;
 pub use self::node::{Node, Preferences, ServeConfig, ServeTarget, Served, Status, WhoIs};
 pub use self::policy::{Note, Policy};
 pub use self::target::Target;

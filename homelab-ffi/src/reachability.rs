@@ -230,8 +230,10 @@ mirrored! {
     pub struct ReachableServiceView {
         /// The service: `immich/server`.
         pub service: String,
-        /// On which ports of which devices: `nas:2283/tcp`.
+        /// On which ports of which devices or addresses behind a router: `nas:2283/tcp`.
         pub targets: Vec<String>,
+        /// On what it depends: that who asks accepts routes, or a posture that is not known.
+        pub conditions: Vec<String>,
     }
 }
 

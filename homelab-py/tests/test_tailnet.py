@@ -157,7 +157,7 @@ def test_who_reaches_a_service_of_a_lab() -> None:
     reachable = lab.reachable_from("phone", seen=seen)
     assert (reachable.who, reachable.devices) == ("phone", ("phone",))
     assert reachable.services == (
-        view.ReachableServiceView(service="nas:photos/server", targets=("100.64.0.2:443/tcp",)),
+        view.ReachableServiceView(service="nas:photos/server", targets=("100.64.0.2:443/tcp",), conditions=()),
     )
     assert "nas:photos/server" in str(reachable)
     assert lab.reachable_from("nas").services == ()

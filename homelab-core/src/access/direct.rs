@@ -204,7 +204,10 @@ fn door(
         Some(address) if address.is_unspecified() || address.is_loopback() && facts.loopback.is_some() => {
             DoorOf::Machine
         }
-        Some(address) if facts.meaning(Some(address)).zone == Reach::Tailnet => DoorOf::Address(address),
+        // Beside the tailnet's own addresses those to which a device of it may have a route.
+        Some(address) if matches!(facts.meaning(Some(address)).zone, Reach::Tailnet | Reach::Lan) => {
+            DoorOf::Address(address)
+        }
         Some(_) => return None,
     };
     Some(Door {
@@ -358,7 +361,10 @@ fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Pat
                 Some(unknown) => path.widen(Reach::Internet, unknown),
                 None => path,
             }
+            .by(own_doors(node, index, topology))
         } else if let Some(path) = made_outside(topology, owner, index) {
+            path
+        } else if let Some(path) = addressed(topology, owner, index) {
             path
         } else {
             continue;
@@ -367,6 +373,63 @@ fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Pat
             paths[member].push(path.clone());
         }
     }
+}
+
+/// Returns what those may reach who address a container itself: by an engine that lets them, or a driver of which nobody
+/// knows what it does. Whether they have a way to its address is up to their own routes.
+fn addressed(topology: &Topology<'_>, owner: NodeIndex, index: NetIndex) -> Option<Path> {
+    let net = &topology.nets[index];
+    let node = &topology.nodes[owner];
+    let name = &net.name;
+    let (why, evidence) = match &net.routed {
+        Some((every_port, evidence)) if *every_port || !node.service.ports.is_empty() => (
+            format!("who has a route to the addresses of `{name}`"),
+            Some(evidence.clone()),
+        ),
+        _ if net.is_of_a_plugin() => {
+            let driver = net.driver.as_deref().unwrap_or_default();
+            let why = format!("who is on the network `{name}`, which the driver `{driver}` makes");
+            (why, net.evidence.clone())
+        }
+        _ => return None,
+    };
+    let facts = &topology.machines[node.machine].facts;
+    let at_most = facts.meaning(None).at_most.max(Reach::Lan);
+    let label = format!("perhaps by its address on `{name}`");
+    let path = Path::new(PathKind::OwnAddress, Reach::None, label);
+    Some(
+        path.widen(at_most, Unknown::new(UnknownKind::Missing, why))
+            .with_all(evidence),
+    )
+}
+
+/// Returns the ports that a container is known to listen on, at the address that it is given on a network.
+fn own_doors(node: &super::topology::Node<'_>, index: NetIndex, topology: &Topology<'_>) -> Vec<Door> {
+    let name = &topology.nets[index].name;
+    let project = node.project.networks();
+    let attached = node.service.networks.iter().find(|attached| {
+        let key = attached.value.network.as_str();
+        let own = project.get(key).and_then(|network| network.name.as_ref());
+        own.map_or(key, |own| own.value.as_str()) == name
+    });
+    let address = attached.and_then(|attached| attached.value.ipv4.as_ref()?.trim().parse().ok());
+    let Some(address) = address.map(IpAddr::V4) else {
+        return Vec::new();
+    };
+    let of = |ports, protocol| Door {
+        of: DoorOf::Address(address),
+        ports,
+        protocol,
+        page: None,
+    };
+    let sure = node.known_ports.iter().filter(|known| known.sure);
+    let mut doors: Vec<Door> = sure
+        .map(|known| of(Some((known.port, known.port)), known.protocol))
+        .collect();
+    if doors.is_empty() {
+        doors.push(of(None, Protocol::Tcp));
+    }
+    doors
 }
 
 /// Returns what a network that no project of the lab declares may lead to: it may be a part of the local network, and

@@ -10,20 +10,36 @@ pub(crate) mod rules;
 mod tests;
 mod text;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use self::health::Healths;
 use super::{Exposure, Path, PathKind};
-use crate::error::Result;
-use crate::lab::{Lab, ServiceRef};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lab::{Lab, Person, ServiceRef};
 use crate::observed::Observed;
 use crate::system::{Category, System};
 use crate::tailnet::Tailnet;
+use crate::tailnet::canonical_login;
 use crate::tailnet::meeting::Party;
 use crate::view::{
     PortalServiceView, PortalView, PortalWayView, Reach, ServiceExplanationView, WayExplanationView,
 };
+
+/// Whom a portal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(test, feature = "serve")),
+    expect(dead_code, reason = "only a server is told logins and addresses")
+)]
+pub(crate) enum Whom<'w> {
+    /// Whoever is called so: a person of instance.toml, a login, a group, a tag or a device.
+    Named(&'w str),
+    /// Whose login this is, as the tailnet said: nothing else that has the name.
+    Login(&'w str),
+    /// The device with this address, as the tailnet said.
+    Device(IpAddr),
+}
 
 /// The category of what is not recognised.
 const OTHER: &str = "other";
@@ -64,8 +80,12 @@ impl Lab {
     /// # Errors
     /// As [`Lab::tailnet`], and `NotFound` for somebody whom nobody knows.
     pub fn portal(&self, who: &str, seen: &Observed) -> Result<PortalView> {
+        self.portal_of(Whom::Named(who), seen)
+    }
+
+    pub(crate) fn portal_of(&self, whom: Whom<'_>, seen: &Observed) -> Result<PortalView> {
         let exposures = self.exposures(seen);
-        Portals::new(self, &exposures, seen)?.of(who)
+        Portals::new(self, &exposures, seen)?.of(whom)
     }
 
     /// Returns why somebody can reach a service, or why not: each of its ways, and what the tailnet's policy says of those
@@ -76,10 +96,19 @@ impl Lab {
     /// # Errors
     /// As [`Lab::portal`] and [`Lab::service`].
     pub fn explain(&self, who: &str, service: &str, seen: &Observed) -> Result<ServiceExplanationView> {
+        self.explain_to(Whom::Named(who), service, seen)
+    }
+
+    pub(crate) fn explain_to(
+        &self,
+        whom: Whom<'_>,
+        service: &str,
+        seen: &Observed,
+    ) -> Result<ServiceExplanationView> {
         let wanted = self.service(service)?.id().clone();
         let exposures = self.exposures(seen);
         let portals = Portals::new(self, &exposures, seen)?;
-        let party = portals.party(who)?;
+        let party = portals.party(whom)?;
         let index = exposures.iter().position(|exposure| *exposure.id() == wanted);
         let index = index.expect("every service of a lab has an exposure");
         Ok(portals.explain(&party, index))
@@ -110,8 +139,8 @@ impl<'a> Portals<'a> {
         })
     }
 
-    pub(crate) fn of(&self, who: &str) -> Result<PortalView> {
-        let party = self.party(who)?;
+    pub(crate) fn of(&self, whom: Whom<'_>) -> Result<PortalView> {
+        let party = self.party(whom)?;
         let mut services: Vec<PortalServiceView> = (0..self.exposures.len())
             .filter_map(|index| self.entry(&party, index))
             .collect();
@@ -121,10 +150,9 @@ impl<'a> Portals<'a> {
             let names = |service: &PortalServiceView| (service.name.to_lowercase(), service.service.clone());
             (key(one), names(one)).cmp(&(key(other), names(other)))
         });
-        let (login, name) = self.person(who);
         Ok(PortalView {
-            who: login.into_owned(),
-            name,
+            who: party.who().to_owned(),
+            name: self.person(whom).map(|person| person.name().to_owned()),
             devices: party.names.iter().map(ToString::to_string).collect(),
             services,
             conditions: self.tailnet.caveats(),
@@ -132,20 +160,58 @@ impl<'a> Portals<'a> {
     }
 
     /// Returns the devices of somebody whom instance.toml or the tailnet knows.
-    pub(crate) fn party(&self, who: &str) -> Result<Party> {
-        self.tailnet.party(&self.person(who).0)
+    pub(crate) fn party(&self, whom: Whom<'_>) -> Result<Party> {
+        match (whom, self.person(whom)) {
+            (Whom::Device(address), _) => self.tailnet.party_at(address),
+            (Whom::Login(login), _) => self.tailnet.party_of(login),
+            (Whom::Named(named), Some(person)) => self.party_of(named.trim(), person),
+            (Whom::Named(named), None) => self.tailnet.party(named.trim()),
+        }
     }
 
-    /// Returns the login that a name of instance.toml stands for, and the name of whom a login belongs to.
-    fn person<'w>(&self, who: &'w str) -> (Cow<'w, str>, Option<String>) {
-        let who = who.trim();
-        let people = self.lab.instance().people();
-        if let Some(login) = people.get(who).and_then(|person| person.login()) {
-            return (Cow::Owned(login.to_owned()), Some(who.to_owned()));
+    /// Returns each of those whom a name means: the people of a group, the devices of a tag.
+    pub(crate) fn parties(&self, named: &str) -> Result<Vec<Party>> {
+        match self.person(Whom::Named(named)) {
+            Some(person) => Ok(vec![self.party_of(named.trim(), person)?]),
+            None => self.tailnet.parties(named),
         }
-        let mut people = people.values();
-        let known = people.find(|person| person.login() == Some(who));
-        (Cow::Borrowed(who), known.map(|person| person.name().to_owned()))
+    }
+
+    fn party_of(&self, named: &str, person: &Person) -> Result<Party> {
+        // Whoever the file calls so is meant, and no device, tag or group that has the same name.
+        let login = person.login().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("find the devices of `{named}`: instance.toml gives them no login"),
+            )
+            .with_place(person.span().clone())
+            .with_hint(format!(
+                "write `login = \"...\"` into `[people.{named}]`, as the tailnet calls them"
+            ))
+        })?;
+        self.tailnet.party_of(login)
+    }
+
+    /// Returns the person of instance.toml who is meant: by the name that it gives them, else by login.
+    fn person(&self, whom: Whom<'_>) -> Option<&'a Person> {
+        let people = self.lab.instance().people();
+        let text = match whom {
+            Whom::Device(_) => return None,
+            Whom::Login(login) => login,
+            Whom::Named(named) => {
+                if let Some(person) = people.get(named.trim()) {
+                    return Some(person);
+                }
+                named
+            }
+        };
+        let wanted = canonical_login(text);
+        let own = |person: &&Person| {
+            person
+                .login()
+                .is_some_and(|login| canonical_login(login) == wanted)
+        };
+        people.values().find(own)
     }
 
     fn entry(&self, party: &Party, index: usize) -> Option<PortalServiceView> {
@@ -240,6 +306,12 @@ impl<'a> Portals<'a> {
     }
 
     pub(crate) fn explain(&self, party: &Party, index: usize) -> ServiceExplanationView {
+        self.explain_from(party, index, false)
+    }
+
+    /// Returns the same of somebody who may be known to be away from home, where what only the local network lets in is no
+    /// way.
+    fn explain_from(&self, party: &Party, index: usize, away: bool) -> ServiceExplanationView {
         let exposure = &self.exposures[index];
         let best = self.ways(party, index).into_iter().next();
         ServiceExplanationView {
@@ -251,12 +323,12 @@ impl<'a> Portals<'a> {
             ways: exposure
                 .paths()
                 .iter()
-                .map(|path| self.explain_way(party, exposure, path))
+                .map(|path| self.explain_way(party, exposure, path, away))
                 .collect(),
         }
     }
 
-    fn explain_way(&self, party: &Party, exposure: &Exposure, path: &Path) -> WayExplanationView {
+    fn explain_way(&self, party: &Party, exposure: &Exposure, path: &Path, away: bool) -> WayExplanationView {
         let by_tailnet = begins_in_tailnet(path);
         let (meetings, explanations) = match by_tailnet {
             true => (
@@ -275,11 +347,11 @@ impl<'a> Portals<'a> {
         let (allowed, reason) = match path.zone() {
             Reach::Internet => (Some(true), "everybody comes in by it".to_owned()),
             _ if let_in => (Some(true), "the tailnet's policy lets them in".to_owned()),
-            Reach::Lan => (
+            Reach::Lan if !away => (
                 Some(true),
                 "whoever is on the local network comes in by it, and nobody asks who they are".to_owned(),
             ),
-            Reach::Tailnet => match perhaps {
+            Reach::Lan | Reach::Tailnet => match perhaps {
                 Some(meeting) => {
                     let conditions = meeting.conditions.join("; ");
                     (
@@ -287,17 +359,19 @@ impl<'a> Portals<'a> {
                         format!("the tailnet's policy may let them in: {conditions}"),
                     )
                 }
-                None if meetings.is_empty() => {
-                    let text = match path.doors() {
-                        [] => "on which device and port it begins is not known",
-                        _ => "its device is not among those of the tailnet, or its port is not known",
-                    };
-                    (None, text.to_owned())
-                }
-                None => (
-                    Some(false),
-                    "no rule of the tailnet's policy lets them in".to_owned(),
-                ),
+                None if path.at_most() > path.zone() => (None, not_sure()),
+                None => match self.tailnet.unsettled(self.lab, exposure, path, self.seen) {
+                    Some(text) => (None, text),
+                    None if path.zone() == Reach::Lan => (
+                        Some(false),
+                        "whoever is on the local network comes in by it, and not they from elsewhere"
+                            .to_owned(),
+                    ),
+                    None => (
+                        Some(false),
+                        "no rule of the tailnet's policy lets them in".to_owned(),
+                    ),
+                },
             },
             Reach::None | Reach::Host if path.at_most() > Reach::Host => (None, not_sure()),
             Reach::Host => {

@@ -1,10 +1,11 @@
 //! Who is asking: the one place that says so.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderValue};
 
 use super::{Settings, canonical};
+use crate::access::portal::Whom;
 #[cfg(unix)]
 use crate::tailnet::local::LocalApi;
 
@@ -14,9 +15,23 @@ const LOGIN: &str = "tailscale-user-login";
 /// Every header that begins so is Serve's.
 const OF_SERVE: &str = "tailscale-";
 
-/// Who is asking: a login, or the address of a device that belongs to tags.
+/// Who is asking, as the tailnet says. Neither is ever looked up as anything else, whatever has the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asker(pub(super) String);
+pub(super) enum Asker {
+    /// Somebody, by login.
+    Login(String),
+    /// A device that belongs to tags and to nobody, by one of its addresses.
+    Device(IpAddr),
+}
+
+impl Asker {
+    pub(super) fn whom(&self) -> Whom<'_> {
+        match self {
+            Asker::Login(login) => Whom::Login(login),
+            Asker::Device(address) => Whom::Device(*address),
+        }
+    }
+}
 
 /// Why it is not known who is asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,10 +87,10 @@ impl Askers {
                 let device = who.device();
                 // A device with tags is nobody's, whoever registered it.
                 if let (Some(login), true) = (who.login(), device.tags().is_empty()) {
-                    return Ok(Asker(login.to_owned()));
+                    return Ok(Asker::Login(login.to_owned()));
                 }
                 match device.addresses().first() {
-                    Some(address) => Ok(Asker(address.to_string())),
+                    Some(address) => Ok(Asker::Device(*address)),
                     None => unknown("the tailnet's daemon knows no address of this device".to_owned()),
                 }
             }
@@ -97,7 +112,7 @@ fn login(headers: &HeaderMap) -> Result<Asker, Refusal> {
     let mut values = headers.get_all(LOGIN).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => match read_login(value) {
-            Some(login) => Ok(Asker(login)),
+            Some(login) => Ok(Asker::Login(login)),
             None => Err(Refusal::Unknown(
                 "the proxy's header of who is asking cannot be read".to_owned(),
             )),

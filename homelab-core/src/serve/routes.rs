@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lab::{Lab, Person};
 use crate::observed::Observed;
 use crate::tailnet::Role;
+use crate::tailnet::canonical_login;
 
 /// Nothing is loaded but the page and its own style; no script, no frame, no form but to this server.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; \
@@ -139,7 +140,7 @@ fn own_names(seen: &Observed) -> Vec<String> {
 async fn portal(extract::State(state): Shared, Extension(asker): Who, uri: Uri) -> Response {
     let (lab, seen) = state.shown.now();
     let query = request::value(&uri, "q").unwrap_or_default();
-    match lab.portal(&asker.0, &seen) {
+    match lab.portal_of(asker.whom(), &seen) {
         Ok(portal) => page(page::portal(&lab_name(&lab), &portal, &query)),
         Err(error) => failed(&error),
     }
@@ -147,7 +148,7 @@ async fn portal(extract::State(state): Shared, Extension(asker): Who, uri: Uri) 
 
 async fn portal_json(extract::State(state): Shared, Extension(asker): Who) -> Response {
     let (lab, seen) = state.shown.now();
-    match lab.portal(&asker.0, &seen) {
+    match lab.portal_of(asker.whom(), &seen) {
         Ok(portal) => json(&portal),
         Err(error) => failed(&error),
     }
@@ -180,8 +181,8 @@ fn explained(
     };
     let (lab, seen) = state.shown.now();
     let hidden = || problem(StatusCode::NOT_FOUND, "there is no such service in your portal");
-    match lab.explain(&asker.0, &service, &seen) {
-        Ok(why) if why.allowed || administers(&lab, &asker.0) => Ok((lab_name(&lab), why)),
+    match lab.explain_to(asker.whom(), &service, &seen) {
+        Ok(why) if why.allowed || administers(&lab, asker) => Ok((lab_name(&lab), why)),
         Ok(_) => Err(Box::new(hidden())),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ambiguous) => {
             Err(Box::new(hidden()))
@@ -190,8 +191,12 @@ fn explained(
     }
 }
 
-fn administers(lab: &Lab, login: &str) -> bool {
-    let own = |person: &&Person| person.login() == Some(login);
+fn administers(lab: &Lab, asker: &Asker) -> bool {
+    let Asker::Login(login) = asker else {
+        return false;
+    };
+    let login = canonical_login(login);
+    let own = |person: &&Person| person.login().is_some_and(|own| canonical_login(own) == login);
     let mut people = lab.instance().people().values();
     people.find(own).is_some_and(|person| {
         let by_tailnet = matches!(person.tailnet_role(), Some(Role::Owner | Role::Admin));

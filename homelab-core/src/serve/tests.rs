@@ -194,7 +194,11 @@ async fn a_header_from_anybody_but_a_trusted_proxy_is_refused_and_said() {
     }
     for peer in ["127.0.0.1:4000", "[::1]:4000", "[::ffff:127.0.0.1]:4000"] {
         let asker = askers.ask(peer.parse().expect("a peer"), &headers).await;
-        assert_eq!(asker, Ok(asker::Asker("ann@example.org".to_owned())), "{peer}");
+        assert_eq!(
+            asker,
+            Ok(asker::Asker::Login("ann@example.org".to_owned())),
+            "{peer}"
+        );
     }
 }
 
@@ -272,6 +276,34 @@ async fn the_daemon_says_who_is_behind_a_connection() {
     let (status, page) = server.ask("/", &[]).await;
     assert_eq!(status, 200, "{page}");
     assert!(page.contains("Immich"), "what the rules give its tag: {page}");
+}
+
+const DEVICE_NAME: &str = r#"{"Node": {"Name": "x.tail1234.ts.net.", "Addresses": ["100.64.0.9/32"]},
+    "UserProfile": {"LoginName": "phone"}}"#;
+const PERSON_NAME: &str = r#"{"Node": {"Name": "x.tail1234.ts.net.", "Addresses": ["100.64.0.9/32"]},
+    "UserProfile": {"LoginName": "ben"}}"#;
+const OTHER_CASE: &str = r#"{"Node": {"Name": "laptop.tail1234.ts.net.", "Addresses": ["100.64.0.1/32"]},
+    "UserProfile": {"LoginName": "Ann@Example.org"}}"#;
+const TAG_NAME: &str = r#"{"Node": {"Name": "x.tail1234.ts.net.", "Addresses": ["100.64.0.9/32"]},
+    "UserProfile": {"LoginName": "tag:screen"}}"#;
+
+#[tokio::test]
+async fn a_login_is_looked_up_as_a_login_only() {
+    for who in [DEVICE_NAME, PERSON_NAME, TAG_NAME] {
+        let (_folder, daemon) = daemon(who);
+        let server = start(Settings::default().with_daemon(daemon)).await;
+        for path in ["/", "/portal.json"] {
+            let (status, answer) = server.ask(path, &[]).await;
+            assert_eq!(status, 403, "{who}: {answer}");
+            assert!(!answer.contains("Immich"), "{who}: {answer}");
+        }
+    }
+    // The tailnet does not care for case, nor does who administers.
+    let (_folder, daemon) = daemon(OTHER_CASE);
+    let server = start(Settings::default().with_daemon(daemon)).await;
+    let (status, not) = server.ask("/why.json?service=photos", &[]).await;
+    assert_eq!(status, 200, "{not}");
+    assert!(not.contains("\"allowed\":false"), "{not}");
 }
 
 #[tokio::test]

@@ -90,12 +90,23 @@ pub(super) struct Person {
 
 impl Person {
     pub(super) fn domain(&self) -> Option<&str> {
-        self.login.rsplit_once('@').map(|(_, domain)| domain)
+        let (_, domain) = self.login.rsplit_once('@')?;
+        (!domain.is_empty()).then_some(domain)
     }
 
     fn has_role(&self, role: Role) -> bool {
         self.role == Some(role) || role == Role::Admin && self.role == Some(Role::Owner)
     }
+}
+
+/// Returns the one form of a login by which two are compared: case does not matter, and a user of Headscale who has only a
+/// name is that name with `@` behind it, as its policies write them.
+pub(crate) fn canonical_login(login: &str) -> String {
+    let mut login = login.trim().to_ascii_lowercase();
+    if !login.contains('@') {
+        login.push('@');
+    }
+    login
 }
 
 /// The devices and people of a tailnet, found by whatever an alias may say.
@@ -129,7 +140,7 @@ impl Directory {
         let mut people: Vec<Person> = Vec::new();
         let mut by_login: Map<Arc<str>, u32> = Map::default();
         let mut person = |login: &str, role, external, people: &mut Vec<Person>| -> u32 {
-            let login: Arc<str> = login.to_ascii_lowercase().into();
+            let login: Arc<str> = canonical_login(login).into();
             *by_login.entry(login.clone()).or_insert_with(|| {
                 people.push(Person {
                     login,
@@ -270,7 +281,7 @@ impl Directory {
     }
 
     pub(super) fn person(&self, login: &str) -> Option<u32> {
-        self.by_login.get(login.to_ascii_lowercase().as_str()).copied()
+        self.by_login.get(canonical_login(login).as_str()).copied()
     }
 
     pub(super) fn subnets(&self, device: u32) -> &[Range] {
@@ -321,6 +332,12 @@ impl Directory {
         let rest = self.addresses[from..].iter();
         rest.take_while(move |(address, _)| range.contains(*address))
             .map(|(_, device)| *device)
+    }
+
+    /// Returns whether a device offers an approved route in which an address lies, beside those of an exit node.
+    pub(super) fn is_routed(&self, address: IpAddr) -> bool {
+        let routes = self.routers.iter().flat_map(|router| self.subnets(*router));
+        routes.into_iter().any(|route| route.contains(address))
     }
 
     /// Returns whose address this is.
@@ -390,7 +407,7 @@ impl Directory {
     /// Returns the people whom an alias means.
     pub(super) fn people_of(&self, alias: &Alias, definitions: &Definitions) -> Vec<u32> {
         match alias {
-            Alias::User(login) => self.by_login.get(login).into_iter().copied().collect(),
+            Alias::User(login) => self.person(login).into_iter().collect(),
             Alias::Group(group) => {
                 let members = definitions
                     .groups
@@ -398,8 +415,7 @@ impl Directory {
                     .map_or(&[][..], |group| &group.value);
                 members
                     .iter()
-                    .filter_map(|member| self.by_login.get(&member.value))
-                    .copied()
+                    .filter_map(|member| self.person(&member.value))
                     .collect()
             }
             _ => {

@@ -23,7 +23,16 @@ struct Question<'a> {
 
 impl Compiled {
     pub(super) fn explain(&self, from: &str, target: &Target) -> Result<ExplanationView> {
-        let devices = self.principals(from)?;
+        self.explain_of(from, self.principals(from)?, target)
+    }
+
+    /// Returns the same of devices that are known already, under this name.
+    pub(super) fn explain_of(
+        &self,
+        from: &str,
+        devices: Devices,
+        target: &Target,
+    ) -> Result<ExplanationView> {
         let addresses = self.addresses(target)?;
         let carriers = self.carriers(&addresses);
         let question = Question {

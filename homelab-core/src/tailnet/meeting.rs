@@ -4,13 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Tailnet;
+use super::alias::Alias;
+use super::carrier::{Carrier, Match, Way};
 use super::compile::Compiled;
+use super::device::Device;
 use super::directory::Devices;
-use super::query::{NOT_WHOLE, accepts};
-use super::services::targets;
+use super::query::{ACCEPTS_ROUTES, NOT_WHOLE, accepts};
+use super::services::{On, targets};
 use super::target::Target;
 use crate::access::{Exposure, Page, Path};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::view::ExplanationView;
@@ -32,9 +35,9 @@ impl Party {
 /// A port on which a way begins, and whether somebody comes in there.
 pub(crate) struct Meeting {
     pub(crate) target: Target,
-    /// The MagicDNS name of its device, where that is known; else its short name.
+    /// The MagicDNS name of its device, where that is known; else its short name. None where it is no device's.
     pub(crate) name: Option<String>,
-    /// An address of its device, IPv4 where there is one.
+    /// An address of its device, IPv4 where there is one; or the address behind a router.
     pub(crate) address: Option<IpAddr>,
     pub(crate) page: Option<Page>,
     /// Whether one of the devices is let in, whatever is not known.
@@ -47,12 +50,75 @@ pub(crate) struct Meeting {
 impl Tailnet {
     /// Returns the devices that a login, group, tag, device or address means.
     pub(crate) fn party(&self, who: &str) -> Result<Party> {
-        let devices = self.compiled.principals(who)?;
-        Ok(Party {
+        Ok(self.party_with(who, self.compiled.principals(who)?))
+    }
+
+    /// Returns the devices of whom a login belongs to. It is a login whatever else has the name: nobody becomes a device, a
+    /// group or a tag by what they are called.
+    pub(crate) fn party_of(&self, login: &str) -> Result<Party> {
+        let directory = &self.compiled.directory;
+        let person = directory.person(login).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("find the login `{login}` in the tailnet"),
+            )
+            .with_hint("a person is there once instance.toml or the tailnet itself names their login or a device of theirs")
+        })?;
+        let mut devices = Devices::none(directory.count() as usize);
+        for device in &directory.people[person as usize].devices {
+            devices.insert(*device);
+        }
+        Ok(self.party_with(login, devices))
+    }
+
+    /// Returns the one device that has an address of the tailnet.
+    pub(crate) fn party_at(&self, address: IpAddr) -> Result<Party> {
+        let directory = &self.compiled.directory;
+        let device = directory.at(address).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("find a device with the address {address} in the tailnet"),
+            )
+        })?;
+        let mut devices = Devices::none(directory.count() as usize);
+        devices.insert(device);
+        Ok(self.party_with(&address.to_string(), devices))
+    }
+
+    /// Returns those of whom something that is said of a name is to hold one by one: each person of a group, each device of
+    /// a tag or of a range of addresses; else the name's own devices.
+    pub(crate) fn parties(&self, who: &str) -> Result<Vec<Party>> {
+        let whole = self.party(who)?;
+        let net = &*self.compiled;
+        if net.directory.named(who.trim()).is_some() {
+            return Ok(vec![whole]);
+        }
+        match Alias::parse(who.trim()) {
+            Ok(Alias::User(_)) => Ok(vec![whole]),
+            Ok(alias) if alias.names_people() || alias == Alias::Shared => {
+                let (_, people) = net.meant(&alias);
+                let logins = people
+                    .iter()
+                    .map(|person| &net.directory.people[*person as usize].login);
+                logins.map(|login| self.party_of(login)).collect()
+            }
+            _ => {
+                let one = |device| {
+                    let mut devices = Devices::none(net.directory.count() as usize);
+                    devices.insert(device);
+                    self.party_with(net.directory.name(device), devices)
+                };
+                Ok(whole.devices.iter().map(one).collect())
+            }
+        }
+    }
+
+    fn party_with(&self, who: &str, devices: Devices) -> Party {
+        Party {
             who: who.to_owned(),
             names: self.compiled.names(&devices),
             devices,
-        })
+        }
     }
 
     /// Returns every port on which a way begins in the tailnet, and whether these devices come in there.
@@ -65,24 +131,28 @@ impl Tailnet {
         seen: &Observed,
     ) -> Vec<Meeting> {
         let net = &*self.compiled;
-        let found = targets(lab, net, exposure, path, seen);
+        let found = targets(lab, net, exposure, path, seen).found;
         let meetings = found.into_iter().map(|found| {
-            let (sure, perhaps, conditions) = net.lets_in(&party.devices, &found.target);
-            let device = net.directory.device(found.device);
-            let addresses = device.addresses();
-            let suffix = lab.instance().tailnet().and_then(|tailnet| tailnet.suffix());
-            let seen_suffix = seen.tailnet().and_then(|node| node.value().status().suffix());
-            let own = device
-                .dns_name()
-                .map(|name| name.trim_end_matches('.').to_owned());
-            let joined = || Some(format!("{}.{}", device.name(), suffix.or(seen_suffix)?));
+            let Entry {
+                sure,
+                perhaps,
+                conditions,
+            } = net.entry(&party.devices, &found.target);
+            let (name, address) = match found.on {
+                On::Device(device) => {
+                    let device = net.directory.device(device);
+                    let mut addresses = device.addresses().iter();
+                    let v4 = addresses.clone().find(|address| address.is_ipv4());
+                    (
+                        Some(full_name(lab, seen, device)),
+                        v4.or(addresses.next()).copied(),
+                    )
+                }
+                On::Behind(address) => (None, Some(address)),
+            };
             Meeting {
-                name: own.or_else(joined).or_else(|| Some(device.name().to_owned())),
-                address: addresses
-                    .iter()
-                    .find(|address| address.is_ipv4())
-                    .or(addresses.first())
-                    .copied(),
+                name,
+                address,
                 target: found.target,
                 page: found.page,
                 sure,
@@ -91,6 +161,17 @@ impl Tailnet {
             }
         });
         meetings.collect()
+    }
+
+    /// Returns why it cannot be told of everybody whether they come in by a way; nothing where the meetings are all.
+    pub(crate) fn unsettled(
+        &self,
+        lab: &Lab,
+        exposure: &Exposure,
+        path: &Path,
+        seen: &Observed,
+    ) -> Option<String> {
+        targets(lab, &self.compiled, exposure, path, seen).unsettled
     }
 
     /// Returns why these devices come in on each port on which a way begins, or why not.
@@ -103,10 +184,13 @@ impl Tailnet {
         seen: &Observed,
     ) -> Vec<ExplanationView> {
         let net = &*self.compiled;
-        let found = targets(lab, net, exposure, path, seen).into_iter();
-        // What names the target and the party was looked up just now.
+        let found = targets(lab, net, exposure, path, seen).found.into_iter();
+        // What names the target was looked up just now.
         found
-            .filter_map(|found| net.explain(&party.who, &found.target).ok())
+            .filter_map(|found| {
+                net.explain_of(&party.who, party.devices.clone(), &found.target)
+                    .ok()
+            })
             .collect()
     }
 
@@ -124,35 +208,162 @@ impl Tailnet {
     }
 }
 
+/// Returns the MagicDNS name of a device, where that is known; else its short name.
+fn full_name(lab: &Lab, seen: &Observed, device: &Device) -> String {
+    if let Some(name) = device.dns_name() {
+        return name.trim_end_matches('.').to_owned();
+    }
+    let declared = lab.instance().tailnet().and_then(|tailnet| tailnet.suffix());
+    let seen_suffix = || seen.tailnet().and_then(|node| node.value().status().suffix());
+    match declared.or_else(seen_suffix) {
+        Some(suffix) => format!("{}.{suffix}", device.name()),
+        None => device.name().to_owned(),
+    }
+}
+
+/// Whether somebody comes in to a target.
+#[derive(Default)]
+pub(super) struct Entry {
+    /// Whether one of the devices is let in, whatever is not known.
+    pub(super) sure: bool,
+    /// Whether one of them is let in if what is not known turns out well.
+    pub(super) perhaps: bool,
+    /// On what it depends.
+    pub(super) conditions: Vec<String>,
+}
+
 impl Compiled {
-    /// Returns whether one of some devices is let in to a target for sure, whether one is perhaps, and on what that
-    /// depends. A target that is not in the tailnet lets nobody in.
-    fn lets_in(&self, devices: &Devices, target: &Target) -> (bool, bool, Vec<String>) {
+    /// Returns whether one of some devices comes in to a target. A target that is not in the tailnet lets nobody in.
+    pub(super) fn entry(&self, devices: &Devices, target: &Target) -> Entry {
         let Ok(addresses) = self.addresses(target) else {
-            return (false, false, Vec::new());
+            return Entry::default();
         };
         let carriers = self.carriers(&addresses);
-        let mut matches = Vec::new();
+        let mut matches: Vec<(&Carrier, Match)> = Vec::new();
         for carrier in carriers.iter().filter(|carrier| carrier.problem.is_none()) {
-            matches.extend(self.matches(carrier, |ports| accepts(ports, target)));
+            let through = self.matches(carrier, |ports| accepts(ports, target));
+            matches.extend(through.into_iter().map(|one| (carrier, one)));
         }
-        let (mut sure, mut perhaps) = (false, false);
+        let mut entry = Entry::default();
         let mut depends = Vec::new();
         for device in devices.iter() {
-            let mut lets = matches.iter().filter_map(|one| self.lets(one, device));
-            let first = lets.next();
-            let certain = first == Some(true) || lets.any(|certain| certain);
+            // The best of what lets it in is what counts.
+            let mut best: Option<(bool, Vec<String>)> = None;
+            for (carrier, one) in &matches {
+                let Some(certain) = self.lets(one, device) else {
+                    continue;
+                };
+                let Some(conditions) = self.by_route(device, carrier, &carriers) else {
+                    continue;
+                };
+                let better = |(known, before): &(bool, Vec<String>)| {
+                    (certain, before.len()) > (*known, conditions.len())
+                };
+                if best.as_ref().is_none_or(better) {
+                    best = Some((certain, conditions));
+                }
+            }
+            let Some((certain, by_route)) = best else { continue };
             let before = depends.len();
-            if self.may_start(device, certain, first.is_some(), &mut depends) {
-                perhaps = true;
-                sure |= certain && depends.len() == before;
+            if self.may_start(device, certain, true, &mut depends) {
+                entry.perhaps = true;
+                depends.extend(by_route);
+                entry.sure |= certain && depends.len() == before;
             }
         }
-        let mut conditions = self.conditions(target, &carriers);
-        conditions.retain(|condition| condition != NOT_WHOLE);
-        if !sure {
-            conditions.append(&mut depends);
+        entry.conditions = self.conditions(target, &carriers);
+        // What holds of every route is said of each device, as far as it is so.
+        entry
+            .conditions
+            .retain(|condition| condition != NOT_WHOLE && condition != ACCEPTS_ROUTES);
+        if !entry.sure {
+            for condition in depends {
+                if !entry.conditions.contains(&condition) {
+                    entry.conditions.push(condition);
+                }
+            }
         }
-        (sure, perhaps, conditions)
+        entry
+    }
+
+    /// Returns on what it depends that packets of a device get to a carrier's addresses, beside the rules; nothing where
+    /// they do not.
+    fn by_route(&self, device: u32, carrier: &Carrier, carriers: &[Carrier]) -> Option<Vec<String>> {
+        let mut conditions = Vec::new();
+        // A router needs no route to what is behind itself.
+        if carrier.way != Way::Subnet || carrier.device == device {
+            return Some(conditions);
+        }
+        let own = self.directory.device(device);
+        let name = self.directory.name(device);
+        match (own.accepts_routes(), own.os().map(str::to_lowercase).as_deref()) {
+            (Some(true), _) => {}
+            (Some(false), _) => return None,
+            // These take what others offer without being told; Linux does not.
+            (None, Some("windows" | "macos" | "ios" | "android" | "tvos")) => {}
+            (None, _) => conditions.push(format!(
+                "`{name}` only if it accepts routes, which is not known: a Linux device does only when told to"
+            )),
+        }
+        let other = |one: &&Carrier| one.way == Way::Subnet && one.primary == Some(true);
+        if carrier.primary == Some(false)
+            && let Some(primary) = carriers.iter().find(other)
+        {
+            conditions.push(format!(
+                "only while `{}` carries the route, which `{}` does now",
+                self.directory.name(carrier.device),
+                self.directory.name(primary.device)
+            ));
+        }
+        Some(conditions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::Source;
+    use crate::tailnet::{Policy, Roster};
+
+    #[test]
+    fn of_two_routers_the_one_that_carries_the_route_counts() {
+        let rule = r#"{"tagOwners": {"tag:a": [], "tag:b": []}, "grants": [
+            {"src": ["ann@example.org"], "dst": ["192.0.2.0/24"], "ip": ["tcp:80"], "via": ["tag:b"]},
+            {"src": ["ann@example.org"], "dst": ["192.0.2.0/24"], "ip": ["tcp:443"]}]}"#;
+        let policy = Policy::parse(&Source::new("policy.hujson", rule)).expect("a policy");
+        let route: ipnet::IpNet = "192.0.2.0/24".parse().expect("a route");
+        let router = |name: &str, last: u8, carries: bool| {
+            Device::new(name)
+                .with_tags([format!("tag:{name}")])
+                .with_addresses([IpAddr::from([100, 64, 0, last])])
+                .with_advertised([route])
+                .with_approved([route])
+                .with_primary(carries.then_some(route))
+        };
+        let phone = Device::new("phone")
+            .with_user("ann@example.org")
+            .with_os("iOS")
+            .with_addresses([IpAddr::from([100, 64, 0, 9])]);
+        let roster = Roster::new([router("a", 1, true), router("b", 2, false), phone], []);
+        let tailnet = Tailnet::new(policy, roster).expect("a tailnet");
+        let ann = tailnet.party_of("ann@example.org").expect("a party");
+        let entry = |to: &str| {
+            tailnet
+                .compiled
+                .entry(&ann.devices, &to.parse().expect("a target"))
+        };
+        let both = entry("192.0.2.7:443");
+        assert!(both.sure, "{:?}", both.conditions);
+        let other = entry("192.0.2.7:80");
+        assert!(!other.sure && other.perhaps);
+        assert!(
+            other
+                .conditions
+                .iter()
+                .any(|one| one == "only while `b` carries the route, which `a` does now"),
+            "{:?}",
+            other.conditions
+        );
+        assert!(!entry("192.0.2.7:22").perhaps);
     }
 }

@@ -22,6 +22,10 @@ const FUNNEL_PORTS: [u16; 3] = [443, 8443, 10000];
 /// What holds for every answer where the devices are not all known.
 pub(super) const NOT_WHOLE: &str = "the devices are those that one device sees: there may be others";
 
+/// What holds for everybody who gets somewhere by a router.
+pub(super) const ACCEPTS_ROUTES: &str =
+    "who asks has to accept routes, which a Linux device does only when told to";
+
 impl Compiled {
     pub(super) fn who_can_reach(&self, target: &Target) -> Result<WhoCanReachView> {
         let addresses = self.addresses(target)?;
@@ -64,9 +68,7 @@ impl Compiled {
         let mut conditions = Vec::new();
         let any = |way| carriers.iter().any(|carrier| carrier.way == way);
         if any(Way::Subnet) {
-            conditions.push(
-                "who asks has to accept routes, which a Linux device does only when told to".to_owned(),
-            );
+            conditions.push(ACCEPTS_ROUTES.to_owned());
             let routers = carriers
                 .iter()
                 .filter(|carrier| carrier.way == Way::Subnet)

@@ -13,7 +13,7 @@ use crate::finding::{Evidence, Finding, Subject, rules};
 use crate::lab::{Lab, in_words};
 use crate::observed::Observed;
 use crate::span::Span;
-use crate::view::Reach;
+use crate::view::{Reach, TailnetRuleView};
 
 rules! {
     REFUSED = "tailnet.refused-policy", Valid, Error,
@@ -123,17 +123,20 @@ impl Lab {
             let published =
                 |path: &&Path| path.kind() == PathKind::PublishedPort && path.zone() >= Reach::Lan;
             for path in exposure.paths().iter().filter(published) {
-                let Some((target, answer)) = answers(self, tailnet, exposure, path, seen).into_iter().next()
-                else {
+                let answers = answers(self, tailnet, exposure, path, seen);
+                let Some((target, _)) = answers.first() else {
                     continue;
                 };
-                let let_in: BTreeSet<&str> = answer.people.iter().map(|person| &*person.login).collect();
+                let people = answers.iter().flat_map(|(_, answer)| &answer.people);
+                let let_in: BTreeSet<&str> = people.map(|person| &*person.login).collect();
+                let rules: Vec<&TailnetRuleView> =
+                    answers.iter().flat_map(|(_, answer)| &answer.rules).collect();
                 let left_out: Vec<String> = members()
                     .filter(|person| !let_in.contains(&*person.login))
                     .map(|person| format!("`{}`", person.login))
                     .collect();
                 // Where no rule speaks of it, the policy has not chosen who may reach it.
-                let named = answer.rules.iter().any(|rule| rule.destination != "*");
+                let named = rules.iter().any(|rule| rule.destination != "*");
                 if left_out.is_empty() || !named {
                     continue;
                 }
@@ -145,8 +148,7 @@ impl Lab {
                 let place = path.evidence().iter().find_map(Evidence::place);
                 let mut finding = Finding::new(&BYPASS, Subject::Service(exposure.id().clone()), message)
                     .at(place.unwrap_or(exposure.place()));
-                let places: BTreeSet<(usize, usize)> = answer
-                    .rules
+                let places: BTreeSet<(usize, usize)> = rules
                     .iter()
                     .filter_map(|rule| {
                         let written = net.rules().iter().find(|one| {
@@ -177,15 +179,7 @@ fn section(section: Section) -> &'static str {
 
 fn refused(error: &Error) -> Finding {
     let words = std::error::Error::source(error).map(ToString::to_string);
-    let message = match (words, error.place()) {
-        (Some(words), _) => words,
-        // The place is said apart.
-        (None, Some(place)) => error
-            .to_string()
-            .trim_start_matches(&format!("{place}: "))
-            .to_owned(),
-        (None, None) => error.to_string(),
-    };
+    let message = words.unwrap_or_else(|| without_place(error));
     let finding = Finding::new(&REFUSED, Subject::Lab, message).at_maybe(error.place());
     match error.hint() {
         Some(hint) => finding.with_fix(sentence(hint)),
@@ -193,8 +187,28 @@ fn refused(error: &Error) -> Finding {
     }
 }
 
+/// Returns what an error says, where its place is said apart.
+fn without_place(error: &Error) -> String {
+    let text = error.to_string();
+    match error.place() {
+        Some(place) => text.trim_start_matches(&format!("{place}: ")).to_owned(),
+        None => text,
+    }
+}
+
+/// Returns what an error says and the reasons below it, where its place is said apart.
+pub(crate) fn in_full(error: &Error) -> String {
+    let mut text = without_place(error);
+    let mut below = std::error::Error::source(error);
+    while let Some(reason) = below {
+        text.push_str(&format!(": {reason}"));
+        below = reason.source();
+    }
+    text
+}
+
 /// Makes a sentence of a hint.
-fn sentence(hint: &str) -> String {
+pub(crate) fn sentence(hint: &str) -> String {
     let mut letters = hint.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(letters).chain(['.']).collect()

@@ -1,11 +1,12 @@
 //! The tailnet and the lab joined: who can reach which service, by its name.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::compile::Compiled;
 use super::target::Target;
 use super::{Tailnet, ports};
-use crate::access::{Door, DoorOf, Exposure, Page, Path};
+use crate::access::{Door, DoorOf, Exposure, Page, Path, PathKind};
 use crate::compose::Protocol;
 use crate::error::Result;
 use crate::lab::{Host, Lab};
@@ -52,17 +53,17 @@ impl Lab {
         let exposure = self.exposure(service, seen)?;
         let tailnet = self.tailnet(seen)?;
         let ways = ways(&exposure).map(|path| {
-            let answers = answers(self, &tailnet, &exposure, path, seen);
-            let problem = match (path.doors(), &answers[..]) {
-                (_, [_, ..]) => None,
-                ([], []) => Some("on which device and port it begins is not known"),
-                ([..], []) => Some("its device is not among those of the tailnet, or its port is not known"),
+            let targets = targets(self, &tailnet.compiled, &exposure, path, seen);
+            let problem = match targets.found.as_slice() {
+                [] => targets.unsettled.clone().or(targets.none.clone()),
+                _ => None,
             };
+            let answers = answers_of(&tailnet.compiled, targets);
             ServiceWayView {
                 kind: path.kind().as_str().to_owned(),
                 label: path.label().to_owned(),
                 answers: answers.into_iter().map(|(_, answer)| answer).collect(),
-                problem: problem.map(str::to_owned),
+                problem,
             }
         });
         Ok(ServiceReachView {
@@ -78,20 +79,24 @@ impl Lab {
     /// # Errors
     /// As [`Lab::tailnet`], and `NotFound` where nothing of the tailnet has that name.
     pub fn reachable_from(&self, who: &str, seen: &Observed) -> Result<ReachableServicesView> {
-        let tailnet = self.tailnet(seen)?;
+        let tailnet = self.tailnet(seen)?.at(seen.at());
         let net = &*tailnet.compiled;
-        let from = net.names(&net.principals(who)?);
+        let devices = net.principals(who)?;
         let mut services = Vec::new();
         for exposure in self.exposures(seen) {
-            let mut targets: Vec<String> = Vec::new();
+            let (mut targets, mut conditions): (Vec<String>, Vec<String>) = Default::default();
             for path in ways(&exposure) {
-                for (target, answer) in answers(self, &tailnet, &exposure, path, seen) {
-                    let people = answer.people.iter().flat_map(|person| &person.devices);
-                    let tagged = answer.tagged.iter().map(|tagged| &tagged.device);
-                    let target = target.to_string();
-                    if people.chain(tagged).any(|device| from.contains(device)) && !targets.contains(&target)
-                    {
-                        targets.push(target);
+                for found in self::targets(self, net, &exposure, path, seen).found {
+                    let target = found.target.to_string();
+                    let entry = net.entry(&devices, &found.target);
+                    if !entry.perhaps || targets.contains(&target) {
+                        continue;
+                    }
+                    targets.push(target);
+                    for condition in entry.conditions.into_iter().chain(found.conditions) {
+                        if !conditions.contains(&condition) {
+                            conditions.push(condition);
+                        }
                     }
                 }
             }
@@ -99,12 +104,13 @@ impl Lab {
                 services.push(ReachableServiceView {
                     service: exposure.id().to_string(),
                     targets,
+                    conditions,
                 });
             }
         }
         Ok(ReachableServicesView {
             from: who.to_owned(),
-            devices: from,
+            devices: net.names(&devices),
             services,
         })
     }
@@ -165,9 +171,15 @@ pub(super) fn answers(
     path: &Path,
     seen: &Observed,
 ) -> Vec<(Target, WhoCanReachView)> {
-    let net = &*tailnet.compiled;
+    answers_of(
+        &tailnet.compiled,
+        targets(lab, &tailnet.compiled, exposure, path, seen),
+    )
+}
+
+fn answers_of(net: &Compiled, targets: Targets) -> Vec<(Target, WhoCanReachView)> {
     let mut answers = Vec::new();
-    for found in targets(lab, net, exposure, path, seen) {
+    for found in targets.found {
         // Whatever names the device was looked up just now.
         let Ok(mut answer) = net.who_can_reach(&found.target) else {
             continue;
@@ -178,73 +190,151 @@ pub(super) fn answers(
     answers
 }
 
-/// A port of the tailnet on which a way begins.
+/// A port on which a way begins that packets of the tailnet get to.
 pub(super) struct Found {
     pub(super) target: Target,
-    pub(super) device: u32,
+    pub(super) on: On,
     pub(super) page: Option<Page>,
     pub(super) conditions: Vec<String>,
 }
 
-/// Returns each port on which a way begins; nothing of those whose device or port is not known.
+/// Where packets of the tailnet get to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    /// On this device.
+    Device(u32),
+    /// At an address that is no device's, by a router that offers a route to it.
+    Behind(IpAddr),
+}
+
+/// The ports on which a way begins, as far as packets of the tailnet get to them.
+#[derive(Default)]
+pub(super) struct Targets {
+    pub(super) found: Vec<Found>,
+    /// Why there may be more than these; nothing where these are all for sure.
+    pub(super) unsettled: Option<String>,
+    /// Why there is none, where that is sure.
+    pub(super) none: Option<String>,
+}
+
+/// Returns each port on which a way begins, on devices and behind routers.
 pub(super) fn targets(
     lab: &Lab,
     net: &Compiled,
     exposure: &Exposure,
     path: &Path,
     seen: &Observed,
-) -> Vec<Found> {
-    let mut found = Vec::new();
+) -> Targets {
+    let mut all = Targets::default();
+    if path.doors().is_empty() {
+        all.unsettled = Some("on which device and port it begins is not known".to_owned());
+    }
     for door in path.doors() {
-        let (Some((host, device)), Some((first, last))) = (host(lab, net, exposure, door, seen), door.ports)
-        else {
+        let Some((first, last)) = door.ports else {
+            all.unsettled = Some("on which port it begins is not known".to_owned());
             continue;
         };
         let asked = last.min(first.saturating_add(PORTS - 1));
-        for port in first..=asked {
-            let note = || format!("of the ports {first}-{last} only the first {PORTS} were asked about");
-            found.push(Found {
-                target: Target::of(&host, port, number(door.protocol)),
-                device,
-                page: door.page.clone(),
-                conditions: (asked < last).then(note).into_iter().collect(),
-            });
+        let note = || format!("of the ports {first}-{last} only the first {PORTS} were asked about");
+        for on in places(lab, net, exposure, (path, door), seen, &mut all) {
+            let host = match (on, &door.of) {
+                (On::Behind(address), _) => address.to_string(),
+                (On::Device(_), DoorOf::Address(address)) => address.to_string(),
+                (On::Device(device), _) => net.directory.name(device).to_string(),
+            };
+            for port in first..=asked {
+                all.found.push(Found {
+                    target: Target::of(&host, port, number(door.protocol)),
+                    on,
+                    page: door.page.clone(),
+                    conditions: (asked < last).then(note).into_iter().collect(),
+                });
+            }
         }
     }
-    found
+    all
 }
 
-/// Returns the device of the tailnet on which a way begins, and the name or address by which it is met.
-fn host(
+/// Returns where in the tailnet a way begins, and adds what is not known of it.
+fn places(
     lab: &Lab,
     net: &Compiled,
     exposure: &Exposure,
-    door: &Door,
+    (path, door): (&Path, &Door),
     seen: &Observed,
-) -> Option<(String, u32)> {
+    all: &mut Targets,
+) -> Vec<On> {
     let directory = &net.directory;
-    let device = match &door.of {
+    let not_there = || "its device is not among those of the tailnet".to_owned();
+    match &door.of {
         DoorOf::Address(address) => {
-            return directory.at(*address).map(|device| (address.to_string(), device));
+            let on = directory.at(*address).map(On::Device);
+            let on = on.or_else(|| directory.is_routed(*address).then_some(On::Behind(*address)));
+            if on.is_none() && lab.instance().is_tailnet_address(*address) {
+                all.unsettled = Some(not_there());
+            } else if on.is_none() {
+                all.none = Some(format!("no device of the tailnet has a route to {address}"));
+            }
+            on.into_iter().collect()
         }
-        DoorOf::Device(name) => directory.named(name),
-        DoorOf::Machine => match exposure.id().host() {
-            Some(name) => {
-                let machine = lab.instance().host(name);
-                let mut own = machine.into_iter().flat_map(Host::every_address);
-                own.find_map(|address| directory.at(address))
-                    .or_else(|| directory.named(name.as_str()))
+        DoorOf::Device(name) => match directory.named(name) {
+            Some(device) => vec![On::Device(device)],
+            None => {
+                all.unsettled = Some(not_there());
+                Vec::new()
             }
-            // A lab of one machine that nobody has named is the machine that looks.
-            None if lab.instance().hosts().len() == 0 => {
-                let own = seen.tailnet().and_then(|node| node.value().status().own());
-                let mut addresses = own.into_iter().flat_map(|own| own.addresses());
-                addresses.find_map(|address| directory.at(*address))
-            }
-            None => None,
         },
-    }?;
-    Some((directory.name(device).to_string(), device))
+        DoorOf::Machine => {
+            let machine = exposure.id().host().and_then(|name| lab.instance().host(name));
+            let own = machine_device(lab, net, exposure, seen);
+            let mut places: Vec<On> = own.map(On::Device).into_iter().collect();
+            // What the daemon serves is on its own addresses only.
+            let is_at_home =
+                path.zone() > Reach::Tailnet && !matches!(path.kind(), PathKind::Serve | PathKind::Funnel);
+            let at_home: Vec<IpAddr> = machine
+                .filter(|_| is_at_home)
+                .into_iter()
+                .flat_map(Host::every_address)
+                .filter(|address| !lab.instance().is_tailnet_address(*address) && !address.is_loopback())
+                .collect();
+            let behind = at_home
+                .iter()
+                .copied()
+                .filter(|address| directory.at(*address).is_none() && directory.is_routed(*address));
+            places.extend(behind.map(On::Behind));
+            if is_at_home && at_home.is_empty() && !directory.routers().is_empty() {
+                let text = "whether a route of the tailnet leads to its machine is not known, nor an address of the machine";
+                all.unsettled = Some(text.to_owned());
+            }
+            if own.is_none() {
+                all.unsettled = Some(match at_home.as_slice() {
+                    [] => not_there(),
+                    [address, ..] => format!("{}, and none has a route to {address}", not_there()),
+                });
+            }
+            places
+        }
+    }
+}
+
+/// Returns the device of the tailnet that the machine of a service is.
+fn machine_device(lab: &Lab, net: &Compiled, exposure: &Exposure, seen: &Observed) -> Option<u32> {
+    let directory = &net.directory;
+    match exposure.id().host() {
+        Some(name) => {
+            let machine = lab.instance().host(name);
+            let mut own = machine.into_iter().flat_map(Host::every_address);
+            own.find_map(|address| directory.at(address))
+                .or_else(|| directory.named(name.as_str()))
+        }
+        // A lab of one machine that nobody has named is the machine that looks.
+        None if lab.instance().hosts().len() == 0 => {
+            let own = seen.tailnet().and_then(|node| node.value().status().own());
+            let mut addresses = own.into_iter().flat_map(|own| own.addresses());
+            addresses.find_map(|address| directory.at(*address))
+        }
+        None => None,
+    }
 }
 
 fn number(protocol: Protocol) -> u8 {
@@ -392,7 +482,7 @@ mod tests {
         let unknown = lab("services: { server: { image: photos, ports: ['100.64.0.99:80:80'] } }");
         assert_eq!(
             who(&unknown, "photos/server"),
-            ["published_port: its device is not among those of the tailnet, or its port is not known"]
+            ["published_port: its device is not among those of the tailnet"]
         );
         let exposure = unknown
             .exposure("photos/server", &nothing_seen())

@@ -92,6 +92,9 @@ impl Display for ReachableServicesView {
         }
         for one in &self.services {
             writeln!(f, "  {} on {}", one.service, one.targets.join(", "))?;
+            for condition in &one.conditions {
+                writeln!(f, "    {condition}")?;
+            }
         }
         Ok(())
     }

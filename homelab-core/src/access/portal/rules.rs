@@ -3,27 +3,24 @@
 use super::Portals;
 use crate::access::Exposure;
 use crate::error::ErrorKind;
-use crate::finding::{Evidence, Finding, Principle, Rule, Severity, Subject};
+use crate::finding::{Evidence, Finding, Subject, rules};
 use crate::lab::{AccessTest, Lab, in_words};
 use crate::observed::Observed;
 use crate::span::Spanned;
 use crate::tailnet::meeting::Party;
+use crate::tailnet::rules::{in_full, sentence};
 use crate::view::{Reach, ServiceExplanationView};
 
-/// Every rule about portals.
-pub(crate) static RULES: &[&Rule] = &[&FAILED_TEST];
-
-static FAILED_TEST: Rule = Rule {
-    id: "access.failed-test",
-    principle: Principle::IdentityFitsAudience,
-    severity: Severity::Error,
-    title: "somebody does not see what they should, or sees what they should not",
-    why: "Somebody wrote down in `[[access.tests]]` who is to reach what, and who is not. The tailnet's policy, a published \
-          port or a way that was added since says something else. What only the local network lets in counts for neither: \
-          it is no access of one's own, and no protection.",
-    fix: "Correct the policy or the way that is named, or the test where it asks for what nobody wants any more.",
-    opt_in: false,
-};
+rules! {
+    FAILED_TEST = "access.failed-test", IdentityFitsAudience, Error,
+        "somebody does not see what they should, or sees what they should not",
+        "Somebody wrote down in `[[access.tests]]` who is to reach what, and who is not. The tailnet's policy, a published \
+         port or a way that was added since says something else, for one of those whom the test names at least. What only \
+         the local network lets in is no access of one's own, so `sees` does not count it; it is no protection either, so \
+         `not` does, but where the test says `away = true`: then it asks what they reach from elsewhere.",
+        "Correct the policy or the way that is named, or the test where it asks for what nobody wants any more. To hold \
+         the tailnet's policy against a service that is meant for whoever is at home, write `away = true` into the test.";
+}
 
 impl Lab {
     /// Returns a finding for each expectation of `[[access.tests]]` that does not hold, or of which it cannot be told.
@@ -35,10 +32,16 @@ impl Lab {
         let portals = match Portals::new(self, exposures, seen) {
             Ok(portals) => portals,
             Err(error) => {
-                let message = format!("the tests of `[[access.tests]]` cannot be run: failed to {error}");
-                let finding = Finding::new(&FAILED_TEST, Subject::Lab, message).at(first.span());
+                let message = format!(
+                    "the tests of `[[access.tests]]` cannot be run: failed to {}",
+                    in_full(&error)
+                );
+                let mut finding = Finding::new(&FAILED_TEST, Subject::Lab, message).at(first.span());
+                if let Some(place) = error.place() {
+                    finding = finding.with_evidence(Evidence::at("what is wrong", place));
+                }
                 return vec![match error.hint() {
-                    Some(hint) => finding.with_fix(hint),
+                    Some(hint) => finding.with_fix(sentence(hint)),
                     None => finding,
                 }];
             }
@@ -50,32 +53,87 @@ impl Lab {
     }
 }
 
+/// Why an expectation does not hold of somebody.
+struct Failure {
+    message: String,
+    why: Option<ServiceExplanationView>,
+}
+
 impl Portals<'_> {
     fn failures(&self, lab: &Lab, test: &AccessTest) -> Vec<Finding> {
         let who = test.who();
-        let at_who = |message: String| vec![Finding::new(&FAILED_TEST, Subject::Lab, message).at(who.span())];
-        let party = match self.party(who.value()) {
-            Ok(party) if party.names.is_empty() => {
-                return at_who(format!(
-                    "no device of `{}` is known, so that nothing can be told of what they see",
-                    who.value()
-                ));
-            }
-            Ok(party) => party,
-            Err(error) => return at_who(format!("failed to {error}")),
+        let at = |message: String, place| vec![Finding::new(&FAILED_TEST, Subject::Lab, message).at(place)];
+        if test.sees().is_empty() && test.not().is_empty() {
+            let message = format!(
+                "the test of `{}` asks nothing: it has neither `sees` nor `not`",
+                who.value()
+            );
+            return at(message, test.span());
+        }
+        let parties = match self.parties(who.value()) {
+            Ok(parties) => parties,
+            Err(error) => return at(format!("failed to {}", in_full(&error)), who.span()),
         };
+        if parties.is_empty() {
+            let message = format!(
+                "`{}` is nobody who is known, so that nothing can be told of what they see",
+                who.value()
+            );
+            return at(message, who.span());
+        }
+        let (known, strangers): (Vec<Party>, Vec<Party>) =
+            parties.into_iter().partition(|party| !party.names.is_empty());
         let mut findings = Vec::new();
+        if let Some(stranger) = strangers.first() {
+            let of = match stranger.who() == who.value() || known.is_empty() && strangers.len() == 1 {
+                true => format!("`{}`", who.value()),
+                false => in_words(
+                    &strangers
+                        .iter()
+                        .map(|one| format!("`{}`", one.who()))
+                        .collect::<Vec<_>>(),
+                    "and",
+                    3,
+                ),
+            };
+            findings.extend(at(
+                format!("no device of {of} is known, so that nothing can be told of what they see"),
+                who.span(),
+            ));
+        }
         for (names, wanted) in [(test.sees(), true), (test.not(), false)] {
             for name in names {
-                let problem = match self.meant(lab, name.value()) {
-                    Ok(services) if wanted => self.unseen(&party, name.value(), &services),
-                    Ok(services) => services
-                        .into_iter()
-                        .find_map(|service| self.shown(&party, service)),
-                    Err(problem) => Some((problem, None)),
+                let services = match self.meant(lab, name.value()) {
+                    Ok(services) => services,
+                    Err(message) => {
+                        findings.push(finding(Failure { message, why: None }, name, test));
+                        continue;
+                    }
                 };
-                if let Some((message, why)) = problem {
-                    findings.push(finding(message, name, test, why));
+                let mut failures: Vec<(&Party, Failure)> = Vec::new();
+                for party in &known {
+                    let failure = match wanted {
+                        true => self.unseen(party, name.value(), &services),
+                        false => services
+                            .iter()
+                            .find_map(|service| self.shown(party, *service, test.is_away())),
+                    };
+                    failures.extend(failure.map(|failure| (party, failure)));
+                }
+                let others: Vec<String> = failures
+                    .iter()
+                    .skip(1)
+                    .map(|(party, _)| format!("`{}`", party.who()))
+                    .collect();
+                if let Some((_, mut failure)) = failures.into_iter().next() {
+                    if !others.is_empty() {
+                        failure.message = format!(
+                            "{}; it fails for {} too",
+                            failure.message,
+                            in_words(&others, "and", 5)
+                        );
+                    }
+                    findings.push(finding(failure, name, test));
                 }
             }
         }
@@ -122,12 +180,7 @@ impl Portals<'_> {
     }
 
     /// Returns why somebody sees none of these services: they should see one.
-    fn unseen(
-        &self,
-        party: &Party,
-        name: &str,
-        services: &[usize],
-    ) -> Option<(String, Option<ServiceExplanationView>)> {
+    fn unseen(&self, party: &Party, name: &str, services: &[usize]) -> Option<Failure> {
         let sees = |index: &usize| {
             self.ways(party, *index)
                 .iter()
@@ -150,39 +203,35 @@ impl Portals<'_> {
             [] => "nothing leads to it".to_owned(),
             reasons => in_words(reasons, "and", 3),
         };
-        Some((
-            format!("`{}` should see `{name}`, and does not: {reason}", party.who()),
-            Some(why),
-        ))
+        Some(Failure {
+            message: format!("`{}` should see `{name}`, and does not: {reason}", party.who()),
+            why: Some(why),
+        })
     }
 
     /// Returns why somebody sees a service, or why it cannot be told that they do not: they should not.
-    fn shown(&self, party: &Party, index: usize) -> Option<(String, Option<ServiceExplanationView>)> {
-        let why = self.explain(party, index);
+    fn shown(&self, party: &Party, index: usize, away: bool) -> Option<Failure> {
+        let why = self.explain_from(party, index, away);
         let (who, service) = (party.who(), &why.service);
         let let_in = why.ways.iter().find(|way| way.allowed == Some(true));
-        if let Some(way) = let_in {
-            let message = format!(
-                "`{who}` should not see `{service}`, and does: {} by {}",
-                way.reason, way.label
-            );
-            return Some((message, Some(why)));
-        }
-        let unknown = why.ways.iter().find(|way| way.allowed.is_none())?;
+        let unknown = || why.ways.iter().find(|way| way.allowed.is_none());
+        let (way, what) = match let_in {
+            Some(way) => (way, "and does"),
+            None => (unknown()?, "which cannot be told"),
+        };
         let message = format!(
-            "`{who}` should not see `{service}`, which cannot be told: {} by {}",
-            unknown.reason, unknown.label
+            "`{who}` should not see `{service}`, {what}: {} by {}",
+            way.reason, way.label
         );
-        Some((message, Some(why)))
+        Some(Failure {
+            message,
+            why: Some(why),
+        })
     }
 }
 
-fn finding(
-    message: String,
-    name: &Spanned<String>,
-    test: &AccessTest,
-    why: Option<ServiceExplanationView>,
-) -> Finding {
+fn finding(failure: Failure, name: &Spanned<String>, test: &AccessTest) -> Finding {
+    let Failure { message, why } = failure;
     let mut finding = Finding::new(&FAILED_TEST, Subject::Lab, message)
         .at(name.span())
         .with_evidence(Evidence::at("the test", test.span()));

@@ -1,7 +1,11 @@
 //! Portals of two people over a lab of our own, their reasons, and the tests that a lab has of them.
 
+mod expectations;
+mod routes;
+
 use jiff::Timestamp;
 
+use super::Whom;
 use crate::error::ErrorKind;
 use crate::lab::Lab;
 use crate::observed::Observed;
@@ -113,6 +117,65 @@ fn whoever_is_not_known_has_no_portal() {
     );
     let bare = Lab::from_texts("home", [("a/compose.yaml", "services: { one: { image: x } }")]);
     assert!(bare.portal("ann", &nothing_seen()).is_err(), "there is no policy");
+}
+
+#[test]
+fn a_login_is_nobody_elses_person_and_no_device() {
+    // Headscale's users have names only. `ann` is a device of ben here, and the name that the file gives to ben.
+    let instance = INSTANCE
+        .replace("[people.ann]\nlogin = 'ann@example.org'\n[people.ben]\nlogin = 'ben@example.org'\n[people.eve]\nlogin = 'eve@example.org'\n",
+            "[people.ann]\nlogin = 'ben'\n[people.other]\nlogin = 'ann'\n[people.nas]\n")
+        .replace("user = 'ann@example.org'", "user = 'ann'")
+        .replace("user = 'ben@example.org'", "user = 'ben'")
+        .replace("name = 'phone'", "name = 'ann'");
+    let policy = POLICY
+        .replace("ann@example.org", "ann@")
+        .replace("ben@example.org", "ben@");
+    let lab = lab_of(&instance, &policy);
+    let of = |whom| lab.portal_of(whom, &nothing_seen()).expect("a portal");
+    let ann = of(Whom::Login("Ann"));
+    assert_eq!((ann.who.as_str(), ann.name.as_deref()), ("Ann", Some("other")));
+    assert_eq!(ann.devices, ["laptop"]);
+    assert!(lines(&ann)[0].starts_with("Grafana"), "{:?}", lines(&ann));
+    assert_eq!(of(Whom::Login("ben")).devices, ["ann"]);
+    assert_eq!(
+        of(Whom::Named("ann")).devices,
+        ["ann"],
+        "ben, as the file calls him"
+    );
+    let screen = of(Whom::Device("100.64.0.20".parse().expect("an address")));
+    assert_eq!(screen.devices, ["album"]);
+    for whom in [
+        Whom::Login("nas"),
+        Whom::Login("laptop"),
+        Whom::Login("tag:nas"),
+        Whom::Login("group:family"),
+        Whom::Login("100.64.0.1"),
+        Whom::Login("autogroup:member"),
+        Whom::Login("*"),
+        Whom::Device("100.64.0.99".parse().expect("an address")),
+    ] {
+        let nobody = lab.portal_of(whom, &nothing_seen()).expect_err("nobody");
+        assert_eq!(nobody.kind(), ErrorKind::NotFound, "{whom:?}");
+    }
+    // A person without a login is not the device that has the name.
+    let error = lab.portal("nas", &nothing_seen()).expect_err("no login");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(
+        error.place().is_some() && error.hint().is_some_and(|hint| hint.contains("[people.nas]")),
+        "{error}"
+    );
+    let why = lab
+        .explain_to(Whom::Login("ann"), "grafana", &nothing_seen())
+        .expect("a reason");
+    assert_eq!(
+        (why.allowed, why.devices.as_slice()),
+        (true, &["laptop".into()][..])
+    );
+    assert!(
+        why.ways[0].explanations[0].allowed,
+        "asked for the same devices: {why}"
+    );
 }
 
 #[test]
@@ -239,77 +302,6 @@ fn failures(lab: &Lab) -> Vec<String> {
             )
         })
         .collect()
-}
-
-#[test]
-fn tests_of_a_lab_that_hold_are_silent() {
-    let lab = lab(
-        "[[access.tests]]\nwho = 'ann'\nsees = ['grafana', 'photos']\nnot = ['photos/database']\n\
-        [[access.tests]]\nwho = 'ben@example.org'\nsees = ['photos/server']\nnot = ['watch']\n",
-    );
-    assert_eq!(failures(&lab), Vec::<String>::new());
-}
-
-#[test]
-fn tests_of_a_lab_that_fail_say_why_at_their_line() {
-    let lines = INSTANCE.lines().count();
-    let found = failures(&lab(
-        "[[access.tests]]\nwho = 'ben'\nsees = ['grafana']\nnot = ['photos']\n",
-    ));
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found[0].starts_with(
-            "`ben@example.org` should see `grafana`, and does not: no rule of the tailnet's policy lets them in"
-        ),
-        "{found:?}"
-    );
-    assert!(found[0].ends_with(&format!("@{}", lines + 3)), "{found:?}");
-    assert!(
-        found[1].starts_with("`ben@example.org` should not see `nas:photos/server`, and does: "),
-        "{found:?}"
-    );
-    assert!(found[1].ends_with(&format!("@{}", lines + 4)), "{found:?}");
-}
-
-#[test]
-fn what_the_local_network_lets_in_counts_for_neither() {
-    let found = failures(&lab(
-        "[[access.tests]]\nwho = 'ann'\nsees = ['wiki']\nnot = ['wiki']\n",
-    ));
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found
-            .iter()
-            .all(|one| one.contains("whoever is on the local network")),
-        "{found:?}"
-    );
-}
-
-#[test]
-fn a_test_that_nobody_can_run_fails() {
-    let found = failures(&lab(
-        "[[access.tests]]\nwho = 'eve'\nnot = ['grafana']\n[[access.tests]]\nwho = 'carl'\nnot = ['grafana']\n\
-        [[access.tests]]\nwho = 'ann'\nsees = ['grafanna']\n",
-    ));
-    assert_eq!(found.len(), 3, "{found:?}");
-    assert!(found[0].starts_with("no device of `eve` is known"), "{found:?}");
-    assert!(found[1].contains("find `carl` in the tailnet"), "{found:?}");
-    assert!(
-        found[2].contains("no service or project `grafanna`") && found[2].contains("grafana"),
-        "{found:?}"
-    );
-    let bare = Lab::from_texts(
-        "home",
-        [
-            ("instance.toml", "[[access.tests]]\nwho = 'ann'\nnot = ['one']\n"),
-            ("a/compose.yaml", "services: { one: { image: x } }"),
-        ],
-    );
-    assert!(
-        failures(&bare)[0].contains("cannot be run"),
-        "{:?}",
-        failures(&bare)
-    );
 }
 
 /// What the daemon of `nas` is seen to serve.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::clients::only_tailnet;
+use super::clients::{only_private, only_tailnet};
 use super::{Entry, Flavour, Gateway, Route};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::{NodeIndex, Topology};
@@ -207,11 +207,19 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
             let tailnet = |kind: &str, ranges: &str| {
                 kind == "remote_ip" && only_tailnet(ranges.split_whitespace(), facts)
             };
+            let private = |_: &str, ranges: &str| {
+                !ranges.contains("forwarded") && only_private(ranges.split_whitespace())
+            };
             let is_narrow = site.asks_for_addresses(&tailnet);
             let only = is_narrow.is_some();
-            if let Some(evidence) = is_narrow.or_else(|| site.asks_for_addresses(&|_, _| true)) {
-                site.guards
-                    .push(Guard::new(GuardKind::AllowList, "remote_ip", evidence).only_tailnet(only));
+            let is_private = site.asks_for_addresses(&private);
+            let at_home = is_private.is_some();
+            let listed = is_narrow
+                .or(is_private)
+                .or_else(|| site.asks_for_addresses(&|_, _| true));
+            if let Some(evidence) = listed {
+                let guard = Guard::new(GuardKind::AllowList, "remote_ip", evidence);
+                site.guards.push(guard.only_tailnet(only).only_private(at_home));
             }
             let address = site.address.map_or("", |field| field.value.as_str());
             // A site in brackets is a snippet: it serves nothing by itself.
@@ -230,6 +238,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                 admin: false,
                 enabled: true,
                 in_swarm: false,
+                by: None,
             })
         })
         .collect()

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::clients::only_tailnet;
+use super::clients::{only_private, only_tailnet};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::Topology;
 use crate::finding::Evidence;
@@ -19,6 +19,8 @@ struct Middleware {
     evidence: Option<Evidence>,
     /// Whether the addresses that it lets in are all of the tailnet.
     only_tailnet: bool,
+    /// Whether they are all private.
+    only_private: bool,
     /// Whether it takes the client's address from a header.
     by_header: bool,
 }
@@ -49,6 +51,7 @@ impl Middlewares {
                 if matches!(kind, "ipallowlist.sourcerange" | "ipwhitelist.sourcerange") {
                     let facts = &topology.machines[node.machine].facts;
                     entry.only_tailnet = only_tailnet(field.value.split(','), facts);
+                    entry.only_private = only_private(field.value.split(','));
                 }
                 entry.by_header |= kind.contains("list.ipstrategy");
                 let found = guard_kind(kind, &field.value);
@@ -88,7 +91,9 @@ impl Middlewares {
         let evidence = middleware.evidence.clone().unwrap_or_else(|| used.clone());
         if let Some(kind) = middleware.kind {
             let only_tailnet = middleware.only_tailnet && !middleware.by_header;
-            guards.push(Guard::new(kind, name, evidence).only_tailnet(only_tailnet));
+            let only_private = middleware.only_private && !middleware.by_header;
+            let guard = Guard::new(kind, name, evidence);
+            guards.push(guard.only_tailnet(only_tailnet).only_private(only_private));
         }
         for next in &middleware.chain {
             self.collect(machine, next, used, depth + 1, guards);

@@ -6,6 +6,8 @@
 //! decides alone what is an error. Where this one does not give up, its tree is that of the full one, place by place;
 //! tests and fuzzing compare the two on every text that they read.
 
+mod block;
+
 use std::borrow::Cow;
 
 use super::scalar;
@@ -107,6 +109,17 @@ impl<'s> Reader<'s> {
         self.column == 0 && (self.rest().starts_with(b"---") || self.rest().starts_with(b"..."))
     }
 
+    /// Whether the document ends here, and nothing but comments follows.
+    fn is_last(&self, at: usize) -> bool {
+        let Some(rest) = self.text[at..].strip_prefix("...") else {
+            return false;
+        };
+        rest.split('\n').enumerate().all(|(number, line)| {
+            let bare = line.trim_start_matches(' ');
+            bare.is_empty() || (bare.starts_with('#') && (number > 0 || bare.len() < line.len()))
+        })
+    }
+
     fn line_end(&self, from: usize) -> usize {
         memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |length| from + length)
     }
@@ -143,6 +156,11 @@ impl<'s> Reader<'s> {
                 Some(b'\n') => start = at + 1,
                 Some(b'#') => start = self.line_end(at),
                 Some(b'\t') => return None,
+                Some(b'.') if at == start && self.is_last(at) => {
+                    self.at = at;
+                    self.column = NOWHERE;
+                    return Some(());
+                }
                 Some(_) => {
                     self.at = at;
                     self.column = isize::try_from(at - start).ok()?;
@@ -334,7 +352,7 @@ impl<'s> Reader<'s> {
     fn plain(&self) -> Option<(usize, Option<usize>)> {
         let start = self.at;
         match self.byte(start)? {
-            b'-' | b':' if !self.is_end(start + 1) => {}
+            b'-' | b':' | b'?' if !self.is_end(start + 1) => {}
             b'-' | b':' | b'?' | b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|'
             | b'>' | b'\'' | b'"' | b'%' | b'@' | b'`' | b'\t' => return None,
             _ => {}
@@ -380,21 +398,30 @@ impl<'s> Reader<'s> {
                     return Some((text, at + 1));
                 }
                 b'\\' if quote == b'"' => {
-                    let character = match self.byte(at + 1)? {
-                        b'n' => '\n',
-                        b't' => '\t',
-                        same @ (b'\\' | b'"') => char::from(same),
+                    let (character, length) = match self.byte(at + 1)? {
+                        b'n' => ('\n', 2),
+                        b't' => ('\t', 2),
+                        same @ (b'\\' | b'"') => (char::from(same), 2),
+                        b'u' => (self.numbered(at + 2, 4)?, 6),
+                        b'U' => (self.numbered(at + 2, 8)?, 10),
                         _ => return None,
                     };
                     let text = owned.get_or_insert_default();
                     text.push_str(&self.text[taken..at]);
                     text.push(character);
-                    at += 2;
+                    at += length;
                     taken = at;
                 }
                 _ => at += 1,
             }
         }
+    }
+
+    /// Reads the number of a character in this many digits.
+    fn numbered(&self, at: usize, digits: usize) -> Option<char> {
+        let text = self.text.get(at..at + digits)?;
+        let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        char::from_u32(u32::from_str_radix(text, 16).ok().filter(|_| is_hex)?)
     }
 
     /// Reads the flow collection that begins here, and stays behind its end.
@@ -468,7 +495,8 @@ impl<'s> Reader<'s> {
             return Some((Value::Text(text.into()), end));
         }
         let (end, _) = self.plain()?;
-        if self.byte(start) == Some(b'-') && !self.byte(start + 1)?.is_ascii_alphanumeric() {
+        let after = self.byte(start + 1)?;
+        if self.byte(start) == Some(b'-') && !(after.is_ascii_alphanumeric() || after == b'-') {
             return None;
         }
         let is_flow = |byte: &u8| matches!(byte, b',' | b'[' | b']' | b'{' | b'}');
@@ -494,89 +522,14 @@ impl<'s> Reader<'s> {
         while self.byte(self.at)? == b'\n' {
             let start = self.at + 1;
             self.at = self.skip_spaces(start);
-            if self.byte(self.at)? != b'\n' && isize::try_from(self.at - start).ok()? <= parent {
-                return None;
+            let column = isize::try_from(self.at - start).ok()?;
+            match self.byte(self.at)? {
+                b'\n' => {}
+                b']' | b'}' if column == parent && column > 0 => {}
+                _ if column <= parent => return None,
+                _ => {}
             }
         }
         (self.byte(self.at)? != b'#').then_some(())
-    }
-
-    /// Reads the block scalar whose sign is here, and goes on to the next token.
-    fn block(&mut self, is_literal: bool, parent: isize) -> Option<Node> {
-        let sign = self.byte(self.at + 1)?;
-        let header = self.at + 1 + usize::from(matches!(sign, b'+' | b'-'));
-        let line = self.skip_spaces(header);
-        let mut at = match self.byte(line)? {
-            b'\n' => line + 1,
-            b'#' if line > header => self.line_end(line) + 1,
-            _ => return None,
-        };
-        // The first line that is not empty says how far all are indented.
-        let (mut breaks, mut deepest) = (0, 0);
-        let indent = loop {
-            let first = self.skip_spaces(at);
-            let column = first - at;
-            match self.byte(first)? {
-                b'\t' => return None,
-                b'\n' => {
-                    breaks += 1;
-                    deepest = deepest.max(column);
-                    at = first + 1;
-                }
-                _ => break column,
-            }
-        };
-        if deepest > indent || isize::try_from(indent).ok()? <= parent {
-            return None;
-        }
-        let start = at + indent;
-        let mut text = String::new();
-        let (mut broken, mut was_blank) = (false, false);
-        loop {
-            let first = self.skip_spaces(at);
-            match self.byte(first) {
-                Some(b'\n') if first - at <= indent => {
-                    breaks += 1;
-                    at = first + 1;
-                    continue;
-                }
-                None if first - at <= indent => {
-                    at = first;
-                    break;
-                }
-                Some(b'\t') if first - at < indent => return None,
-                _ if first - at < indent => break,
-                _ => {}
-            }
-            let content = at + indent;
-            let is_blank = matches!(self.byte(content), Some(b' ' | b'\t'));
-            if !is_literal && broken && !was_blank && !is_blank {
-                if breaks == 0 {
-                    text.push(' ');
-                }
-            } else if broken {
-                text.push('\n');
-            }
-            text.extend(std::iter::repeat_n('\n', breaks));
-            breaks = 0;
-            was_blank = is_blank;
-            let end = self.line_end(content);
-            text.push_str(&self.text[content..end]);
-            broken = end < self.bytes.len();
-            at = end + usize::from(broken);
-            if !broken {
-                break;
-            }
-        }
-        if sign != b'-' && broken {
-            text.push('\n');
-        }
-        if sign == b'+' {
-            text.extend(std::iter::repeat_n('\n', breaks));
-        }
-        let end = self.skip_spaces(at).min(at + indent);
-        let node = Node::new(Value::Text(text.into()), self.span(start, end));
-        self.line(at)?;
-        (!self.is_marker() && self.column <= parent).then_some(node)
     }
 }

@@ -216,6 +216,7 @@ fn lines() -> impl Strategy<Value = String> {
         1 => prop::sample::select(vec!["&a ", "*a", "?", "!t ", "\t", "---", "...", "%", "@", "\u{a0}", "\u{85}"]),
         1 => prop::sample::select(vec![":", "-", " ", "  ", "\\", "\r"]),
         1 => prop::sample::select(vec!["[a?]", "[:b]", "{k: :v}", "{k?: v}", "\"\\/\"", "'q'#", "[a]#", "2024-1-1", ".5_5"]),
+        1 => prop::sample::select(vec!["?a", "[--a, -b]", "{k: --v}", "[-", "--", "\"\\u00e9\"", "\"\\U0001F4BE \\u+123\"", "...\n", "... # c\n", "[\n", "]\n", "}\n"]),
     ];
     let line = (0_usize..5, prop::collection::vec(piece, 0..4));
     prop::collection::vec(line, 0..9).prop_map(|lines| {
@@ -237,7 +238,8 @@ proptest! {
 fn what_most_files_are_made_of_needs_one_reader() {
     let text = "---\n# A comment.\nservices: # and one more\n  \"web\":\n    image: 'nginx:1.29'\n    command: [a, \"b\\n\", {c: 1}]\n    \
                 environment:\n    - A=b\n    - C: >-\n        d\n        e\n\n         f\n      g: |+\n        h\n\n    ports:\n      -\n      - - 80:80\n    \
-                tty:\n  db: {}\n\n";
+                tty:\n  db: {}\n  cache:\n    command: [\n      --save, '1'\n    ]\n    labels: {\n      icon: \"\\U0001F4BE\\u00e9\"\n    }\n    \
+                hostname: ?token\n\n... # the end\n\n# after it\n";
     let source = Source::new("f", text);
     assert!(everyday::read(&source).is_some());
     read(&source);
@@ -264,7 +266,11 @@ fn the_full_reader_has_the_rest() {
         "a:\r\n",
         "a: |2\n   b",
         "a: \u{85}",
-        "a: b\n...\n",
+        "a: b\n...\nc: d",
+        "a: b\n... c",
+        "a: b\n....",
+        "a: [\nb]",
+        "a: \"\\ud800\"",
         "%YAML 1.2\n---\na: b",
         "",
     ] {

@@ -14,6 +14,7 @@ pub struct AccessTest {
     who: Spanned<String>,
     sees: Vec<Spanned<String>>,
     not: Vec<Spanned<String>>,
+    away: bool,
 }
 
 impl AccessTest {
@@ -30,6 +31,11 @@ impl AccessTest {
     /// Returns the services and projects that they should see.
     pub fn sees(&self) -> &[Spanned<String>] {
         &self.sees
+    }
+
+    /// Returns whether it is about them away from home: what only the local network lets in is then none of its business.
+    pub fn is_away(&self) -> bool {
+        self.away
     }
 
     /// Returns the services and projects that they should not see.
@@ -78,11 +84,13 @@ fn read_test(mut section: Section<'_>) -> Option<AccessTest> {
     let span = section.span();
     let sees = items(section.get("sees"), "a list of services", Value::text);
     let not = items(section.get("not"), "a list of services", Value::text);
+    let away = section.get("away").and_then(Value::flag);
     section.finish();
     Some(AccessTest {
         span,
         who: who.flatten()?,
         sees,
         not,
+        away: away.is_some_and(|away| *away.value()),
     })
 }

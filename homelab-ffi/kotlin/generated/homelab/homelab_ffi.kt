@@ -12628,9 +12628,14 @@ data class ReachableServiceView (
     val `service`: kotlin.String
     ,
     /**
-     * On which ports of which devices: `nas:2283/tcp`.
+     * On which ports of which devices or addresses behind a router: `nas:2283/tcp`.
      */
     val `targets`: List<kotlin.String>
+    ,
+    /**
+     * On what it depends: that who asks accepts routes, or a posture that is not known.
+     */
+    val `conditions`: List<kotlin.String>
 
 ){
 
@@ -12649,17 +12654,20 @@ public object FfiConverterTypeReachableServiceView: FfiConverterRustBuffer<Reach
         return ReachableServiceView(
             FfiConverterString.read(buf),
             FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
         )
     }
 
     override fun allocationSize(value: ReachableServiceView) = (
             FfiConverterString.allocationSize(value.`service`) +
-            FfiConverterSequenceString.allocationSize(value.`targets`)
+            FfiConverterSequenceString.allocationSize(value.`targets`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
     )
 
     override fun write(value: ReachableServiceView, buf: ByteBuffer) {
             FfiConverterString.write(value.`service`, buf)
             FfiConverterSequenceString.write(value.`targets`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
     }
 }
 

@@ -9147,9 +9147,13 @@ public struct ReachableServiceView: Equatable, Hashable {
      */
     public let service: String
     /**
-     * On which ports of which devices: `nas:2283/tcp`.
+     * On which ports of which devices or addresses behind a router: `nas:2283/tcp`.
      */
     public let targets: [String]
+    /**
+     * On what it depends: that who asks accepts routes, or a posture that is not known.
+     */
+    public let conditions: [String]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -9158,10 +9162,14 @@ public struct ReachableServiceView: Equatable, Hashable {
          * The service: `immich/server`.
          */service: String,
         /**
-         * On which ports of which devices: `nas:2283/tcp`.
-         */targets: [String]) {
+         * On which ports of which devices or addresses behind a router: `nas:2283/tcp`.
+         */targets: [String],
+        /**
+         * On what it depends: that who asks accepts routes, or a posture that is not known.
+         */conditions: [String]) {
         self.service = service
         self.targets = targets
+        self.conditions = conditions
     }
 
 
@@ -9181,13 +9189,15 @@ public struct FfiConverterTypeReachableServiceView: FfiConverterRustBuffer {
         return
             try ReachableServiceView(
                 service: FfiConverterString.read(from: &buf),
-                targets: FfiConverterSequenceString.read(from: &buf)
+                targets: FfiConverterSequenceString.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
         )
     }
 
     public static func write(_ value: ReachableServiceView, into buf: inout [UInt8]) {
         FfiConverterString.write(value.service, into: &buf)
         FfiConverterSequenceString.write(value.targets, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
     }
 }
 

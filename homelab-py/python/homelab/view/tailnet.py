@@ -243,12 +243,15 @@ class ReachableServiceView(Record):
 
     _of: ClassVar[Mapping[str, Convert]] = {
         "targets": tuple,
+        "conditions": tuple,
     }
 
     service: str
     """The service: `immich/server`."""
     targets: tuple[str, ...]
-    """On which ports of which devices: `nas:2283/tcp`."""
+    """On which ports of which devices or addresses behind a router: `nas:2283/tcp`."""
+    conditions: tuple[str, ...]
+    """On what it depends: that who asks accepts routes, or a posture that is not known."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

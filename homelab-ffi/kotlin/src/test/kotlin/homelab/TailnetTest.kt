@@ -110,7 +110,7 @@ class TailnetTest {
         assertContains(lab.whoCanReachText("photos/server"), "as autogroup:member by policy.hujson:3:")
         assertTrue(lab.whoCanReach("database").ways.single().answers.single().people.isEmpty())
 
-        val reachable = ReachableServiceView("nas:photos/server", listOf("100.64.0.2:443/tcp"))
+        val reachable = ReachableServiceView("nas:photos/server", listOf("100.64.0.2:443/tcp"), emptyList())
         assertEquals(listOf(reachable), lab.reachableFrom("phone").services)
         assertContains(lab.reachableFromText("phone"), "nas:photos/server")
         assertTrue(lab.reachableFrom("nas").services.isEmpty())
