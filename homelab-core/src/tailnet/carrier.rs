@@ -1,8 +1,10 @@
 //! How packets get to a target, and which rules let them through there.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::compile::{Attachment, Compiled, Kept};
+use super::alias::Alias;
+use super::compile::{Attachment, Compiled, Kept, LetIn};
 use super::ports::Ports;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -175,6 +177,32 @@ impl Compiled {
         }
         matches.sort_by_key(|one| (one.rule, one.destination));
         matches
+    }
+
+    /// Returns the people whom each entry of a rule's `src` lets in by one of their devices, for sure or perhaps; none of
+    /// entries that mean devices or addresses.
+    pub(super) fn let_in(&self, one: &Match) -> LetIn {
+        let find = || -> LetIn {
+            let owns = |person: &u32| {
+                let mut devices = self.directory.people[*person as usize].devices.iter();
+                devices.any(|device| self.lets(one, *device).is_some())
+            };
+            let sources = self.rule(one.rule).sources.iter();
+            sources
+                .map(|source| {
+                    let alias = &source.value;
+                    if !alias.names_people() && *alias != Alias::Shared {
+                        return Vec::new();
+                    }
+                    let (_, people) = self.meant(alias);
+                    people.iter().copied().filter(owns).collect()
+                })
+                .collect()
+        };
+        match one.person {
+            Some(_) => find(),
+            None => Arc::clone(self.let_in_kept(one.rule, one.v4, one.v6).get_or_init(find)),
+        }
     }
 
     /// Returns whether a match lets a device through, and if only its posture is unknown, that.

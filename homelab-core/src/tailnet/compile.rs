@@ -54,6 +54,9 @@ impl Sources {
     }
 }
 
+/// People by the entries of a `src`.
+pub(super) type LetIn = Arc<[Vec<u32>]>;
+
 /// What of a destination a device enforces.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kept {
@@ -95,6 +98,8 @@ pub(super) struct Compiled {
     aliases: Map<Alias, Arc<Devices>>,
     /// Each entry of a `src` as it is written, and the people whom it means.
     people: Map<Alias, (Arc<str>, Arc<[u32]>)>,
+    /// Of each rule, by the families that a match lets through, whom each entry of its `src` lets in: made when asked for.
+    let_in: Vec<[OnceLock<LetIn>; 3]>,
     /// The moment that answers are about, where it matters whether a key is expired.
     pub(super) now: Option<Timestamp>,
     /// Sets of sources by what they are made of, with the same names in another order the same.
@@ -121,6 +126,7 @@ impl Compiled {
             shown: Vec::new(),
             aliases: Map::default(),
             people: Map::default(),
+            let_in: Vec::new(),
             now: None,
             known: Map::default(),
         };
@@ -138,6 +144,9 @@ impl Compiled {
             compiled.attach(index as u32, rule);
         }
         compiled.default = default;
+        compiled
+            .let_in
+            .resize_with(compiled.rules().len(), Default::default);
         compiled
     }
 
@@ -173,6 +182,11 @@ impl Compiled {
 
     pub(super) fn attachments(&self, device: u32) -> &[Attachment] {
         &self.nodes[device as usize]
+    }
+
+    /// Returns where it is kept whom a rule lets in to an IPv4 address, an IPv6 address, or one of both.
+    pub(super) fn let_in_kept(&self, rule: u32, v4: bool, v6: bool) -> &OnceLock<LetIn> {
+        &self.let_in[rule as usize][if v4 && v6 { 2 } else { usize::from(v6) }]
     }
 
     /// Returns the devices that an alias means, people's and tagged ones.

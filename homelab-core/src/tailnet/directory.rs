@@ -126,6 +126,8 @@ pub(super) struct Directory {
     /// The subnet routes of each device: advertised and approved, without those of an exit node.
     subnets: Vec<Vec<Range>>,
     exits: Devices,
+    /// The devices of this tailnet whose keys never expire, as far as is known: they can start a connection whenever.
+    plain: Devices,
     with_v4: Devices,
     with_v6: Devices,
     routers: Vec<u32>,
@@ -159,6 +161,7 @@ impl Directory {
         let mut addresses = Vec::new();
         let (mut subnets, mut routers) = (Vec::new(), Vec::new());
         let mut exits = Devices::none(roster.devices().len());
+        let mut plain = exits.clone();
         for (index, device) in roster.devices().iter().enumerate() {
             let index = index as u32;
             let owner = device
@@ -186,6 +189,9 @@ impl Directory {
                 routers.push(index);
             }
             subnets.push(routes);
+            if device.key_expiry().is_none() && !device.is_external() {
+                plain.insert(index);
+            }
         }
         addresses.sort_unstable();
         let (mut with_v4, mut with_v6) = (exits.emptied(), exits.emptied());
@@ -221,6 +227,7 @@ impl Directory {
             addresses,
             subnets,
             exits,
+            plain,
             with_v4,
             with_v6,
             routers,
@@ -294,6 +301,11 @@ impl Directory {
 
     pub(super) fn is_exit(&self, device: u32) -> bool {
         self.exits.has(device)
+    }
+
+    /// Returns whether nothing of a device itself keeps it from starting connections, ever.
+    pub(super) fn is_plain(&self, device: u32) -> bool {
+        self.plain.has(device)
     }
 
     /// Returns the devices that have an IPv4 address.

@@ -345,7 +345,9 @@ impl<'a> Answer<'a> {
         let directory = &compiled.directory;
         let count = directory.count() as usize;
         let (mut certain, mut perhaps) = (Devices::none(count), Devices::none(count));
-        let mut by_person: Vec<Vec<ByView>> = vec![Vec::new(); directory.people.len()];
+        // As whom each person is let in, in the order of the rules: who, and which entry of which match.
+        let mut hits: Vec<(u32, u32, u32)> = Vec::new();
+        let mut throughs: Vec<Arc<str>> = Vec::new();
         let mut by_device: std::collections::BTreeMap<u32, Vec<ByView>> = Default::default();
         let mut ranges: Vec<RangeReachView> = Vec::new();
         for (number, one) in self.matches.iter().enumerate() {
@@ -368,23 +370,19 @@ impl<'a> Answer<'a> {
                 }
             }
             let lets = |device: u32| compiled.lets(one, device).is_some();
-            for source in &compiled.rule(one.rule).sources {
-                let (through, people) = compiled.meant(&source.value);
+            let owners = compiled.let_in(one);
+            for (at, source) in compiled.rule(one.rule).sources.iter().enumerate() {
+                let (through, _) = compiled.meant(&source.value);
+                let entry = throughs.len() as u32;
+                throughs.push(Arc::clone(&through));
                 let by = || ByView {
                     rule: number as u32,
                     through: Arc::clone(&through),
                 };
-                let owns = |person: &u32| {
-                    directory.people[*person as usize]
-                        .devices
-                        .iter()
-                        .any(|device| lets(*device))
-                };
                 match &source.value {
                     alias if alias.names_people() || *alias == Alias::Shared => {
-                        for person in people.iter().filter(|person| owns(person)) {
-                            by_person[*person as usize].push(by());
-                        }
+                        let people = owners.get(at).map_or(&[][..], |people| people);
+                        hits.extend(people.iter().map(|person| (*person, number as u32, entry)));
                     }
                     alias if alias.names_devices() => {
                         let devices = compiled.devices(alias);
@@ -398,18 +396,23 @@ impl<'a> Answer<'a> {
                             Alias::DangerAll => vec![Range::V4(0, u32::MAX), Range::V6(0, u128::MAX)],
                             _ => compiled.written(alias),
                         };
+                        let mut people = Vec::new();
                         for device in written.iter().flat_map(|range| directory.inside(*range)) {
                             if !lets(device) {
                                 continue;
                             }
-                            let list = match directory.owner(device) {
-                                Some(person) => &mut by_person[person as usize],
-                                None => by_device.entry(device).or_default(),
-                            };
+                            if let Some(person) = directory.owner(device) {
+                                people.push(person);
+                                continue;
+                            }
+                            let list = by_device.entry(device).or_default();
                             if list.last() != Some(&by()) {
                                 list.push(by());
                             }
                         }
+                        people.sort_unstable();
+                        people.dedup();
+                        hits.extend(people.into_iter().map(|person| (person, number as u32, entry)));
                         let beyond = match alias {
                             Alias::Any => directory
                                 .routers()
@@ -438,8 +441,18 @@ impl<'a> Answer<'a> {
                 }
             }
         }
+        // Stable, so that the order of the rules stays.
+        hits.sort_by_key(|(person, ..)| *person);
         let mut people = Vec::new();
-        for (person, by) in by_person.into_iter().enumerate().filter(|(_, by)| !by.is_empty()) {
+        for hits in hits.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let by: Vec<ByView> = hits
+                .iter()
+                .map(|(_, rule, entry)| ByView {
+                    rule: *rule,
+                    through: Arc::clone(&throughs[*entry as usize]),
+                })
+                .collect();
+            let person = hits[0].0 as usize;
             let person = &directory.people[person];
             let mut devices = Vec::with_capacity(person.devices.len());
             let mut conditions = Vec::new();
@@ -481,6 +494,9 @@ impl Compiled {
     ) -> bool {
         if !certain && !perhaps {
             return false;
+        }
+        if certain && self.directory.is_plain(device) {
+            return true;
         }
         let name = self.directory.name(device);
         if !certain {
