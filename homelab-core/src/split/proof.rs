@@ -178,7 +178,8 @@ impl Case<'_> {
         for (before, after) in original.projects().zip(filled.projects()) {
             let is_same = before.name() == after.name() && before.to_json(false) == after.to_json(false);
             if !is_same {
-                let file = before.files().first().map_or("", Source::name);
+                let mut files = before.files().iter().map(Source::name);
+                let file = files.find(|path| is_compose(path)).unwrap_or_default();
                 failures.push(format!(
                     "`{file}` means something else with slots{}",
                     self.where_in(file)

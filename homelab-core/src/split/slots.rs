@@ -156,6 +156,10 @@ impl<'a> Slots<'a> {
             None if names_secret(name) => ValueKind::Secret,
             None if value.starts_with('/') => ValueKind::Path,
             None if value.parse::<std::net::IpAddr>().is_ok() => ValueKind::Address,
+            // A folder beside the file: anything else would be the name of a volume.
+            None if value.starts_with(['.', '~']) && value.contains('/') => {
+                return format!("./example-{}", self.count);
+            }
             None if value.contains("://") => return format!("https://service-{}.example.com", self.count),
             None if value.contains('@') => ValueKind::Login,
             None if value.contains('/') && value.chars().next().is_some_and(char::is_uppercase) => {

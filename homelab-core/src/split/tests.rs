@@ -239,3 +239,51 @@ fn switching_rules_off_hides_nothing_from_the_proof() {
     let template = proven(&[("lab.toml", off), ("bin/x.sh", "ping 192.168.7.10\n")]);
     assert_eq!(template["bin/x.sh"], "ping @{HOST_ADDRESS}\n");
 }
+
+/// A text of what a lab's files hold, in any order: its values, in disguise too, and what breaks YAML and shells.
+fn any_text() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let known = [
+        "192.168.7.10",
+        "192%2E168.7.10",
+        "zephyr",
+        "Beatrix",
+        "beatrix@smith.family",
+        "Windy Lane 7",
+        "10.9.8.7",
+        "MTkyLjE2OC43LjEw",
+        "\n",
+        "\\\n",
+        "'",
+        "\"",
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        " # ",
+        "- ",
+        "${X}",
+        "@{HOST_NAME}",
+        "|\n  ",
+    ];
+    let piece = prop_oneof![
+        prop::sample::select(known.to_vec()).prop_map(str::to_owned),
+        ".{0,6}"
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn joining_gives_any_text_back(script in any_text(), compose in any_text()) {
+        let lab = lab(&[("bin/x.sh", &script), ("web/compose.yaml", &compose), ("web/.env", "A=192.168.7.10\n")]);
+        let split = lab.split(&seen()).expect("a split");
+        let joined = split.values().value().join(split.template()).expect("joined");
+        for file in lab.manifest().files() {
+            assert_eq!(joined.get(file.path()).map(Vec::as_slice), file.bytes(), "{}", file.path());
+        }
+    }
+}
