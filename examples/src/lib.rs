@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use homelab_core::{Error, ErrorKind, Lab, Observed, Plan, Result};
+use homelab_core::{Error, ErrorKind, Lab, Observed, Plan, Result, World};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -180,6 +180,27 @@ pub fn planner(verb: &str) -> Result<Planner> {
         let error = Error::new(ErrorKind::Invalid, format!("find the verb `{verb}`"));
         error.with_hint(format!("there is {}", names.join(", ")))
     })
+}
+
+/// Makes a folder unless it is there, plans what to write into it, and does that.
+///
+/// # Errors
+/// When the folder cannot be made, or nothing of it can be read; as planning and applying do.
+pub fn into_folder(folder: &str, plan: impl FnOnce(&Lab) -> Result<Plan>) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Error::new(ErrorKind::Invalid, format!("make the folder `{folder}`")).with_source(error)
+    })?;
+    let lab = Lab::load(folder)?;
+    let plan = plan(&lab)?;
+    if plan.is_empty() {
+        return say(&format!("{folder} has it all already\n"));
+    }
+    let outcome = wait(async {
+        let world = World::connect(&lab).await.without_engines();
+        plan.apply(&world).await
+    })?;
+    say(&format!("{folder}: {outcome}\n"))?;
+    outcome.complete().map(|_| ())
 }
 
 /// Waits for what is asynchronous, on a runtime of this thread's own.

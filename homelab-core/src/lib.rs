@@ -34,6 +34,7 @@ pub mod secret;
 pub mod serve;
 pub mod service;
 pub mod span;
+pub mod split;
 mod stored;
 pub mod stratum;
 pub mod subscription;
@@ -60,6 +61,7 @@ pub use query::{Answer, Query};
 pub use running::Running;
 pub use secret::{Secret, SecretRef};
 pub use span::{Source, Span, Spanned};
+pub use split::Split;
 pub use view::Reach;
 
 /// Returns the names of the optional parts that this build has, in alphabetical order; the model and the judges are in

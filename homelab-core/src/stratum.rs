@@ -105,7 +105,6 @@ pub struct Shareable<T>(T);
 
 impl<T> Shareable<T> {
     /// Returns the value as proven: the caller has scanned it.
-    #[expect(dead_code, reason = "only a split that was proven makes one")]
     pub(crate) fn proven(value: T) -> Self {
         Shareable(value)
     }

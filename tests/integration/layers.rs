@@ -57,7 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "stored",
         ],
     ),
-    ("audit", &["audit", "posture"]),
+    ("audit", &["audit", "posture", "split"]),
     (
         "drivers",
         &["process", "engine", "tailnet::api", "tailnet::local"],
