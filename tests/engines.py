@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts real container engines, runs a command beside them, and removes everything whatever happened.
 
-    tests/engines.py [--only NAME,...] -- COMMAND ...
+    tests/engines.py [--only NAME,...] [--again] -- COMMAND ...
     tests/engines.py --build | --list
 
 Engines: `docker-20` (Debian's docker.io), `docker-new` (built here from Go modules) and `podman` (Debian's). Each has a
@@ -10,7 +10,8 @@ process of an engine's namespace ends, so do all its containers, and nothing on 
 
 The command finds them in HOMELAB_ENGINES: `NAME=ADDRESS`, separated by blanks. What is not there is said and left out.
 Each has the image `homelab/contract:1`: busybox, made from scratch. --build makes the programs of `docker-new`, once, which
-takes several minutes; it needs Go, and for runc a C compiler and libseccomp's headers.
+takes several minutes; it needs Go, and for runc a C compiler and libseccomp's headers. With --again an engine that dies is
+started anew.
 """
 
 import argparse
@@ -66,9 +67,10 @@ def found(*programs):
 class Engine:
     """One engine in namespaces of its own."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, again=False):
         self.name = name
         self.folder = folder
+        self.again = again
         self.socket = folder / "engine.sock"
         self.process = None
 
@@ -100,8 +102,8 @@ class Engine:
         self.folder.mkdir()
         path = f"{BUILT}:{os.environ['PATH']}" if self.name == "docker-new" else os.environ["PATH"]
         # The shell is the first process of the namespace, and takes up what shims leave behind.
-        inside = ("mount -t tmpfs tmpfs /run; ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward; \"$@\" & wait $!; "
-                  "sleep infinity")
+        run = "while :; do \"$@\" & wait $!; sleep 1; done" if self.again else "\"$@\" & wait $!; sleep infinity"
+        inside = f"mount -t tmpfs tmpfs /run; ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward; {run}"
         log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
@@ -193,6 +195,7 @@ def main():
     parser.add_argument("--only", metavar="NAME,...", default="docker-20,docker-new,podman")
     parser.add_argument("--build", action="store_true", help="build the newest engine, and end")
     parser.add_argument("--list", action="store_true", help="name the engines that can be started here, and end")
+    parser.add_argument("--again", action="store_true", help="start an engine anew whenever it dies")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     if arguments.build:
@@ -216,7 +219,7 @@ def main():
     try:
         archive = None
         for name in arguments.only.split(","):
-            engine = Engine(name, folder / name)
+            engine = Engine(name, folder / name, arguments.again)
             if why := ("not root" if os.geteuid() else engine.absent()):
                 print(f"engines: {name} left out: {why}", flush=True)
                 continue

@@ -159,10 +159,14 @@ pub fn one(folders: Vec<String>) -> Result<String> {
 pub type Planner = fn(&Lab, &str, &Observed) -> Result<Plan>;
 
 /// What can be done with what runs.
-const VERBS: [(&str, Planner); 3] = [
+const VERBS: [(&str, Planner); 7] = [
     ("start", Lab::plan_start),
     ("stop", Lab::plan_stop),
     ("restart", Lab::plan_restart),
+    ("recreate", Lab::plan_recreate),
+    ("update", Lab::plan_update),
+    ("up", Lab::plan_up),
+    ("down", Lab::plan_down),
 ];
 
 /// Returns what makes the plan of this verb.

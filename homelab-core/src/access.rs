@@ -28,6 +28,7 @@
 //! ```
 
 mod address;
+mod container;
 mod direct;
 mod exception;
 mod facts;

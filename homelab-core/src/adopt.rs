@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::write::{Texts, Written};
-use crate::compose::{NetworkMode, Port, Project, ResolveOptions, Service};
+use crate::compose::{Field, NetworkMode, Port, Project, ResolveOptions, Service};
 use crate::inventory::{Binding, Container, Inventory, Placement};
-use crate::lab::{Lab, ServiceRef};
+use crate::lab::{Lab, ServiceRef, Widened};
 use crate::name::{HostName, ProjectName, ServiceId};
 use crate::observed::Observed;
 
@@ -50,7 +50,8 @@ impl Lab {
     }
 
     /// Returns the lab with what runs on its engines beside what is written, after its own services; nothing where there
-    /// is no such thing. Of a service that is written it has the ports that are bound and not written.
+    /// is no such thing. Of a service that is written it has the ports that are bound, the
+    /// networks that are attached and the privileges that are given, and not written.
     pub(crate) fn as_running(&self, seen: &Observed) -> Option<Lab> {
         let inventory = seen.inventory()?.value();
         let placements = self.placements(inventory);
@@ -70,7 +71,7 @@ impl Lab {
                     let group = more.entry((host, id.project().clone())).or_default();
                     group.entry(id).or_default().push(container);
                 }
-                Some(service) if differs(container, service.service()) => {
+                Some(service) if differs(container, service.project(), service.service()) => {
                     differing.entry(service.id()).or_default().push(placement.clone());
                 }
                 Some(_) => {}
@@ -82,7 +83,7 @@ impl Lab {
         let replaced = differing
             .into_values()
             .filter_map(|placements| self.widened(&placements));
-        let replaced: Vec<(ServiceId, Service)> = replaced.collect();
+        let replaced: Vec<Widened> = replaced.collect();
         let added = more.into_iter().filter_map(|((host, project), group)| {
             let place = host.as_ref().map_or("this machine", HostName::as_str);
             Some((self.resolved(place, &project, &group)?, host))
@@ -91,14 +92,15 @@ impl Lab {
         Some(self.with_running(replaced, added))
     }
 
-    /// Returns a service with what its containers have bound, and no file says.
-    fn widened(&self, placements: &[Placement<'_>]) -> Option<(ServiceId, Service)> {
+    /// Returns a service with what its containers have bound, where they are attached and what they may do, and no file
+    /// says.
+    fn widened(&self, placements: &[Placement<'_>]) -> Option<Widened> {
         let own: ServiceRef<'_> = placements.first()?.service()?;
         let host = placements.first()?.host();
         let containers = placements.iter().map(Placement::container).collect();
         let group = Group::from([(own.id().clone(), containers)]);
-        let seen = self.resolved(host.host.as_str(), own.id().project(), &group)?;
-        let seen = seen.services().values().next()?.clone();
+        let project = self.resolved(host.host.as_str(), own.id().project(), &group)?;
+        let seen = project.services().values().next()?.clone();
         let mut service = own.service().clone();
         if matches!(
             seen.network_mode.as_ref().map(|mode| &mode.value),
@@ -113,7 +115,39 @@ impl Lab {
                 .any(|own| covers(&own.value, &seen.value))
         });
         service.ports.extend(unwritten);
-        Some((own.id().clone(), service))
+        if service
+            .privileged
+            .as_ref()
+            .is_none_or(|privileged| !privileged.value)
+        {
+            service.privileged = seen.privileged.or(service.privileged);
+        }
+        let mut networks = Vec::new();
+        for mut attachment in seen.networks {
+            let name = attachment.value.network.clone();
+            if is_attached(own.project(), own.service(), &name) {
+                continue;
+            }
+            // The engine's name may be another network's key in the file.
+            let key = format!("seen:{name}");
+            let Some(network) = project.networks().get(&name) else {
+                continue;
+            };
+            let mut network = network.clone();
+            network.name = Some(Field {
+                value: name,
+                span: attachment.span.clone(),
+                interpolation: None,
+            });
+            attachment.value.network.clone_from(&key);
+            service.networks.push(attachment);
+            networks.push((key, network));
+        }
+        Some(Widened {
+            id: own.id().clone(),
+            service,
+            networks,
+        })
     }
 
     /// Reads what would have been written. Its files lie nowhere: their names say where they were seen.
@@ -183,11 +217,44 @@ pub(crate) fn adopted(inventory: &Inventory) -> Texts {
 }
 
 /// Whether a container is open in a way that its service does not say.
-fn differs(container: &Container, service: &Service) -> bool {
+fn differs(container: &Container, project: &Project, service: &Service) -> bool {
     let mode = service.network_mode.as_ref().map(|mode| &mode.value);
     let unwritten = |binding: &&Binding| !service.ports.iter().any(|port| is_written(&port.value, binding));
-    container.network_mode == "host" && mode != Some(&NetworkMode::Host)
+    let on_host = container.network_mode == "host";
+    let privileged = service
+        .privileged
+        .as_ref()
+        .is_some_and(|privileged| privileged.value);
+    // What uses another container's network has none of its own.
+    let has_own = mode.is_none() && !on_host && !container.network_mode.starts_with("container:");
+    on_host && mode != Some(&NetworkMode::Host)
+        || container.privileged && !privileged
         || container.ports.iter().any(|binding| unwritten(&binding))
+        || has_own
+            && container
+                .networks
+                .keys()
+                .any(|name| !is_attached(project, service, name))
+}
+
+/// Whether a service is attached to the network that an engine calls by this name, as it is written.
+fn is_attached(project: &Project, service: &Service, name: &str) -> bool {
+    // Podman's and Docker's own are there where nothing is said.
+    let is_default = matches!(name, "bridge" | "podman");
+    is_default
+        || service.networks.iter().any(|attachment| {
+            let key = attachment.value.network.as_str();
+            let declared = project.networks().get(key);
+            match declared.and_then(|network| network.name.as_ref()) {
+                // One whose name is a variable without a value may be any.
+                Some(written) => written.value == name || written.is_unset(),
+                None if declared.is_some_and(|network| network.external) => key == name,
+                None => {
+                    let joined = |joint: &str| format!("{}{joint}{key}", project.name());
+                    name == joined("_") || name == joined("-")
+                }
+            }
+        })
 }
 
 fn is_written(port: &Port, binding: &Binding) -> bool {

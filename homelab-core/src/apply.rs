@@ -33,6 +33,8 @@
 //! - What a killed run leaves lying is written down before it begins, and put back by the next run in this lab's folder
 //!   or by [`plan_recover`](crate::observed::Observed::plan_recover).
 
+#[cfg(all(unix, feature = "docker", feature = "tools"))]
+mod compose;
 #[cfg(unix)]
 mod containers;
 mod event;

@@ -24,6 +24,7 @@
 //! ```
 
 mod gather;
+mod leaks;
 mod pages;
 mod rules;
 mod select;
@@ -38,7 +39,7 @@ use crate::finding::{Finding, Report, Rule, Subject};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::service::rules::Declared;
-use crate::{access, compose, lab, service, tailnet, update};
+use crate::{access, backup, compose, lab, leak, service, tailnet, update};
 
 /// Every rule of every domain, in the order in which docs/rules lists them.
 pub const ALL: &[&Rule] = &joined();
@@ -53,6 +54,8 @@ const DOMAINS: &[&[&Rule]] = &[
     service::rules::ALL,
     service::rules::HARDENING,
     update::ALL,
+    leak::rules::RULES,
+    backup::rules::RULES,
     rules::ALL,
 ];
 
@@ -134,18 +137,23 @@ impl Lab {
         let services = Declared::all(self);
         findings.extend(service::rules::hygiene(&services));
         findings.extend(update::judge(&services));
+        findings.extend(self.backup_findings(seen));
         // It speaks of nearly everything, so that it is not even made where nobody asked.
         if service::rules::HARDENING.iter().any(|rule| switches.is_on(rule)) {
             findings.extend(service::rules::hardening(&services));
         }
         findings.extend(switches.unknown());
-        findings.retain(|finding| switches.is_on(finding.rule()));
+        findings.retain(|finding| {
+            let kept = backup::rules::is_about_irreplaceable(finding);
+            switches.is_on(finding.rule()) || kept && selection.switches(finding.rule()) != Some(false)
+        });
         findings
             .iter_mut()
             .for_each(|finding| self.unsaid().clear_finding(finding));
-        let (mut findings, suppressed) = suppress::suppress(self, seen.at(), &switches, findings);
+        let (mut findings, suppressed) =
+            suppress::suppress(self, seen.at(), &switches, findings, suppress::Judged::All);
         // Those about comments were made since.
-        findings.retain(|finding| switches.is_on(finding.rule()));
+        findings.retain(|finding| !group_is_audit(finding.rule()) || switches.is_on(finding.rule()));
         let views = exposures.iter().map(access::Exposure::view).collect();
         Report::new(seen.at(), views, gather::gather(findings), suppressed)
     }

@@ -49,6 +49,7 @@ mod tests;
 mod typed;
 mod yaml;
 
+pub(crate) use dotenv::variables_of;
 pub use model::{
     Attachment, Field, Interpolation, Material, Mount, MountKind, Network, NetworkMode, Port, Project,
     Protocol, RestartPolicy, Service, VariableState, Volume,

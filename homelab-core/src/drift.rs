@@ -18,7 +18,7 @@
 //! ```
 
 mod compare;
-mod mounts;
+pub(crate) mod mounts;
 #[cfg(test)]
 mod tests;
 mod text;

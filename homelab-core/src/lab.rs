@@ -47,10 +47,13 @@ pub use instance::{
     AccessTest, EngineEntry, Forward, Host, HostKind, Instance, Interface, Person, PortRange, ProjectEntry,
     RepositoryEntry, RepositoryKind, Tailnet,
 };
+pub(crate) use manifest::matches_glob;
 pub use manifest::{FileKind, LabFile, Manifest};
+pub(crate) use pattern::recovery_point_of;
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };
+pub(crate) use running::Widened;
 pub use schema::{instance_schema, pattern_schema};
 pub use slot::Slot;
 pub(crate) use unsaid::Unsaid;

@@ -9,6 +9,7 @@ pub mod access;
 mod adopt;
 pub mod apply;
 pub mod audit;
+pub mod backup;
 pub mod cancel;
 pub mod compose;
 pub mod drift;
@@ -18,6 +19,7 @@ pub mod finding;
 mod init;
 pub mod inventory;
 pub mod lab;
+pub mod leak;
 pub mod name;
 pub mod observed;
 mod operate;
@@ -46,6 +48,7 @@ pub use drift::Drift;
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Evidence, Finding, Principle, Report, Rule, Severity, Subject};
 pub use lab::{Lab, ServiceRef};
+pub use leak::Vocabulary;
 pub use name::{
     DatasetName, HostName, InvalidName, NetworkName, ProjectName, RepositoryName, RoleName, ServiceId,
     ServiceName, SlotName, VolumeName,

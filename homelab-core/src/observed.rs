@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backups;
 mod interrupted;
 mod machine;
 mod worktree;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use self::backups::{Backups, Check, Completeness, Depth, Drill, Holdings, Snapshot};
 pub use self::interrupted::Interrupted;
 pub use self::machine::Machine;
 pub use self::worktree::{Checkout, FileState, Remote, Worktree};
@@ -46,6 +48,7 @@ struct Inner {
     worktree: Option<Seen<Worktree>>,
     tailnet: Option<Seen<Node>>,
     inventory: Option<Seen<Inventory>>,
+    backups: Option<Seen<Backups>>,
     interrupted: Option<Seen<Vec<Interrupted>>>,
 }
 
@@ -58,6 +61,7 @@ impl Observed {
             worktree: None,
             tailnet: None,
             inventory: None,
+            backups: None,
             interrupted: None,
         }))
     }
@@ -126,6 +130,19 @@ impl Observed {
         self.0.inventory.as_ref()
     }
 
+    /// Returns the observation with what repositories of backups hold, seen at its own moment; each of them has its own.
+    #[must_use]
+    pub fn with_backups(mut self, backups: Backups) -> Self {
+        let seen = Seen::new(backups, self.0.at, "repositories");
+        Arc::make_mut(&mut self.0).backups = Some(seen);
+        self
+    }
+
+    /// Returns what repositories of backups hold, if they were asked.
+    pub fn backups(&self) -> Option<&Seen<Backups>> {
+        self.0.backups.as_ref()
+    }
+
     /// Returns every part by its name, with when it was seen and who said so.
     pub(crate) fn parts(&self) -> Vec<SeenView> {
         fn part<T>(name: &str, seen: Option<&Seen<T>>) -> SeenView {
@@ -140,6 +157,7 @@ impl Observed {
             part("worktree", self.worktree()),
             part("tailnet", self.tailnet()),
             part("inventory", self.inventory()),
+            part("backups", self.backups()),
             part("interrupted", self.interrupted()),
         ]
     }
@@ -167,6 +185,7 @@ impl fmt::Debug for Observed {
             .field("worktree", &self.worktree().map(Seen::at))
             .field("tailnet", &self.tailnet().map(Seen::at))
             .field("inventory", &self.inventory().map(Seen::at))
+            .field("backups", &self.backups().map(Seen::at))
             .field("interrupted", &self.interrupted().map(Seen::at))
             .finish()
     }

@@ -1,5 +1,7 @@
 //! Plans that start, stop and restart what is there already: the right containers, in the right order.
 
+mod compose;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compose::NetworkMode;

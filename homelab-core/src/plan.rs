@@ -19,6 +19,7 @@
 //! # Ok::<(), homelab_core::Error>(())
 //! ```
 
+mod compose;
 mod container;
 mod content;
 mod diff;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use self::compose::{ComposeAction, ComposeBefore, ComposeStep};
 pub use self::container::{ContainerAction, ContainerBefore, ContainerStep};
 pub(crate) use self::content::size;
 pub use self::content::{Content, ContentHash};
@@ -185,6 +187,7 @@ impl PlanId {
                     feed(step.host.as_str().as_bytes());
                     feed(step.id.as_bytes());
                 }
+                StepKind::Compose(step) => feed(step.to_string().as_bytes()),
             }
             feed(step.precondition.to_string().as_bytes());
         }
@@ -295,7 +298,7 @@ impl Step {
     pub fn with_mode(mut self, wanted: FileMode) -> Step {
         match &mut self.kind {
             StepKind::CreateFolder { mode, .. } | StepKind::WriteFile { mode, .. } => *mode = wanted,
-            StepKind::PutBack { .. } | StepKind::Container(_) => {}
+            StepKind::PutBack { .. } | StepKind::Container(_) | StepKind::Compose(_) => {}
         }
         self
     }
@@ -332,6 +335,7 @@ impl Step {
             StepKind::WriteFile { path, content, mode } => (path.to_string(), Some(content), Some(*mode)),
             StepKind::PutBack { leftover, .. } => (leftover.to_string(), None, None),
             StepKind::Container(step) => (format!("{}:{}", step.host, step.name), None, None),
+            StepKind::Compose(step) => (format!("{}:{}", step.host, step.project), None, None),
         };
         view::StepView {
             kind: self.kind.as_str().to_owned(),
@@ -371,6 +375,7 @@ impl fmt::Display for Step {
             }
             StepKind::PutBack { leftover, .. } => leftover.fmt(f),
             StepKind::Container(step) => step.fmt(f),
+            StepKind::Compose(step) => step.fmt(f),
         }
     }
 }
@@ -403,6 +408,8 @@ pub enum StepKind {
     },
     /// Changes what a container is doing.
     Container(ContainerStep),
+    /// Has Docker Compose do something with a project.
+    Compose(ComposeStep),
 }
 
 impl StepKind {
@@ -416,6 +423,13 @@ impl StepKind {
                 ContainerAction::Start => "start_container",
                 ContainerAction::Stop => "stop_container",
                 ContainerAction::Restart => "restart_container",
+            },
+            StepKind::Compose(step) => match step.action {
+                ComposeAction::Pull => "compose_pull",
+                ComposeAction::Up => "compose_up",
+                ComposeAction::Update => "compose_update",
+                ComposeAction::Recreate => "compose_recreate",
+                ComposeAction::Down => "compose_down",
             },
         }
     }
@@ -434,7 +448,7 @@ impl StepKind {
                 leftover: Leftover::TemporaryFile { path },
                 ..
             } => Some(path),
-            StepKind::Container(_) => None,
+            StepKind::Container(_) | StepKind::Compose(_) => None,
         }
     }
 }
@@ -455,6 +469,8 @@ pub enum Precondition {
     RunEnded,
     /// There is this container, and it is so.
     Container(ContainerBefore),
+    /// The project's files and containers are so.
+    Compose(ComposeBefore),
 }
 
 impl fmt::Display for Precondition {
@@ -465,6 +481,7 @@ impl fmt::Display for Precondition {
             Precondition::FolderOrAbsent => f.write_str("a folder is there, or nothing"),
             Precondition::RunEnded => f.write_str("the run has ended"),
             Precondition::Container(before) => before.fmt(f),
+            Precondition::Compose(before) => before.fmt(f),
         }
     }
 }

@@ -189,6 +189,7 @@ mod tests {
             ("worktree", Some("2026-12-01T00:00:00Z")),
             ("tailnet", None),
             ("inventory", None),
+            ("backups", None),
             ("interrupted", None),
         ];
         assert_eq!(seen, expected);

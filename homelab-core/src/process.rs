@@ -53,7 +53,11 @@ pub struct Command {
     time: Duration,
     output: usize,
     grace: Duration,
+    listener: Option<Listener>,
 }
+
+/// Who is told each line of standard error as it comes.
+type Listener = std::sync::Arc<dyn Fn(&str) + Send + Sync>;
 
 #[derive(Clone)]
 enum Value {
@@ -75,6 +79,7 @@ impl Command {
             time: Duration::from_secs(60),
             output: 64 * 1024 * 1024,
             grace: Duration::from_secs(5),
+            listener: None,
         }
     }
 
@@ -149,6 +154,17 @@ impl Command {
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Command {
         self.grace = grace;
+        self
+    }
+
+    /// Sets who is told each line of standard error as it comes, on a thread of its own.
+    #[must_use]
+    #[cfg_attr(
+        not(feature = "docker"),
+        expect(dead_code, reason = "who listens asks engines")
+    )]
+    pub(crate) fn with_listener(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Command {
+        self.listener = Some(std::sync::Arc::new(listener));
         self
     }
 

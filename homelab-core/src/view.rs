@@ -4,6 +4,7 @@
 //! every layer may speak in it (docs/adr/0001). Their JSON, with these field names,
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
+mod backup;
 mod live;
 mod portal;
 mod reachability;
@@ -12,6 +13,7 @@ mod tailnet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::backup::{CopyView, LossView, PartView, ReasonView, RemainsView, SurvivalView, VerdictView};
 pub use self::live::{
     ChangeView, ContainerView, DifferenceView, DriftView, GapView, RunningView, SeenHostView,
 };
@@ -436,8 +438,8 @@ pub struct OutcomeView {
 /// Something that happened while a plan was applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventView {
-    /// Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`, `finished`,
-    /// `failed`, `lagged`.
+    /// Which kind of event it is: `started`, `step_started`, `progress`, `step_finished`, `put_back`, `cancelling`,
+    /// `finished`, `failed`, `lagged`.
     pub kind: String,
     /// The step's number, from 1, where it is about one.
     pub step: Option<u64>,

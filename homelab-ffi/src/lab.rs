@@ -287,4 +287,28 @@ impl Lab {
     pub fn plan_restart(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
         Ok(Plan(self.0.plan_restart(target, &seen.0)?))
     }
+
+    /// Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
+    /// as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
+    pub fn plan_recreate(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
+        Ok(Plan(self.0.plan_recreate(target, &seen.0)?))
+    }
+
+    /// Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
+    /// anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
+    pub fn plan_update(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
+        Ok(Plan(self.0.plan_update(target, &seen.0)?))
+    }
+
+    /// Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
+    /// is up. Targets are as in `plan_start`.
+    pub fn plan_up(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
+        Ok(Plan(self.0.plan_up(target, &seen.0)?))
+    }
+
+    /// Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
+    /// stay.
+    pub fn plan_down(&self, target: &str, seen: &Observed) -> Result<Plan, HomelabError> {
+        Ok(Plan(self.0.plan_down(target, &seen.0)?))
+    }
 }

@@ -390,8 +390,8 @@ pub struct OutcomeView {
 /// Something that happened while a plan was applied.
 #[uniffi::remote(Record)]
 pub struct EventView {
-    /// Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`, `finished`,
-    /// `failed`, `lagged`.
+    /// Which kind of event it is: `started`, `step_started`, `progress`, `step_finished`, `put_back`, `cancelling`,
+    /// `finished`, `failed`, `lagged`.
     pub kind: String,
     /// The step's number, from 1, where it is about one.
     pub step: Option<u64>,

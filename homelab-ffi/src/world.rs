@@ -29,6 +29,11 @@ impl World {
         World(self.0.clone().with_state(folder))
     }
 
+    /// Returns the world with this program as Docker Compose, instead of `docker compose` or `docker-compose` on `PATH`.
+    pub fn with_compose(&self, program: String) -> World {
+        World(self.0.clone().with_compose(program))
+    }
+
     /// Returns the world without engines: they are not observed.
     pub fn without_engines(&self) -> World {
         World(self.0.clone().without_engines())

@@ -429,6 +429,66 @@ impl Lab {
         Ok(Plan(later(move || lab.plan_restart(&target, &seen)).await??))
     }
 
+    /// Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
+    /// as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
+    #[pyo3(signature = (target, seen, /))]
+    fn plan_recreate(&self, py: Python<'_>, target: String, seen: &Observed) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Plan(work(py, move || lab.plan_recreate(&target, &seen))??))
+    }
+
+    /// As `plan_recreate`, awaited.
+    #[pyo3(signature = (target, seen, /))]
+    async fn plan_recreate_async(&self, target: String, seen: Py<Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Plan(later(move || lab.plan_recreate(&target, &seen)).await??))
+    }
+
+    /// Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
+    /// anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
+    #[pyo3(signature = (target, seen, /))]
+    fn plan_update(&self, py: Python<'_>, target: String, seen: &Observed) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Plan(work(py, move || lab.plan_update(&target, &seen))??))
+    }
+
+    /// As `plan_update`, awaited.
+    #[pyo3(signature = (target, seen, /))]
+    async fn plan_update_async(&self, target: String, seen: Py<Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Plan(later(move || lab.plan_update(&target, &seen)).await??))
+    }
+
+    /// Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
+    /// is up. Targets are as in `plan_start`.
+    #[pyo3(signature = (target, seen, /))]
+    fn plan_up(&self, py: Python<'_>, target: String, seen: &Observed) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Plan(work(py, move || lab.plan_up(&target, &seen))??))
+    }
+
+    /// As `plan_up`, awaited.
+    #[pyo3(signature = (target, seen, /))]
+    async fn plan_up_async(&self, target: String, seen: Py<Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Plan(later(move || lab.plan_up(&target, &seen)).await??))
+    }
+
+    /// Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
+    /// stay.
+    #[pyo3(signature = (target, seen, /))]
+    fn plan_down(&self, py: Python<'_>, target: String, seen: &Observed) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Plan(work(py, move || lab.plan_down(&target, &seen))??))
+    }
+
+    /// As `plan_down`, awaited.
+    #[pyo3(signature = (target, seen, /))]
+    async fn plan_down_async(&self, target: String, seen: Py<Observed>) -> Result<Plan> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Plan(later(move || lab.plan_down(&target, &seen)).await??))
+    }
+
     fn __repr__(&self) -> String {
         let (projects, services) = (self.0.projects().len(), self.0.services().len());
         format!(

@@ -26,12 +26,14 @@ pub(crate) struct World {
     lab: core::Lab,
 }
 
-async fn connected(lab: core::Lab, state: Option<FilePath>) -> World {
-    let world = core::World::connect(&lab).await;
-    let world = match state {
-        Some(state) => world.with_state(state.0),
-        None => world,
-    };
+async fn connected(lab: core::Lab, state: Option<FilePath>, compose: Option<FilePath>) -> World {
+    let mut world = core::World::connect(&lab).await;
+    if let Some(state) = state {
+        world = world.with_state(state.0);
+    }
+    if let Some(compose) = compose {
+        world = world.with_compose(compose.0);
+    }
     World { world, lab }
 }
 
@@ -52,13 +54,18 @@ impl World {
     }
 
     #[staticmethod]
-    async fn connect(lab: Py<Lab>, state: Option<FilePath>) -> Result<World> {
-        spawn(connected(lab.get().0.clone(), state)).await
+    async fn connect(lab: Py<Lab>, state: Option<FilePath>, compose: Option<FilePath>) -> Result<World> {
+        spawn(connected(lab.get().0.clone(), state, compose)).await
     }
 
     #[staticmethod]
-    fn connect_sync(py: Python<'_>, lab: &Lab, state: Option<FilePath>) -> Result<World> {
-        block(py, connected(lab.0.clone(), state))
+    fn connect_sync(
+        py: Python<'_>,
+        lab: &Lab,
+        state: Option<FilePath>,
+        compose: Option<FilePath>,
+    ) -> Result<World> {
+        block(py, connected(lab.0.clone(), state, compose))
     }
 
     async fn observe(&self, lab: Option<Py<Lab>>, engines: bool) -> Result<Observed> {

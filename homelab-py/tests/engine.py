@@ -9,6 +9,7 @@ import threading
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
@@ -22,6 +23,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.containers: dict[str, dict[str, Any]] = {}
+        self.told: list[dict[str, Any]] = []
         self.listeners: list[queue.Queue[dict[str, Any] | None]] = []
         self.lock = threading.Lock()
         self.numbers = itertools.count(1)
@@ -78,6 +80,7 @@ class Engine:
             "timeNano": int(now * 1e9),
         }
         with self.lock:
+            self.told.append(event)
             for listener in self.listeners:
                 listener.put(event)
 
@@ -135,7 +138,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def events(self) -> None:
         mine: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        # Who asks from a moment on is told what happened since, as by a real one.
+        since = float(parse_qs(urlsplit(self.path).query).get("since", ["inf"])[0])
         with self.engine.lock:
+            for old in self.engine.told:
+                if old["timeNano"] >= since * 1e9:
+                    mine.put(old)
             self.engine.listeners.append(mine)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

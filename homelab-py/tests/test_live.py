@@ -156,9 +156,47 @@ async def test_changes_are_awaited_too(lab: homelab.Lab, engine: Engine) -> None
         assert (await lab.drift_async(seen)) == lab.drift(seen)
         assert seen.inventory is not None
         assert len((await homelab.Lab.adopt_async("home", seen.inventory)).services) == 3
-        for plan in (lab.plan_start_async, lab.plan_stop_async, lab.plan_restart_async):
+        for plan in (lab.plan_start_async, lab.plan_stop_async, lab.plan_restart_async, lab.plan_recreate_async):
             await plan("web", seen)
+        for plan in (lab.plan_up_async, lab.plan_down_async, lab.plan_update_async):
+            assert len(await plan("*", seen)) > 0
         assert len(await world.engines().inventory_async()) == 3
+
+
+def test_docker_compose_makes_what_is_written(lab: homelab.Lab, engine: Engine, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    compose = tmp_path / "docker-compose"
+    compose.write_text(
+        f'#!/bin/sh\necho "$DOCKER_HOST $*" >> {said}\n'
+        'case "$*" in *pull*) echo \'{"error":true,"message":"no such image"}\' >&2; exit 1 ;; esac\n'
+        'echo \'{"id":"Container web-db-1","status":"Recreated"}\' >&2\n'
+    )
+    compose.chmod(0o755)
+    with homelab.connect_sync(lab, compose=compose) as world:
+        seen = world.observe()
+        plan = lab.plan_up("web", seen)
+        assert str(plan) == "bring up web\n  1. run `docker compose up --detach` for project `web` on host `nas`\n"
+        events: list[str] = []
+        outcome = plan.apply(world, progress=lambda event: events.append(f"{event.kind} {event.text}"))
+        assert outcome.status is Status.SKIPPED, "this one does nothing"
+        assert "progress 1. Container web-db-1 Recreated" in events
+        file = lab.root / "web" / "compose.yaml"
+        words = f"--progress json --project-name web --file {file}"
+        assert said.read_text() == f"{engine.address} {words} up --detach\n"
+        lab.plan_recreate("web/db", seen).apply(world)
+        assert said.read_text().endswith(f"{words} up --detach --no-deps --force-recreate db\n")
+        with pytest.raises(homelab.ToolFailed) as caught:
+            lab.plan_update("web", seen).apply(world)
+        assert (caught.value.hint, caught.value.done) == ("no such image", ())
+        assert [step.kind for step in lab.plan_update("web", seen).steps] == ["compose_pull", "compose_update"]
+        lab.plan_down("*", seen).apply(world)
+        with pytest.raises(homelab.Unsupported):
+            lab.plan_up("old/wiki", seen)
+        file.write_text(COMPOSE + "\n")
+        with pytest.raises(homelab.Conflict):
+            plan.apply(world)
+    with homelab.connect_sync(lab, compose=tmp_path / "none") as world, pytest.raises(homelab.ToolMissing):
+        homelab.Lab.load(lab.root).plan_down("web", seen).apply(world)
 
 
 @pytest.mark.parametrize("name", ["docker-20", "docker-new", "podman"])
@@ -221,6 +259,11 @@ NOW = "--now=2026-12-01"
         (["run", "restart", "{lab}", "web", "--yes"], 0),
         (["run", "start", "{lab}", "*", "--yes"], 0),
         (["run", "stop", "{lab}", "old/wiki"], 0),
+        (["run", "recreate", "{lab}", "web"], 0),
+        (["run", "update", "{lab}", "*"], 0),
+        (["run", "up", "{lab}", "web/site"], 0),
+        (["run", "down", "{lab}", "web"], 0),
+        (["run", "down", "{lab}", "web/site"], 2),
         (["run", "stop", "{lab}", "nothing"], 2),
         (["run", "stop", "{dead}", "web", "--yes"], 2),
     ],

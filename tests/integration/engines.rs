@@ -1,5 +1,7 @@
 //! Real engines, which `tests/engines.py` has started: the contract, and what only shows on them.
 
+mod compose;
+mod killed;
 mod live;
 
 use std::env;
@@ -13,6 +15,7 @@ use homelab_core::engine::{Engine, EngineExt, ExecItem, ExecOptions, Feed, LogOp
 use homelab_core::inventory::{Container, EngineKind, Health};
 use homelab_tests::needs::{Need, engine};
 
+use self::compose::twenty_containers_are_made_and_removed_by_plans;
 use self::live::{
     a_change_is_seen_at_once, a_host_that_never_answers_is_a_fact, drift_is_found_and_gone_after_up,
     what_was_told_is_what_there_is,
@@ -32,6 +35,23 @@ macro_rules! on_each {
                 run(Need::DockerNew, async |engine| $name(engine).await)
             }),
             test(concat!("engines::", stringify!($name), "::podman"), &[Need::Podman], || {
+                run(Need::Podman, async |engine| $name(engine).await)
+            }),
+        )*]
+    };
+}
+
+/// The same with Docker Compose.
+macro_rules! on_each_with_compose {
+    ($($name:ident),* $(,)?) => {
+        vec![$(
+            test(concat!("engines::", stringify!($name), "::docker_20"), &[Need::Docker20, Need::Compose], || {
+                run(Need::Docker20, async |engine| $name(engine).await)
+            }),
+            test(concat!("engines::", stringify!($name), "::docker_new"), &[Need::DockerNew, Need::Compose], || {
+                run(Need::DockerNew, async |engine| $name(engine).await)
+            }),
+            test(concat!("engines::", stringify!($name), "::podman"), &[Need::Podman, Need::Compose], || {
                 run(Need::Podman, async |engine| $name(engine).await)
             }),
         )*]
@@ -70,6 +90,17 @@ pub(crate) fn tests() -> Vec<Test> {
                 })
             },
         ),
+    ]);
+    tests.push(test(
+        "engines::an_engine_that_is_killed_is_an_error_and_then_there_again",
+        &[Need::Docker20, Need::Python],
+        || {
+            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+            runtime.block_on(killed::an_engine_that_is_killed_is_an_error_and_then_there_again())
+        },
+    ));
+    tests.extend(on_each_with_compose![
+        twenty_containers_are_made_and_removed_by_plans
     ]);
     tests
 }

@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "access",
             "adopt",
+            "backup",
             "drift",
             "operate",
             "running",
@@ -52,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tailnet",
             "update",
             "init",
+            "leak",
             "stored",
         ],
     ),

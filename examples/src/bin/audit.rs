@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use homelab_core::audit::Selection;
-use homelab_core::{Error, ErrorKind, Lab, Observed, Result, Severity, World};
+use homelab_core::{Lab, Observed, Result, Severity, World};
 use homelab_examples::{Arguments, fail, moment, one, say, terminal, wait};
 
 const USAGE: &str = "audit [DIR] [OPTIONS]
@@ -36,18 +36,7 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let lab = Lab::load(&folder)?;
     let seen = wait(observe(&lab, live)).with_at(now);
     let report = lab.audit_with(&seen, &selection);
-    let text = match format.as_str() {
-        "text" => report.to_text(&terminal::text_options()),
-        "json" => report.to_json(),
-        "sarif" => report.to_sarif(),
-        "markdown" => report.to_markdown(),
-        "html" => report.to_html(),
-        _ => {
-            let error = Error::new(ErrorKind::Invalid, format!("write the format `{format}`"));
-            return Err(error.with_hint("text, json, sarif, markdown or html"));
-        }
-    };
-    say(&text)?;
+    say(&terminal::rendered(&report, &format)?)?;
     Ok(report.exit_code(fail_on))
 }
 

@@ -1,4 +1,4 @@
-//! Starts, stops or restarts what a lab runs: `run VERB [DIR] TARGET [--yes]`.
+//! Starts, stops, updates or makes anew what a lab runs: `run VERB [DIR] TARGET [--yes]`.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,9 @@ const USAGE: &str = "run VERB [DIR] TARGET [--yes]
 Shows what it would do with a project, a service or all of the lab of this folder (the working folder without one), and
 with --yes does it, in the order in which services wait for each other, each waited for until it is up.
 
-  VERB              start, stop or restart
+  VERB              start, stop or restart what is there; or, by Docker Compose, which has to be installed: recreate
+                    (make anew), update (fetch images, and make anew what differs), up (make what is missing or differs),
+                    down (remove; volumes stay)
   TARGET            a project, `immich`; a service, `immich/server` or `nas:immich/server`; or `*`. What the lab does not
                     own is only meant by a service's whole name: `_/adminer`
   --yes             do it";

@@ -364,6 +364,8 @@ fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Pat
             .by(own_doors(node, index, topology))
         } else if let Some(path) = made_outside(topology, owner, index) {
             path
+        } else if let Some(path) = addressed(topology, owner, index) {
+            path
         } else {
             continue;
         };
@@ -371,6 +373,34 @@ fn own_addresses(topology: &Topology<'_>, owner: NodeIndex, paths: &mut [Vec<Pat
             paths[member].push(path.clone());
         }
     }
+}
+
+/// Returns what those may reach who address a container itself: by an engine that lets them, or a driver of which nobody
+/// knows what it does. Whether they have a way to its address is up to their own routes.
+fn addressed(topology: &Topology<'_>, owner: NodeIndex, index: NetIndex) -> Option<Path> {
+    let net = &topology.nets[index];
+    let node = &topology.nodes[owner];
+    let name = &net.name;
+    let (why, evidence) = match &net.routed {
+        Some((every_port, evidence)) if *every_port || !node.service.ports.is_empty() => (
+            format!("who has a route to the addresses of `{name}`"),
+            Some(evidence.clone()),
+        ),
+        _ if net.is_of_a_plugin() => {
+            let driver = net.driver.as_deref().unwrap_or_default();
+            let why = format!("who is on the network `{name}`, which the driver `{driver}` makes");
+            (why, net.evidence.clone())
+        }
+        _ => return None,
+    };
+    let facts = &topology.machines[node.machine].facts;
+    let at_most = facts.meaning(None).at_most.max(Reach::Lan);
+    let label = format!("perhaps by its address on `{name}`");
+    let path = Path::new(PathKind::OwnAddress, Reach::None, label);
+    Some(
+        path.widen(at_most, Unknown::new(UnknownKind::Missing, why))
+            .with_all(evidence),
+    )
 }
 
 /// Returns the ports that a container is known to listen on, at the address that it is given on a network.

@@ -177,7 +177,27 @@ fn is_set(node: &Node<'_>, when: &OpenWhen) -> bool {
         let words = node.words().flat_map(|(text, _)| text.split_whitespace());
         words.map(|word| word.replace(['"', '\''], ""))
     };
-    let says = |wanted: &String| words().any(|word| word.trim_start_matches('-') == wanted);
+    let says = |wanted: &String| {
+        let all: Vec<String> = words()
+            .map(|word| word.trim_start_matches('-').to_owned())
+            .collect();
+        match wanted.split_once(' ') {
+            Some((first, second)) => all.windows(2).any(|two| two[0] == first && two[1] == second),
+            None => all.contains(wanted),
+        }
+    };
+    let tag = || {
+        let image = node.service.image.as_ref()?.value.split('@').next()?;
+        Some(image.rsplit('/').next()?.split_once(':')?.1.to_owned())
+    };
+    let has_tag = || tag().is_some_and(|tag| when.tags.iter().any(|start| tag.starts_with(start.as_str())));
+    let is_mounted = |path: &String| {
+        let mut mounts = node.service.mounts.iter().chain(&node.service.configs);
+        mounts.any(|mount| {
+            let target = mount.value.target.trim_end_matches('/');
+            target.starts_with(path.as_str()) || path.starts_with(&format!("{target}/"))
+        })
+    };
     let begins = |refused: &String| words().any(|word| word.starts_with(refused.as_str()));
     let has = |name: &str, value: &str| {
         node.environment(name)
@@ -187,6 +207,8 @@ fn is_set(node: &Node<'_>, when: &OpenWhen) -> bool {
         && !when.unset.iter().any(|name| node.sets(name).is_some())
         && (when.says.is_empty() || when.says.iter().any(says))
         && !when.says_not.iter().any(begins)
+        && (when.tags.is_empty() || has_tag())
+        && !when.unmounted.iter().any(is_mounted)
 }
 
 /// Whether a database's image asks nobody for a password as it is started here. Where a file could say otherwise, it is

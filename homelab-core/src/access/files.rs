@@ -45,19 +45,47 @@ impl<'a> Files<'a> {
         Some(Source::new(path, text))
     }
 
-    /// Returns the texts of a file, or of every file below a folder; none where there is neither.
-    pub(super) fn under(&self, path: &str) -> Option<Vec<Source>> {
-        if let Some(source) = self.text(path) {
-            return Some(vec![source]);
-        }
-        let folder = format!("{}/", self.relative(path)?);
+    /// Returns what the paths of a folder's files begin with; nothing for the lab's own folder.
+    fn folder(&self, path: &str) -> Option<String> {
+        let path = self.relative(path)?;
+        Some(if path.is_empty() { path } else { format!("{path}/") })
+    }
+
+    /// Returns whether the lab has such a file, whatever is in it.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.relative(path)
+            .is_some_and(|path| self.manifest.file(&path).is_some())
+    }
+
+    /// Returns whether the lab has files below such a folder.
+    pub(super) fn has_below(&self, path: &str) -> bool {
+        let Some(folder) = self.folder(path) else {
+            return false;
+        };
         let files = self.manifest.files();
         let first = files.partition_point(|file| file.path() < folder.as_str());
-        let found: Option<Vec<Source>> = files[first..]
+        files
+            .get(first)
+            .is_some_and(|file| file.path().starts_with(&folder))
+    }
+
+    /// Returns the file, or every file below a folder, each with what its path has beyond this one, and its text where it
+    /// is one; none where there is neither.
+    pub(super) fn below(&self, path: &str) -> Option<Vec<(String, Option<Source>)>> {
+        if self.has(path) {
+            return Some(vec![(String::new(), self.text(path))]);
+        }
+        let folder = self.folder(path)?;
+        let files = self.manifest.files();
+        let first = files.partition_point(|file| file.path() < folder.as_str());
+        let found: Vec<(String, Option<Source>)> = files[first..]
             .iter()
             .take_while(|file| file.path().starts_with(&folder))
-            .map(|file| Some(Source::new(file.path(), file.text()?)))
+            .map(|file| {
+                let rest = format!("/{}", &file.path()[folder.len()..]);
+                (rest, file.text().map(|text| Source::new(file.path(), text)))
+            })
             .collect();
-        found.filter(|found| !found.is_empty())
+        (!found.is_empty()).then_some(found)
     }
 }

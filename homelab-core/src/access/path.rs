@@ -115,6 +115,8 @@ pub struct Guard {
     only_tailnet: bool,
     /// The addresses of clients that an allow-list lets in, where all of it was read.
     clients: Option<Vec<IpNet>>,
+    /// Whether it lets in private addresses only, which is the local network where nobody else stands in between.
+    only_private: bool,
 }
 
 impl Guard {
@@ -125,6 +127,7 @@ impl Guard {
             evidence,
             only_tailnet: false,
             clients: None,
+            only_private: false,
         }
     }
 
@@ -141,6 +144,11 @@ impl Guard {
 
     pub(super) fn only_tailnet(mut self, only: bool) -> Self {
         self.only_tailnet = only;
+        self
+    }
+
+    pub(super) fn only_private(mut self, only: bool) -> Self {
+        self.only_private = only;
         self
     }
 
@@ -351,16 +359,26 @@ impl Path {
         self
     }
 
-    /// Narrows it to those whom its guards let in.
-    pub(super) fn narrow(&mut self) {
-        if !self.guards.iter().any(|guard| guard.only_tailnet) || self.at_most <= Reach::Tailnet {
+    /// Narrows it to those whom its guards let in; `is_direct` says that they come to the proxy itself.
+    ///
+    /// Private addresses are those of the local network only as far as is known: behind a tunnel, another proxy or the
+    /// engine's own address translation, everybody has one.
+    pub(super) fn narrow(&mut self, is_direct: bool) {
+        if self.at_most > Reach::Tailnet && self.guards.iter().any(|guard| guard.only_tailnet) {
+            self.at_most = Reach::Tailnet;
+            if self.zone >= Reach::Tailnet {
+                self.zone = Reach::Tailnet;
+                self.zones = Zones::up_to(Reach::Tailnet);
+                self.unknowns.clear();
+            }
             return;
         }
-        self.at_most = Reach::Tailnet;
-        if self.zone >= Reach::Tailnet {
-            self.zone = Reach::Tailnet;
-            self.zones = Zones::up_to(Reach::Tailnet);
-            self.unknowns.clear();
+        if is_direct && self.zone > Reach::Lan && self.guards.iter().any(|guard| guard.only_private) {
+            self.zone = Reach::Lan;
+            self.zones = Zones::up_to(Reach::Lan);
+            let why = "whether the proxy sees the addresses of its clients: behind the engine's own translation all of \
+                       them may look private";
+            self.unknowns.push(Unknown::new(UnknownKind::Routes, why));
         }
     }
 

@@ -2,8 +2,11 @@
 
 pub(super) mod caddy;
 pub(super) mod clients;
+mod config;
 mod dynamic;
 pub(super) mod file;
+mod flags;
+mod gateway;
 mod ingress;
 pub(super) mod middleware;
 pub(super) mod nginx;
@@ -12,6 +15,7 @@ pub(super) mod traefik;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+pub(super) use gateway::{Entry, EntryPoint, Gateway, Route};
 use ingress::{Ingress, add_guards, merge};
 
 use super::files::Files;
@@ -40,71 +44,12 @@ impl Flavour {
     }
 }
 
-/// A proxy that takes its routes from the labels or environment of others.
-pub(super) struct Gateway {
-    pub(super) node: NodeIndex,
-    pub(super) flavour: Flavour,
-    /// Where it listens; none where that cannot be seen.
-    pub(super) entries: Option<Vec<EntryPoint>>,
-    /// Shows that it leads to every container around it unless told otherwise.
-    pub(super) by_default: Option<Evidence>,
-    /// Whether the entry points above are surely all that it has.
-    pub(super) complete: bool,
-    /// Whether it leads only to those who say that it shall.
-    pub(super) only_enabled: bool,
-    /// Whether it reads the labels of Swarm services.
-    pub(super) reads_swarm: bool,
-    /// Shows that it may have routes that are kept where this library cannot look.
-    pub(super) unseen: Option<Evidence>,
-    /// Shows that its administration asks for no password, and on which port it is.
-    pub(super) insecure_admin: Option<(u16, Evidence)>,
-    /// Shows that its certificates need a port that the internet can reach.
-    pub(super) public_challenge: Option<(u16, Evidence)>,
-    /// The routes of its own files, each with the service that it leads to.
-    pub(super) from_files: Vec<(NodeIndex, Route)>,
-}
-
-/// A port on which a proxy listens, under the name that routes call it by.
-pub(super) struct EntryPoint {
-    pub(super) name: String,
-    pub(super) port: u16,
-    pub(super) protocol: Protocol,
-    pub(super) guards: Vec<Guard>,
-    /// Whether a route that names no entry point uses it.
-    pub(super) default: bool,
-}
-
-/// Through which of a proxy's ports a route can be used.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Entry {
-    Default,
-    Named(Vec<String>),
-    Ports(Vec<u16>),
-}
-
-/// A route that a service asks for.
-#[derive(Clone)]
-pub(super) struct Route {
-    pub(super) flavour: Flavour,
-    pub(super) entry: Entry,
-    /// The port in the service's container, where it is written.
-    pub(super) port: Option<u16>,
-    pub(super) names: Vec<String>,
-    pub(super) guards: Vec<Guard>,
-    pub(super) evidence: Evidence,
-    /// Whether it leads to the proxy's own administration.
-    pub(super) admin: bool,
-    /// Whether the service says that the proxy shall lead to it.
-    pub(super) enabled: bool,
-    /// Whether it is a label of a Swarm service, which a proxy must be told to read.
-    pub(super) in_swarm: bool,
-}
-
 /// A route out of a proxy's configuration file.
 struct FileRoute {
     proxy: NodeIndex,
     target: Listener,
     evidence: Evidence,
+    guards: Vec<Guard>,
 }
 
 /// A proxy whose routes are kept where this library cannot look.
@@ -123,6 +68,8 @@ enum Place {
     OnHost(usize),
     /// Every proxy of the machine.
     Machine(usize),
+    /// One proxy, for the routes of its own files.
+    Itself(NodeIndex),
 }
 
 /// Every proxy of the lab and every route that anybody asks for.
@@ -177,7 +124,7 @@ impl Proxies {
         let index = self.gateways.len();
         let node = gateway.node;
         let machine = topology.nodes[node].machine;
-        let mut places = vec![Place::Machine(machine)];
+        let mut places = vec![Place::Machine(machine), Place::Itself(node)];
         places.extend(topology.nets_of(node).iter().map(|&net| Place::Net(net)));
         if topology.nodes[node].namespace == Namespace::Host {
             places.push(Place::OnHost(machine));
@@ -213,14 +160,15 @@ impl Proxies {
                 evidence: unseen.evidence,
             });
         }
-        for (target, evidence) in found.routes {
-            if target.node != index {
+        for lead in found.routes {
+            if lead.target.node != index {
                 let route = FileRoute {
                     proxy: index,
-                    target,
-                    evidence,
+                    target: lead.target,
+                    evidence: lead.evidence,
+                    guards: lead.guards,
                 };
-                self.file_routes.entry(target.node).or_default().push(route);
+                self.file_routes.entry(lead.target.node).or_default().push(route);
             }
         }
     }
@@ -334,7 +282,10 @@ impl Proxies {
                     .path(format!("`{proxy}` -> {port}"), Some(port))
                     .with(route.evidence.clone())
                     .with_all(one.evidence.iter().cloned());
-                found.push(route.target.path(path));
+                let mut path = route.target.path(path);
+                add_guards(&mut path.guards, &route.guards);
+                path.narrow(one.is_direct);
+                found.push(path);
             }
         }
         let opted_out = traefik::opts_out(&topology.nodes[node]);
@@ -373,19 +324,24 @@ impl Proxies {
         found: &mut Vec<Path>,
     ) {
         let machine = topology.nodes[node].machine;
-        if self.is_passed_over(machine, route) {
+        if route.by.is_none() && self.is_passed_over(machine, route) {
             return;
         }
         let flavour = route.flavour;
-        let mut places: Vec<Place> = topology
-            .nets_of(node)
-            .iter()
-            .map(|&net| Place::Net(net))
-            .collect();
-        places.push(match topology.nodes[node].namespace {
-            Namespace::Host => Place::Machine(machine),
-            _ => Place::OnHost(machine),
-        });
+        let mut places: Vec<Place> = match route.by {
+            Some(proxy) => vec![Place::Itself(proxy)],
+            None => topology
+                .nets_of(node)
+                .iter()
+                .map(|&net| Place::Net(net))
+                .collect(),
+        };
+        if route.by.is_none() {
+            places.push(match topology.nodes[node].namespace {
+                Namespace::Host => Place::Machine(machine),
+                _ => Place::OnHost(machine),
+            });
+        }
         places.retain(|&place| self.places.contains_key(&(place, flavour)));
         let target = match (route.names.as_slice(), route.port) {
             ([], None) => String::new(),
@@ -420,7 +376,7 @@ impl Proxies {
             path.names.clone_from(&route.names);
             path.admin = route.admin;
             let mut path = path.widen(at_most, Unknown::new(UnknownKind::Missing, why));
-            path.narrow();
+            path.narrow(false);
             found.push(path);
             return;
         }
@@ -451,7 +407,7 @@ impl Proxies {
                 add_guards(&mut path.guards, &route.guards);
                 path.names.clone_from(&route.names);
                 path.admin = route.admin;
-                path.narrow();
+                path.narrow(one.is_direct);
                 // Two ways that the guards make as narrow as each other are one.
                 let is_like = |other: &Path| other.label == path.label && other.guards == path.guards;
                 let known =
@@ -514,64 +470,6 @@ impl Proxies {
         let all = Rc::new(all);
         cache.insert(key, Rc::clone(&all));
         all
-    }
-}
-
-impl Gateway {
-    /// Whether it does not lead to where a route asks it to.
-    fn passes_over(&self, route: &Route) -> bool {
-        (self.only_enabled && !route.enabled) || (route.in_swarm && !self.reads_swarm)
-    }
-
-    /// Returns the guards of the entry point by which a path and a route meet; nothing where they do not.
-    fn lets_in(&self, path: &Path, entry: &Entry) -> Option<&[Guard]> {
-        if path.ports().is_none() {
-            return Some(&[]);
-        }
-        if let Entry::Ports(ports) = entry {
-            return ports.iter().any(|&port| path.leads_to(port)).then_some(&[]);
-        }
-        let Some(entries) = &self.entries else {
-            return path
-                .port()
-                .is_some_and(|port| self.guess(port, entry))
-                .then_some(&[]);
-        };
-        let named = |point: &EntryPoint| match entry {
-            Entry::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(&point.name)),
-            _ => point.default,
-        };
-        entries
-            .iter()
-            .filter(|point| named(point))
-            .find(|point| path.leads_to(point.port) && point.protocol == path.protocol)
-            .map(|point| point.guards.as_slice())
-    }
-
-    /// Returns the name of the entry point that a route asks for, where none of those that it asks for is declared: no
-    /// request can come by such a route.
-    fn undeclared<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
-        let (Some(entries), Entry::Named(names)) = (&self.entries, entry) else {
-            return None;
-        };
-        let is_declared = |name: &String| entries.iter().any(|point| point.name.eq_ignore_ascii_case(name));
-        match names.iter().any(is_declared) {
-            true => None,
-            false => names.first().map(String::as_str),
-        }
-    }
-
-    /// Whether a port is that of an entry point whose declaration cannot be seen, by the names that everybody uses.
-    fn guess(&self, port: u16, entry: &Entry) -> bool {
-        const ADMIN: u16 = 8080;
-        let Entry::Named(names) = entry else {
-            return port != ADMIN;
-        };
-        names.iter().any(|name| match name.as_str() {
-            "web" | "http" => matches!(port, 80 | 8000),
-            "websecure" | "https" | "web-secure" => matches!(port, 443 | 8443),
-            _ => port != ADMIN,
-        })
     }
 }
 

@@ -11,10 +11,11 @@ use serde_json::Value;
 use super::files::Files;
 pub(super) use observed::paths as observed;
 
+use super::container::file_in_container;
 use super::path::{Door, DoorOf, Page, Path, PathKind};
 use super::spread::{Source, Spreads};
 use super::topology::{Namespace, NetIndex, Node, NodeIndex, Topology};
-use super::upstream::{file_in_container, upstream};
+use super::upstream::upstream;
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::view::Reach;
@@ -67,7 +68,11 @@ fn commands(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>], 
             protocol: Protocol::Tcp,
             page: call.page,
         });
-        for target in topology.resolve(index, &host, port) {
+        let targets = topology.resolve(index, &host, port);
+        if targets.is_empty() && !topology.is_elsewhere(index, &host) {
+            lost(topology, index, zone, &call.evidence, spreads);
+        }
+        for target in targets {
             let label = format!("`tailscale {name}` of `{}` -> {}", node.id, target.port);
             let path = Path::new(kind, zone, label)
                 .on(Some(target.port), Protocol::Tcp)
@@ -169,9 +174,13 @@ fn passed_on(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>],
     let node = &topology.nodes[index];
     for name in ["TS_DEST_IP", "TS_EXPERIMENTAL_DEST_DNS_NAME"] {
         if let Some((host, evidence)) = node.environment(name)
-            && let Some(target) = topology.neighbour(index, host)
+            && let targets = topology.neighbours(index, host)
+            && !targets.is_empty()
         {
-            for member in topology.namespace_members(target) {
+            for member in targets
+                .into_iter()
+                .flat_map(|target| topology.namespace_members(target))
+            {
                 paths[member].push(every_port(topology, index, member).with(evidence.clone()));
             }
         } else if let Some(evidence) = node.sets(name) {
@@ -265,7 +274,16 @@ fn serve(
         let Some((host, port)) = upstream(&handler.target) else {
             continue;
         };
-        for target in topology.resolve(index, &host, port) {
+        let targets = topology.resolve(index, &host, port);
+        if targets.is_empty() && !topology.is_elsewhere(index, &host) {
+            let at_most = if handler.funnel {
+                Reach::Internet
+            } else {
+                Reach::Tailnet
+            };
+            lost(topology, index, at_most, &evidence, spreads);
+        }
+        for target in targets {
             let port = target.port;
             let label = format!(
                 "{}{} on the tailnet device of `{}` -> {port}",
@@ -286,13 +304,31 @@ fn serve(
     }
 }
 
+/// Notes what is served to what may be anybody around it.
+fn lost(
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    at_most: Reach,
+    evidence: &Evidence,
+    spreads: &mut Spreads,
+) {
+    let source = Source {
+        from: index,
+        kind: PathKind::Serve,
+        at_most,
+        what: "a route to a name or address that nobody in the lab is known by,".to_owned(),
+        evidence: evidence.clone(),
+    };
+    spreads.add(topology, &source);
+}
+
 /// Reads the Serve configuration: from a config of the project that looks like one, else from the lab's folder.
 fn handlers(node: &Node<'_>, files: &Files<'_>, location: &str) -> Option<(Vec<Handler>, Evidence)> {
     let configs = node
         .service
         .configs
         .iter()
-        .filter_map(|key| node.project.configs().get(key.value.as_str()));
+        .filter_map(|key| node.project.configs().get(key.value.source.as_deref()?));
     for config in configs {
         if let Some(content) = &config.content {
             if let Some(handlers) = parse(&content.value) {

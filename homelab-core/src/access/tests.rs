@@ -1,8 +1,10 @@
 //! Small labs, and what they mean.
 
 mod clients;
+mod configurations;
 mod files;
 mod findings;
+mod names;
 mod networks;
 mod pods;
 mod proxies;

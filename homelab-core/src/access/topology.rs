@@ -103,6 +103,9 @@ pub(super) struct Net {
     pub(super) subnets: Vec<IpNet>,
     /// The address on which its ports are published where they name none, and what says so.
     pub(super) binding: Option<(IpAddr, Evidence)>,
+    /// Shows that the engine lets others in who address a container itself, and whether on every port of it rather than
+    /// on those that it publishes.
+    pub(super) routed: Option<(bool, Evidence)>,
     pub(super) members: Vec<NodeIndex>,
 }
 
@@ -110,6 +113,28 @@ impl Net {
     /// Whether containers on it have addresses of the local network.
     pub(super) fn is_on_the_lan(&self) -> bool {
         matches!(self.driver.as_deref(), Some("macvlan" | "ipvlan"))
+    }
+
+    /// Whether its driver is a plugin: what that makes of it is not known.
+    pub(super) fn is_of_a_plugin(&self) -> bool {
+        let known = [
+            "",
+            "default",
+            "bridge",
+            "host",
+            "none",
+            "null",
+            "overlay",
+            "macvlan",
+            "ipvlan",
+            "nat",
+            "transparent",
+            "l2bridge",
+            "l2tunnel",
+        ];
+        self.driver
+            .as_deref()
+            .is_some_and(|driver| !known.contains(&driver))
     }
 
     /// Whether somebody outside of the lab made it, neither a project nor the engine itself.
@@ -141,7 +166,7 @@ pub(super) struct Topology<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) nets: Vec<Net>,
     pub(super) machines: Vec<Machine>,
-    names: Table<(NetIndex, String), NodeIndex>,
+    names: Table<(NetIndex, String), Vec<NodeIndex>>,
     addresses: Table<(NetIndex, IpAddr), NodeIndex>,
 }
 
@@ -234,27 +259,47 @@ impl Topology<'_> {
         })
     }
 
-    /// Returns the service that another one finds by this name or address on its own networks.
-    pub(super) fn neighbour(&self, from: NodeIndex, host: &str) -> Option<NodeIndex> {
+    /// Returns the services that another one finds by this name or address on its own networks: the engine asks those of
+    /// one name in turn.
+    pub(super) fn neighbours(&self, from: NodeIndex, host: &str) -> Vec<NodeIndex> {
+        let mut found = Vec::new();
         if let Ok(address) = host.parse::<IpAddr>() {
-            let mut nets = self.nets_of(from).iter();
-            return nets.find_map(|&net| self.addresses.get(&(net, address)).copied());
+            let nets = self.nets_of(from).iter();
+            found.extend(nets.filter_map(|&net| self.addresses.get(&(net, address)).copied()));
+        } else {
+            let host = host.to_ascii_lowercase();
+            for &net in self.nets_of(from) {
+                // The engine's names may be followed by the network's.
+                let name = host
+                    .strip_suffix(&self.nets[net].name.to_ascii_lowercase())
+                    .and_then(|name| name.strip_suffix('.'))
+                    .unwrap_or(&host);
+                match self.names.get(&(net, name.to_owned())) {
+                    Some(named) => found.extend(named),
+                    // A container's own name is one too.
+                    None => {
+                        let container = self.container(self.nodes[from].machine, name);
+                        found.extend(container.filter(|&index| self.nets_of(index).contains(&net)));
+                    }
+                }
+            }
         }
-        let host = host.to_ascii_lowercase();
-        let containers = &self.machines[self.nodes[from].machine].containers;
-        self.nets_of(from).iter().find_map(|&net| {
-            // The engine's names may be followed by the network's.
-            let name = host
-                .strip_suffix(&self.nets[net].name.to_ascii_lowercase())
-                .and_then(|name| name.strip_suffix('.'))
-                .unwrap_or(&host);
-            let named = self.names.get(&(net, name.to_owned())).copied();
-            // A container's own name is one too.
-            named.or_else(|| {
-                let index = *containers.get(name)?;
-                self.nets_of(index).contains(&net).then_some(index)
-            })
-        })
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Returns the service of a container, by its own name or by the one that Compose gives it.
+    fn container(&self, machine: usize, name: &str) -> Option<NodeIndex> {
+        let containers = &self.machines[machine].containers;
+        let first = || {
+            // Compose counts the containers of a service.
+            let (base, number) = name.rsplit_once(['-', '_'])?;
+            let joint = &name[base.len()..=base.len()];
+            number.parse::<u32>().ok()?;
+            containers.get(&format!("{base}{joint}1"))
+        };
+        containers.get(name).or_else(first).copied()
     }
 
     /// Returns whether a service is known to be behind a port of the machine.
@@ -264,10 +309,11 @@ impl Topology<'_> {
 
     /// Returns which services, and which of their ports, a program in a container means by a host and port.
     pub(super) fn resolve(&self, from: NodeIndex, host: &str, port: u16) -> Vec<Listener> {
-        let host = host.trim_matches(['[', ']']);
+        let meant = self.written_host(from, host);
+        let host = meant.as_str();
         let address: Option<IpAddr> = host.parse().ok();
-        let machine = &self.machines[self.nodes[from].machine];
-        let local = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|ip| ip.is_loopback());
+        let own = self.nodes[from].machine;
+        let local = is_loopback(host);
         if local && self.nodes[from].namespace != Namespace::Host {
             let others: Vec<NodeIndex> = self
                 .namespace_members(from)
@@ -276,43 +322,196 @@ impl Topology<'_> {
             let members = if others.is_empty() { vec![from] } else { others };
             return self.among(members, port, Protocol::Tcp);
         }
-        if let Some(node) = self.neighbour(from, host) {
-            return self.listeners(node, port, Protocol::Tcp);
+        let neighbours = self.neighbours(from, host);
+        if !neighbours.is_empty() {
+            let all = neighbours.into_iter();
+            return all
+                .flat_map(|node| self.listeners(node, port, Protocol::Tcp))
+                .collect();
         }
-        let is_machine = local
-            || host == "host.docker.internal"
-            || host == "host.containers.internal"
-            || host == "172.17.0.1"
-            || address.is_some_and(|address| {
-                let facts = &machine.facts;
-                facts.addresses.contains(&address) || facts.public_addresses.contains(&address)
-            });
-        if is_machine {
-            self.published_on(machine, port)
-        } else {
-            Vec::new()
+        if local || is_of_engine(host, address) {
+            return self.published_on(own, port, from, false);
         }
+        let machines = self.machines_called(own, host, address).into_iter();
+        machines
+            .flat_map(|machine| self.published_on(machine, port, from, machine != own))
+            .collect()
+    }
+
+    /// Returns whether a host that no service was found for is surely nothing of the lab: another machine, a program of
+    /// the machine's own, or a public name.
+    pub(super) fn is_elsewhere(&self, from: NodeIndex, host: &str) -> bool {
+        let meant = self.written_host(from, host);
+        let host = meant.as_str();
+        let address: Option<IpAddr> = host.parse().ok();
+        let own = self.nodes[from].machine;
+        if is_loopback(host)
+            || is_of_engine(host, address)
+            || !self.machines_called(own, host, address).is_empty()
+        {
+            return true;
+        }
+        let facts = || self.machines.iter().map(|machine| &machine.facts);
+        match address {
+            Some(address) if facts().any(|facts| facts.is_tailnet(address)) => {
+                facts().all(|facts| facts.addresses.iter().any(|&own| facts.is_tailnet(own)))
+            }
+            Some(IpAddr::V4(address)) if address.is_private() => {
+                // The engine gives its networks addresses of this block, unless the machine's own network has it.
+                let is_engines = address.octets()[0] == 172;
+                let is_near = |own: &IpAddr| matches!(own, IpAddr::V4(own) if own.octets()[..2] == address.octets()[..2]);
+                let given = self.nets_of(from).iter().any(|&net| {
+                    let mut subnets = self.nets[net].subnets.iter();
+                    subnets.any(|subnet| subnet.contains(&IpAddr::V4(address)))
+                });
+                !given
+                    && facts().all(|facts| !facts.addresses.is_empty())
+                    && (!is_engines || facts().any(|facts| facts.addresses.iter().any(is_near)))
+            }
+            Some(_) => true,
+            None => match host.rsplit_once('.') {
+                None => false,
+                Some((_, "net")) if host.ends_with(".ts.net") => facts().all(|facts| facts.name.is_some()),
+                Some(_) => !is_private_name(host),
+            },
+        }
+    }
+
+    /// Returns the host that a container's own table of hosts, or a link, puts in the place of this one.
+    fn written_host(&self, from: NodeIndex, host: &str) -> String {
+        let host = host
+            .trim_matches(['[', ']'])
+            .trim_end_matches('.')
+            .to_ascii_lowercase();
+        let service = self.nodes[self.owner(from)].service;
+        let in_table = service.extra_hosts.iter().find_map(|entry| {
+            let (name, address) = entry
+                .value
+                .split_once('=')
+                .or_else(|| entry.value.split_once(':'))?;
+            name.trim().eq_ignore_ascii_case(&host).then(|| address.trim())
+        });
+        let linked = service.links.iter().find_map(|link| {
+            let (service, name) = link.value.split_once(':')?;
+            name.eq_ignore_ascii_case(&host).then_some(service)
+        });
+        match in_table.or(linked) {
+            Some("host-gateway") => "host.docker.internal".to_owned(),
+            Some(other) => other.trim_matches(['[', ']']).to_ascii_lowercase(),
+            None => host,
+        }
+    }
+
+    /// Returns the machines that have this address or name.
+    fn machines_called(&self, own: usize, host: &str, address: Option<IpAddr>) -> Vec<usize> {
+        let is_called = |index: &usize| {
+            let facts = &self.machines[*index].facts;
+            match address {
+                Some(address) => {
+                    facts.addresses.contains(&address)
+                        || (*index == own && facts.public_addresses.contains(&address))
+                }
+                None => facts.name.as_ref().is_some_and(|name| {
+                    let (first, rest) = host.split_once('.').unwrap_or((host, ""));
+                    let is_near = rest.is_empty() || is_private_name(host) || rest.ends_with("ts.net");
+                    is_near && name.as_str().eq_ignore_ascii_case(first)
+                }),
+            }
+        };
+        (0..self.machines.len()).filter(is_called).collect()
     }
 
     /// Returns who answers a program of a machine itself that asks a host and port.
     pub(super) fn on_machine(&self, machine: usize, host: &str, port: u16) -> Vec<Listener> {
-        let machine = &self.machines[machine];
+        let facts = &self.machines[machine].facts;
         let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         let own = |address: IpAddr| {
-            address.is_loopback() || address.is_unspecified() || machine.facts.addresses.contains(&address)
+            address.is_loopback() || address.is_unspecified() || facts.addresses.contains(&address)
         };
         match host.eq_ignore_ascii_case("localhost") || address.is_some_and(own) {
-            true => self.published_on(machine, port),
+            true => self.behind(machine, port, false),
             false => Vec::new(),
         }
     }
 
-    fn published_on(&self, machine: &Machine, port: u16) -> Vec<Listener> {
-        let published = machine.published.get(&port).into_iter().flatten();
+    /// Returns who answers on a port of a machine: where nobody is known to, perhaps those who use its network.
+    fn published_on(&self, machine: usize, port: u16, from: NodeIndex, from_afar: bool) -> Vec<Listener> {
+        let found = self.behind(machine, port, from_afar);
+        if !found.is_empty() {
+            return found;
+        }
+        let on_host = self.machines[machine].on_host.iter().copied();
+        let perhaps = on_host.filter(|&node| {
+            node != from && self.nodes[node].namespace == Namespace::Host && !self.nodes[node].is_tailscale()
+        });
+        perhaps
+            .map(|node| Listener {
+                node,
+                port,
+                sure: false,
+            })
+            .collect()
+    }
+
+    fn behind(&self, machine: usize, port: u16, from_afar: bool) -> Vec<Listener> {
+        let published = self.machines[machine].published.get(&port).into_iter().flatten();
         published
+            .filter(|&&(node, _)| !(from_afar && self.is_bound_to_loopback(node, port)))
             .flat_map(|&(node, target)| self.listeners(node, target, Protocol::Tcp))
             .collect()
     }
+
+    /// Whether a service publishes a port of the machine for the machine itself only.
+    fn is_bound_to_loopback(&self, node: NodeIndex, port: u16) -> bool {
+        let has = |(first, last): (u16, u16)| (first..=last).contains(&port);
+        let mut ports = self.nodes[node].service.ports.iter().map(|port| &port.value);
+        self.nodes[node].namespace != Namespace::Host
+            && ports.all(|port| {
+                !port.published.is_some_and(has) || port.host_ip.is_some_and(|address| address.is_loopback())
+            })
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether an engine gives its machine this name or address in every container: a gateway is the first address of one
+/// of the networks that it chooses itself.
+fn is_of_engine(host: &str, address: Option<IpAddr>) -> bool {
+    let is_gateway = |address| match address {
+        IpAddr::V4(address) => matches!(address.octets(), [172, 17..=31, 0, 1]),
+        IpAddr::V6(_) => false,
+    };
+    let names = [
+        "host.docker.internal",
+        "gateway.docker.internal",
+        "host.containers.internal",
+        "docker.for.mac.localhost",
+    ];
+    names.contains(&host) || address.is_some_and(is_gateway)
+}
+
+/// Whether a name is one that only a home's own name server knows.
+fn is_private_name(host: &str) -> bool {
+    const ENDINGS: [&str; 14] = [
+        "arpa",
+        "corp",
+        "docker",
+        "home",
+        "house",
+        "intern",
+        "internal",
+        "intranet",
+        "lab",
+        "lan",
+        "local",
+        "localdomain",
+        "localnet",
+        "private",
+    ];
+    host.rsplit_once('.')
+        .is_some_and(|(_, last)| ENDINGS.contains(&last))
 }
 
 impl Node<'_> {

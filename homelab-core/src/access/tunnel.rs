@@ -1,12 +1,15 @@
 //! Tunnels that bring the internet in through somebody else's machine.
 
 mod command;
+mod mesh;
+mod onion;
 
+use super::container::{Container, Found as InContainer, Text};
 use super::files::Files;
 use super::path::{Path, PathKind, Unknown, UnknownKind};
 use super::spread::{Source, Spreads};
 use super::topology::{Node, NodeIndex, Topology};
-use super::upstream::{file_in_container, mounted, upstream};
+use super::upstream::upstream;
 use crate::compose::Protocol;
 use crate::compose::files::without_user;
 use crate::finding::Evidence;
@@ -44,8 +47,9 @@ pub(super) fn paths(
     for index in 0..topology.nodes.len() {
         let node = &topology.nodes[index];
         vpn_forward(topology, index, spreads);
+        mesh::paths(topology, index, spreads);
         let Some(product) = product(node) else {
-            by_command(topology, index, paths, spreads, &mut tunnels);
+            by_command(topology, files, index, paths, spreads, &mut tunnels);
             continue;
         };
         let found = match product {
@@ -63,9 +67,16 @@ pub(super) fn paths(
         };
         for route in &routes {
             let Some((host, port)) = upstream(&route.target) else {
+                if !answers_itself(&route.target) {
+                    lost(topology, index, &route.evidence, spreads);
+                }
                 continue;
             };
-            for target in topology.resolve(index, &host, port) {
+            let targets = topology.resolve(index, &host, port);
+            if targets.is_empty() && !topology.is_elsewhere(index, &host) {
+                lost(topology, index, &route.evidence, spreads);
+            }
+            for target in targets {
                 let port = target.port;
                 let name = route.name.as_deref().unwrap_or("a public name");
                 let label = format!("{product} `{}`, {name} -> {port}", node.id);
@@ -101,6 +112,24 @@ pub(super) fn paths(
     tunnels
 }
 
+/// Notes a route of a tunnel to what may be anybody around it.
+fn lost(topology: &Topology<'_>, index: NodeIndex, evidence: &Evidence, spreads: &mut Spreads) {
+    let source = Source {
+        from: index,
+        kind: PathKind::Tunnel,
+        at_most: Reach::Internet,
+        what: "a route to a name or address that nobody in the lab is known by,".to_owned(),
+        evidence: evidence.clone(),
+    };
+    spreads.add(topology, &source);
+}
+
+/// Whether cloudflared has an answer of its own there, or leads to what is no network.
+fn answers_itself(target: &str) -> bool {
+    let own = ["http_status:", "hello_world", "hello-world", "unix:", "unix+tls:"];
+    target.is_empty() || own.iter().any(|start| target.starts_with(start))
+}
+
 /// Names those whom a tunnel that shares a network with them may lead to: they are what is open, not its client.
 fn perhaps_to(topology: &Topology<'_>, index: NodeIndex) -> String {
     const NAMED: usize = 3;
@@ -131,13 +160,16 @@ fn perhaps_to(topology: &Topology<'_>, index: NodeIndex) -> String {
 /// Adds what a command opens, and what a service may open of which only the catalogue knows that it is a tunnel.
 fn by_command(
     topology: &Topology<'_>,
+    files: &Files<'_>,
     index: NodeIndex,
     paths: &mut [Vec<Path>],
     spreads: &mut Spreads,
     tunnels: &mut Vec<Tunnel>,
 ) {
     let node = &topology.nodes[index];
-    let calls = command::calls(node);
+    let mut calls = command::calls(node);
+    calls.extend(command::by_environment(node));
+    calls.extend(onion::calls(node, files));
     if calls.is_empty() && is_unread(node) {
         tunnels.push(unseen(topology, index, "tunnel", image(node), paths, spreads));
     }
@@ -154,7 +186,11 @@ fn by_command(
             continue;
         };
         for (host, port) in targets {
-            for target in topology.resolve(index, &host, port) {
+            let targets = topology.resolve(index, &host, port);
+            if targets.is_empty() && !topology.is_elsewhere(index, &host) {
+                lost(topology, index, &call.evidence, spreads);
+            }
+            for target in targets {
                 let label = format!("{} of `{}` -> {}", call.product, node.id, target.port);
                 let zone = if call.public { Reach::Internet } else { Reach::None };
                 let why = format!(
@@ -233,6 +269,11 @@ fn product(node: &Node<'_>) -> Option<&'static str> {
         "newt" => "Pangolin tunnel",
         "zrok" => "zrok tunnel",
         "localtonet" => "Localtonet tunnel",
+        "packetriot" | "pktriot" => "Packetriot tunnel",
+        "localxpose" | "loclx" => "LocalXpose tunnel",
+        "npc" => "nps tunnel",
+        "i2pd" => "I2P tunnel",
+        "holesail" => "Holesail tunnel",
         _ if base.starts_with("playit") => "playit tunnel",
         "rathole" if node.words().any(|(word, _)| word.contains("client")) => "rathole tunnel",
         _ => return None,
@@ -306,20 +347,28 @@ fn cloudflared(node: &Node<'_>, files: &Files<'_>) -> Option<Found> {
     let is_config = |target: &str| {
         target.contains("cloudflared") && (target.ends_with(".yml") || target.ends_with(".yaml"))
     };
-    let text = match flag("config") {
-        Some((path, _)) => file_in_container(node, files, path),
+    let container = Container::new(node, files);
+    let at = |path: &str| match container.at(path) {
+        InContainer::Text(text) => Some(text),
+        InContainer::Hidden(_) | InContainer::Image => None,
+    };
+    let text: Option<Text> = match flag("config") {
+        Some((path, _)) => at(path),
         None => ["config.yml", "config.yaml"]
             .iter()
-            .find_map(|name| file_in_container(node, files, &format!("/etc/cloudflared/{name}")))
+            .find_map(|name| at(&format!("/etc/cloudflared/{name}")))
             .or_else(|| {
-                let mut texts = mounted(node, files, is_config).filter_map(|(_, _, texts)| texts);
+                let mut texts = container.mounted(is_config).filter_map(|mounted| mounted.texts);
                 texts.next().and_then(|texts| texts.into_iter().next())
             }),
     };
-    if let Some(source) = text {
-        let routes = ingress(&source);
+    if let Some(text) = text {
+        let routes = ingress(&text);
         if !routes.is_empty() {
-            let evidence = Evidence::at("the tunnel's configuration", &Span::file(&source));
+            let evidence = Evidence::at(
+                "the tunnel's configuration",
+                &text.shown(&Span::file(text.source())),
+            );
             return Some((routes, TunnelKind::Seen, evidence));
         }
     }
@@ -329,7 +378,8 @@ fn cloudflared(node: &Node<'_>, files: &Files<'_>) -> Option<Found> {
 }
 
 /// Reads the `ingress` of cloudflared's configuration: each `service` with the `hostname` beside it.
-fn ingress(source: &crate::span::Source) -> Vec<Route> {
+fn ingress(file: &Text) -> Vec<Route> {
+    let source = file.source();
     let mut routes = Vec::new();
     let mut name: Option<String> = None;
     let mut waiting: Option<(String, Span)> = None;
@@ -378,7 +428,7 @@ fn ingress(source: &crate::span::Source) -> Vec<Route> {
             "hostname" => name = Some(value.to_owned()),
             "service" => {
                 let at = start + line.find(text).unwrap_or_default();
-                waiting = Some((value.to_owned(), Span::new(source, at, at + text.len())));
+                waiting = Some((value.to_owned(), file.span(at, at + text.len())));
             }
             _ => {}
         }
@@ -439,7 +489,7 @@ mod tests {
     fn ingress_pairs_each_service_with_its_own_name() {
         let text = "tunnel: 1\ncredentials-file: /x.json\ningress:\n  - hostname: a.example.com\n    service: http://app:80\n    originRequest:\n      noTLSVerify: true\n  - service: http://b:81 # no name\n  - service: http_status:404\nwarp-routing:\n  service: http://no:1\n";
         let source = crate::span::Source::new("config.yml", text);
-        let found: Vec<_> = ingress(&source)
+        let found: Vec<_> = ingress(&source.into())
             .into_iter()
             .map(|route| (route.name, route.target))
             .collect();

@@ -1,9 +1,6 @@
-//! What other files of the lab say: the address that a proxy or tunnel passes requests to, and the file behind a path
-//! in a container.
+//! What other files of the lab say: the address that a proxy or tunnel passes requests to, and values by their paths.
 
-use super::files::Files;
-use super::topology::Node;
-use crate::compose::{self, MountKind};
+use crate::compose;
 use crate::span::{Source, Span};
 
 /// Reads where requests go: `http://app:8080/path`, `app:8080`, `tcp://db:5432`, `3000`.
@@ -37,53 +34,6 @@ pub(super) fn upstream(text: &str) -> Option<(String, u16)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
     // cloudflared answers by itself with this one.
     (!host.is_empty() && host != "http_status" && host.chars().all(is_name)).then(|| (host.to_owned(), port))
-}
-
-/// Returns the text that a container finds at a path, where the lab's own folder has it.
-///
-/// `None` also where the path is a volume, or lies outside of the lab.
-pub(super) fn file_in_container(node: &Node<'_>, files: &Files<'_>, path: &str) -> Option<Source> {
-    let path = path.trim_end_matches('/');
-    let mount = node
-        .service
-        .mounts
-        .iter()
-        .map(|field| &field.value)
-        .filter(|mount| mount.kind == MountKind::Bind)
-        .filter_map(|mount| {
-            let target = mount.target.trim_end_matches('/');
-            let rest = path.strip_prefix(target)?;
-            (rest.is_empty() || rest.starts_with('/')).then_some((
-                target.len(),
-                mount.source.as_deref()?,
-                rest,
-            ))
-        })
-        .max_by_key(|(length, ..)| *length)?;
-    let (_, source, rest) = mount;
-    files.text(&format!("{}{rest}", source.trim_end_matches('/')))
-}
-
-/// Returns every bind mount whose target satisfies a test: the target, where it is written, and the files that it
-/// brings, where the lab's own folder has them.
-pub(super) fn mounted<'a>(
-    node: &'a Node<'_>,
-    files: &'a Files<'_>,
-    wanted: impl Fn(&str) -> bool + 'a,
-) -> impl Iterator<Item = (&'a str, &'a Span, Option<Vec<Source>>)> {
-    node.service
-        .mounts
-        .iter()
-        .filter(|field| field.value.kind == MountKind::Bind)
-        .filter(move |field| wanted(&field.value.target))
-        .map(move |field| {
-            let texts = field
-                .value
-                .source
-                .as_deref()
-                .and_then(|source| files.under(source));
-            (field.value.target.as_str(), &field.span, texts)
-        })
 }
 
 /// One value of a settings file, by its dotted path in lower case.

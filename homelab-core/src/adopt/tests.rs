@@ -291,3 +291,56 @@ fn a_lab_that_is_adopted_does_not_differ_from_its_engines() {
     assert_eq!(drift.differences(), [], "{drift}");
     assert_eq!(drift.exit_code(), 0);
 }
+
+#[test]
+fn a_network_that_is_attached_and_not_written_is_one_all_the_same() {
+    let compose = "services:
+  site: { image: 'nginx:1.29' }
+  other: { image: 'nginx:1.29' }
+";
+    let proxy = "services:
+  npm: { image: 'jc21/nginx-proxy-manager:2', ports: ['203.0.113.7:80:80'], networks: [front] }
+networks: { front: { name: front } }
+";
+    let lab = Lab::from_texts(
+        "home",
+        [
+            ("web/compose.yaml", compose),
+            ("npm/compose.yaml", proxy),
+            (
+                "instance.toml",
+                "[hosts.nas]\naddresses = ['192.168.1.10']\npublic_addresses = ['203.0.113.7']\nforwards = []\n",
+            ),
+        ],
+    );
+    let at_most = |networks: &[&str], privileged: bool| {
+        let mut site = of(running("web-site-1", "nginx:1.29", &[]), "web", "site");
+        site.networks = networks
+            .iter()
+            .map(|name| ((*name).to_owned(), Vec::new()))
+            .collect();
+        site.privileged = privileged;
+        let seen = seen(&inventory(&[("nas", &[site])]));
+        let exposures = lab.exposures(&seen);
+        let of = |name: &str| {
+            let found = exposures.iter().find(|one| one.id().service().as_str() == name);
+            found.expect("it is there").at_most()
+        };
+        let report = lab.audit(&seen);
+        let says = report
+            .findings()
+            .iter()
+            .any(|finding| finding.rule().id == "service.privileged");
+        (of("site"), of("other"), says)
+    };
+    assert_eq!(
+        at_most(&["web_default"], false),
+        (Reach::Host, Reach::Host, false)
+    );
+    assert_eq!(
+        at_most(&["web_default", "front"], false),
+        (Reach::Internet, Reach::Host, false),
+        "attached by hand"
+    );
+    assert_eq!(at_most(&["web_default"], true), (Reach::Host, Reach::Host, true));
+}

@@ -63,7 +63,7 @@ pub(super) fn perform(
 }
 
 /// Runs what engines are asked on a runtime of its own: the caller's may have neither IO nor a timer.
-fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Error::new(ErrorKind::Internal, "ask the engine").with_source(error))?;
@@ -98,7 +98,7 @@ fn conflict(step: &ContainerStep, why: &str) -> Error {
 }
 
 /// Waits until a container runs and its health check passes, or it has done what it was for.
-async fn up(engine: &dyn Engine, step: &ContainerStep) -> Result<()> {
+pub(super) async fn up(engine: &dyn Engine, step: &ContainerStep) -> Result<()> {
     let began = tokio::time::Instant::now();
     loop {
         let container = engine.container(&step.id).await?;

@@ -28,6 +28,13 @@ pub enum Event {
         /// The step in words.
         step: String,
     },
+    /// A part of a step was done, or is being done.
+    Progress {
+        /// The step's number.
+        number: usize,
+        /// What: `Container web-site-1 Started`.
+        text: String,
+    },
     /// A step ended.
     StepFinished {
         /// The step's number.
@@ -60,6 +67,7 @@ impl Event {
             Event::Started { .. } => ("started", None),
             Event::PutBack { .. } => ("put_back", None),
             Event::StepStarted { number, .. } => ("step_started", Some(*number as u64)),
+            Event::Progress { number, .. } => ("progress", Some(*number as u64)),
             Event::StepFinished { number, .. } => ("step_finished", Some(*number as u64)),
             Event::Cancelling => ("cancelling", None),
             Event::Finished(_) => ("finished", None),
@@ -85,6 +93,7 @@ impl fmt::Display for Event {
             Event::Started { steps, .. } => write!(f, "started, {steps} step{}", plural(*steps)),
             Event::PutBack { what } => write!(f, "left by an earlier run: {what}"),
             Event::StepStarted { number, step } => write!(f, "{number}. {step}"),
+            Event::Progress { number, text } => write!(f, "{number}. {text}"),
             Event::StepFinished { number, result } => write!(f, "{number}. {result}"),
             Event::Cancelling => f.write_str("stopping"),
             Event::Finished(status) => write!(f, "{status}"),

@@ -11,10 +11,11 @@ use super::files::{self, Found, Root};
 use super::operation::Shared;
 use super::recovery::{self, Record};
 use super::world::World;
-use crate::cancel::Cancel;
 use crate::engine::Engines;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{LabPath, Leftover, Plan, Precondition, Step, StepKind, StepResult};
+use crate::plan::{
+    ComposeBefore, ComposeStep, LabPath, Leftover, Plan, Precondition, Step, StepKind, StepResult,
+};
 
 pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Result<Outcome> {
     shared.events.send(Event::Started {
@@ -50,8 +51,8 @@ pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Resu
             step: text.clone(),
         });
         let perform = blocking({
-            let (run, step, cancel) = (run.clone(), step.clone(), shared.cancel.clone());
-            move || run.perform(index, &step, &cancel)
+            let (run, step, shared) = (run.clone(), step.clone(), shared.clone());
+            move || run.perform(index, &step, &shared)
         });
         match perform.await {
             Ok(status) => {
@@ -99,6 +100,7 @@ struct Run {
     id: String,
     /// The lab's folder; none where no step is about it, and there is none.
     root: Option<Root>,
+    world: World,
     engines: Engines,
     /// Where recovery files are, this run's in the first.
     folders: Vec<PathBuf>,
@@ -109,7 +111,7 @@ struct Run {
 impl Run {
     /// Puts back what dead runs left, checks every precondition, and writes down what this run might leave.
     fn begin(plan: &Plan, world: &World, shared: &Shared) -> Result<Run> {
-        let is_container = |step: &Step| matches!(step.kind(), StepKind::Container(_));
+        let is_container = |step: &Step| matches!(step.kind(), StepKind::Container(_) | StepKind::Compose(_));
         let opened = Root::open(world.root()).and_then(|root| Ok((root, world.recovery_folders()?)));
         let (root, folders) = match opened {
             Ok((root, folders)) => (Some(root), folders),
@@ -133,6 +135,11 @@ impl Run {
             {
                 containers::check(&engines, step, before)?;
             }
+            if let (StepKind::Compose(step), Precondition::Compose(before)) =
+                (step.kind(), step.precondition())
+            {
+                check_compose(world, &engines, step, before)?;
+            }
         }
         let record = match leftovers.is_empty() {
             true => None,
@@ -146,6 +153,7 @@ impl Run {
         Ok(Run {
             id,
             root,
+            world: world.clone(),
             engines,
             folders,
             leftovers,
@@ -153,11 +161,15 @@ impl Run {
         })
     }
 
-    fn perform(&self, index: usize, step: &Step, cancel: &Cancel) -> Result<crate::plan::StepStatus> {
-        if let (StepKind::Container(step), Precondition::Container(before)) =
-            (step.kind(), step.precondition())
-        {
-            return containers::perform(&self.engines, step, before, cancel);
+    fn perform(&self, index: usize, step: &Step, shared: &Arc<Shared>) -> Result<crate::plan::StepStatus> {
+        match (step.kind(), step.precondition()) {
+            (StepKind::Container(step), Precondition::Container(before)) => {
+                return containers::perform(&self.engines, step, before, &shared.cancel);
+            }
+            (StepKind::Compose(step), Precondition::Compose(before)) => {
+                return compose(&self.world, &self.engines, step, before, index + 1, shared);
+            }
+            _ => {}
         }
         let root = self.root()?;
         match step.kind() {
@@ -167,7 +179,7 @@ impl Run {
                 root.write(path, &temporary, content, *mode, step.precondition())
             }
             StepKind::PutBack { run, leftover } => recovery::put_back(&self.folders, root, run, leftover),
-            StepKind::Container(step) => {
+            StepKind::Container(_) | StepKind::Compose(_) => {
                 let message = format!("{step}: nobody has said how it has to be before");
                 Err(Error::new(ErrorKind::Invalid, message))
             }
@@ -189,6 +201,52 @@ impl Run {
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
         record.map_or(Ok(()), Record::finish)
     }
+}
+
+#[cfg(all(feature = "docker", feature = "tools"))]
+fn check_compose(world: &World, engines: &Engines, step: &ComposeStep, before: &ComposeBefore) -> Result<()> {
+    composer(world, engines).check(step, before)
+}
+
+#[cfg(all(feature = "docker", feature = "tools"))]
+fn compose(
+    world: &World,
+    engines: &Engines,
+    step: &ComposeStep,
+    before: &ComposeBefore,
+    number: usize,
+    shared: &Arc<Shared>,
+) -> Result<crate::plan::StepStatus> {
+    let told = shared.clone();
+    let tell = move |text| told.events.send(Event::Progress { number, text });
+    composer(world, engines).perform(step, before, &shared.cancel, tell)
+}
+
+#[cfg(all(feature = "docker", feature = "tools"))]
+fn composer<'a>(world: &'a World, engines: &'a Engines) -> super::compose::Composer<'a> {
+    super::compose::Composer {
+        program: world.compose(),
+        root: world.root(),
+        engines,
+    }
+}
+
+#[cfg(not(all(feature = "docker", feature = "tools")))]
+fn check_compose(_: &World, _: &Engines, step: &ComposeStep, _: &ComposeBefore) -> Result<()> {
+    let message = format!("{step}: this build is without `docker` or `tools`");
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+#[cfg(not(all(feature = "docker", feature = "tools")))]
+fn compose(
+    world: &World,
+    engines: &Engines,
+    step: &ComposeStep,
+    before: &ComposeBefore,
+    _: usize,
+    _: &Arc<Shared>,
+) -> Result<crate::plan::StepStatus> {
+    check_compose(world, engines, step, before).map(|()| crate::plan::StepStatus::Skipped)
 }
 
 /// Puts back what runs have left that were killed, once for each world. That something cannot be put back is told, and
@@ -219,7 +277,7 @@ fn check(plan: &Plan, root: &Root, run: &str) -> Result<Vec<Leftover>> {
         let (path, content) = match step.kind() {
             StepKind::CreateFolder { path, .. } => (path, None),
             StepKind::WriteFile { path, content, .. } => (path, Some(content)),
-            StepKind::PutBack { .. } | StepKind::Container(_) => continue,
+            StepKind::PutBack { .. } | StepKind::Container(_) | StepKind::Compose(_) => continue,
         };
         let found = root.look(path)?;
         if let (Some(content), Found::File(hash, _)) = (content, &found)

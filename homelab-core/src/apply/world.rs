@@ -43,6 +43,7 @@ struct Inner {
     #[cfg(all(unix, feature = "local"))]
     daemon: Option<LocalApi>,
     engines: Option<Engines>,
+    compose: Option<PathBuf>,
     #[cfg(test)]
     before_step: Option<BeforeStep>,
 }
@@ -71,6 +72,7 @@ impl World {
             #[cfg(all(unix, feature = "local"))]
             daemon: None,
             engines: None,
+            compose: None,
             #[cfg(test)]
             before_step: None,
         }))
@@ -96,6 +98,19 @@ impl World {
     pub fn without_engines(mut self) -> World {
         Arc::make_mut(&mut self.0).engines = None;
         self
+    }
+
+    /// Returns the world with this program as Docker Compose, instead of `docker compose` or `docker-compose` on `PATH`.
+    #[must_use]
+    pub fn with_compose(mut self, program: impl Into<PathBuf>) -> World {
+        Arc::make_mut(&mut self.0).compose = Some(program.into());
+        self
+    }
+
+    /// Returns the program that was set as Docker Compose.
+    #[cfg(all(unix, feature = "docker", feature = "tools"))]
+    pub(super) fn compose(&self) -> Option<&Path> {
+        self.0.compose.as_deref()
     }
 
     /// Returns the engines of the lab's hosts, to look at; none after [`without_engines`](World::without_engines).

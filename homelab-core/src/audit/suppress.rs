@@ -1,17 +1,21 @@
 //! Comments that accept a finding: `# homelab: allow RULE until 2027-01-01 because REASON`.
 
-use std::collections::HashMap;
+mod comments;
+
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::rules::{BAD_SUPPRESSION, UNUSED_SUPPRESSION};
-use super::select::{Switches, suggestion};
+use super::select::{Switches, group, suggestion};
 use super::{group_is_audit, rule};
+use crate::backup::rules::is_about_irreplaceable;
 use crate::finding::{Evidence, Finding, Rule, Subject, Suppressed};
 use crate::lab::{FileKind, Lab};
 use crate::span::{Source, Span};
+use comments::Syntax;
 
 /// What every such comment begins with, after its `#`.
 const MARK: &str = "homelab:";
@@ -30,29 +34,45 @@ struct Suppression {
     used: bool,
 }
 
+/// Whose findings there are: a comment about others cannot be said to be without use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// Those of every rule but the leaks'.
+    All,
+    /// Those of the leaks' rules. What is wrong with comments is the audit's to say.
+    Leaks,
+}
+
+impl Judged {
+    fn has(self, rule: &Rule) -> bool {
+        (group(rule) == "leak") == (self == Judged::Leaks)
+    }
+}
+
 /// Returns the findings that stay and those that were accepted; what is wrong with comments is among the first.
 pub(super) fn suppress(
     lab: &Lab,
     now: Timestamp,
     switches: &Switches<'_>,
     findings: Vec<Finding>,
+    judged: Judged,
 ) -> (Vec<Finding>, Vec<Suppressed>) {
     let (mut kept, mut suppressed) = (Vec::with_capacity(findings.len()), Vec::new());
     let mut files = comments(lab, &mut kept);
+    if judged == Judged::Leaks {
+        kept.clear();
+    }
     reach_over_services(lab, &mut files);
+    let spoken: HashMap<String, Spoken> = files
+        .iter()
+        .map(|(name, comments)| (name.clone(), Spoken::new(comments)))
+        .collect();
     for mut finding in findings {
         let accepted_by = finding.place().and_then(|place| {
-            let (_, comments) = files.get_key_value(place.source().name())?;
-            let line = place.line();
-            let accepts = |comment: &&Suppression| {
-                comment.line <= line && line <= comment.last && comment.rules.contains(&finding.rule())
-            };
-            // The nearest one speaks: of a line before that of its whole service.
-            let nearest = comments
-                .iter()
-                .filter(accepts)
-                .min_by_key(|comment| comment.last - comment.line)?;
-            comments.iter().position(|comment| std::ptr::eq(comment, nearest))
+            let name = place.source().name();
+            spoken
+                .get(name)?
+                .of(files.get(name)?, place.line(), finding.rule())
         });
         let comment = match (accepted_by, finding.place()) {
             (Some(at), Some(place)) => files
@@ -65,7 +85,10 @@ pub(super) fn suppress(
             continue;
         };
         comment.used = true;
-        if comment.until < now {
+        if is_about_irreplaceable(&finding) {
+            let text = "a comment accepts it, which irreplaceable data is not allowed";
+            kept.push(finding.with_evidence(Evidence::at(text, &comment.span)));
+        } else if comment.until < now {
             let date = comment.until.to_zoned(TimeZone::UTC).date();
             finding = finding.with_evidence(Evidence::at(
                 format!("was accepted until {date}, which is over"),
@@ -85,7 +108,7 @@ pub(super) fn suppress(
         let on: Vec<&Rule> = comment
             .rules
             .into_iter()
-            .filter(|rule| switches.is_on(rule))
+            .filter(|rule| switches.is_on(rule) && judged.has(rule))
             .collect();
         if let Some(rule) = on.first() {
             let message = if comment.last > comment.line {
@@ -102,19 +125,68 @@ pub(super) fn suppress(
     (kept, suppressed)
 }
 
+/// The comments of a file by what they speak of, so that many of them on many lines are found at once.
+struct Spoken {
+    lines: HashMap<u32, Vec<usize>>,
+    /// By the line on which a service begins: services do not overlap.
+    services: BTreeMap<u32, Vec<usize>>,
+}
+
+impl Spoken {
+    fn new(comments: &[Suppression]) -> Self {
+        let mut spoken = Spoken {
+            lines: HashMap::new(),
+            services: BTreeMap::new(),
+        };
+        for (at, comment) in comments.iter().enumerate() {
+            let list = match comment.last > comment.line {
+                true => spoken.services.entry(comment.line).or_default(),
+                false => spoken.lines.entry(comment.line).or_default(),
+            };
+            // Of several that say the same, the first one counts.
+            let is_said = |other: &usize| comments[*other].rules == comment.rules;
+            if !list.iter().rev().take(8).any(is_said) {
+                list.push(at);
+            }
+        }
+        spoken
+    }
+
+    /// Returns the comment that accepts this rule on a line: the nearest one, of the line before that of its service.
+    fn of(&self, comments: &[Suppression], line: u32, rule: &'static Rule) -> Option<usize> {
+        let service = self.services.range(..=line).next_back();
+        let lines = self.lines.get(&line).into_iter().flatten();
+        let mut all = lines.chain(service.into_iter().flat_map(|(_, list)| list));
+        let accepts = |&&at: &&usize| comments[at].last >= line && comments[at].rules.contains(&rule);
+        all.find(accepts).copied()
+    }
+}
+
 /// Lets a comment that speaks of the line on which a service begins speak of the whole service.
 fn reach_over_services(lab: &Lab, files: &mut HashMap<String, Vec<Suppression>>) {
+    // The last line of each service, by file and by the line on which it begins.
+    let mut services: HashMap<&str, HashMap<u32, u32>> = HashMap::new();
     for service in lab.services().map(|reference| reference.service()) {
         let (name, body) = (&service.span, &service.body);
-        let Some(comments) = files.get_mut(name.source().name()) else {
-            continue;
-        };
-        if body.source().name() != name.source().name() {
+        let source = name.source();
+        if !files.contains_key(source.name()) || body.source().name() != source.name() {
             continue;
         }
-        let (first, last) = (name.line(), name.source().line_column(body.end()).0);
-        for comment in comments.iter_mut().filter(|comment| comment.line == first) {
-            comment.last = comment.last.max(last);
+        let last = services
+            .entry(source.name())
+            .or_default()
+            .entry(name.line())
+            .or_default();
+        *last = source.line_column(body.end()).0.max(*last);
+    }
+    for (name, comments) in files {
+        let Some(services) = services.get(name.as_str()) else {
+            continue;
+        };
+        for comment in comments {
+            if let Some(&last) = services.get(&comment.line) {
+                comment.last = comment.last.max(last);
+            }
         }
     }
 }
@@ -129,37 +201,40 @@ fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppr
         FileKind::Instance,
     ];
     for file in lab.manifest().files() {
-        let is_marked = |bytes| memchr::memmem::find(bytes, MARK.as_bytes()).is_some();
         if !kinds.contains(&file.kind()) || !file.bytes().is_some_and(is_marked) {
             continue;
         }
         let Some(text) = file.text() else { continue };
-        let scalars = file.kind() == FileKind::Compose;
-        let comments = read(&Source::new(file.path(), text), scalars, findings);
+        let syntax = match file.kind() {
+            FileKind::Compose => Syntax::Yaml,
+            FileKind::Quadlet => Syntax::Unit,
+            _ => Syntax::Toml,
+        };
+        let comments = read(&Source::new(file.path(), text), syntax, findings);
         files.insert(file.path().to_owned(), comments);
     }
     files
 }
 
-/// Reads the comments of one file. YAML, TOML and quadlet files all have comments that begin with `#` at the start of
-/// a line or after a blank; such a text inside a quoted string is taken for a comment too, which nobody writes by
-/// accident. In a block scalar of YAML (`scalars`) it is a line of somebody's script, so it is none.
-fn read(source: &Source, scalars: bool, findings: &mut Vec<Finding>) -> Vec<Suppression> {
+/// Whether a file may have such a comment, in capitals or not.
+fn is_marked(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b':', bytes).any(|at| {
+        let start = (at + 1).checked_sub(MARK.len());
+        start.is_some_and(|start| bytes[start..=at].eq_ignore_ascii_case(MARK.as_bytes()))
+    })
+}
+
+/// Reads the comments of one file: they begin with `#` at the start of a line or after a blank. In a text of many lines it
+/// is a line of somebody's script, so it is none.
+fn read(source: &Source, syntax: Syntax, findings: &mut Vec<Finding>) -> Vec<Suppression> {
     let mut whole = Vec::new();
     let mut offset = 0;
     let lines: Vec<&str> = source.text().split_inclusive('\n').collect();
-    let inside = if scalars {
-        block_scalars(&lines)
-    } else {
-        vec![false; lines.len()]
-    };
-    for (index, line) in lines.iter().enumerate() {
+    let targets = targets(&lines);
+    for (index, (line, at)) in lines.iter().zip(comments::starts(&lines, syntax)).enumerate() {
         let start = offset;
         offset += line.len();
-        if inside[index] {
-            continue;
-        }
-        let Some((at, text)) = comment(line) else {
+        let Some((at, text)) = at.and_then(|at| comment(line, at)) else {
             continue;
         };
         let span = Span::new(source, start + at, start + line.trim_end().len());
@@ -169,8 +244,8 @@ fn read(source: &Source, scalars: bool, findings: &mut Vec<Finding>) -> Vec<Supp
                 until,
                 reason,
                 span,
-                line: target(&lines, index),
-                last: target(&lines, index),
+                line: targets[index],
+                last: targets[index],
                 used: false,
             }),
             Err((message, fix)) => {
@@ -185,76 +260,32 @@ fn read(source: &Source, scalars: bool, findings: &mut Vec<Finding>) -> Vec<Supp
     whole
 }
 
-/// Returns of each line whether it is inside a block scalar: what follows `key: |` or `- >` and is indented deeper.
-///
-/// A comment that ends a scalar but is indented like a part of it counts as a part: a finding is rather seen.
-fn block_scalars(lines: &[&str]) -> Vec<bool> {
-    let mut open: Option<usize> = None;
-    let mut inside = Vec::with_capacity(lines.len());
-    for line in lines {
-        let text = line.trim();
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        let is_part = open.is_some_and(|parent| text.is_empty() || indent > parent);
-        inside.push(is_part);
-        if !is_part {
-            open = opens_scalar(line);
-        }
-    }
-    inside
-}
-
-/// Returns the indentation of the entry that a block scalar is the value of, where this line opens one.
-fn opens_scalar(line: &str) -> Option<usize> {
-    let line = line.trim_end();
-    if line.trim_start().starts_with('#') {
-        return None;
-    }
-    let code = line.split(" #").next().unwrap_or_default().trim_end();
-    let (mut before, header) = code.rsplit_once(' ')?;
-    let is_header = header.starts_with(['|', '>'])
-        && header[1..].chars().all(|c| matches!(c, '+' | '-' | '1'..='9'))
-        && header.len() <= 3;
-    if !is_header {
-        return None;
-    }
-    // A tag or an anchor may stand before it.
-    while let Some((rest, word)) = before.trim_end().rsplit_once(' ')
-        && word.starts_with(['!', '&'])
-    {
-        before = rest;
-    }
-    let before = before.trim_end();
-    let indent = |text: &str| text.len() - text.trim_start_matches(' ').len();
-    if before.ends_with(':') {
-        // The key of an item's first entry is indented by the item's dashes too.
-        let mut column = indent(before);
-        while let Some(rest) = before[column..].strip_prefix("- ") {
-            column += 2 + indent(rest);
-        }
-        return Some(column);
-    }
-    let dash = before.len().checked_sub(1)?;
-    let only_dashes = before.ends_with('-') && before.chars().all(|c| c == ' ' || c == '-');
-    only_dashes.then_some(dash)
-}
-
-/// Returns where a line's comment begins, and its text after the mark, if it is one of ours.
-fn comment(line: &str) -> Option<(usize, &str)> {
-    line.match_indices('#').find_map(|(at, _)| {
+/// Returns where the mark of a comment of ours is, and its text, in a line whose comment begins here.
+fn comment(line: &str, start: usize) -> Option<(usize, &str)> {
+    line[start..].match_indices('#').find_map(|(at, _)| {
+        let at = start + at;
         let before = line[..at].chars().next_back();
-        let text = line[at + 1..].trim_start().strip_prefix(MARK)?;
-        before.is_none_or(char::is_whitespace).then(|| (at, text.trim()))
+        let text = line[at + 1..].trim_start();
+        let mark = text.get(..MARK.len())?;
+        let is_ours = mark.eq_ignore_ascii_case(MARK) && before.is_none_or(char::is_whitespace);
+        is_ours.then(|| (at, text[MARK.len()..].trim()))
     })
 }
 
-/// Returns the number of the line that a comment on this line speaks of: its own, or where nothing else is on it the
+/// Returns for each line the number of the line that a comment on it speaks of: its own, or where nothing else is on it the
 /// next one that is neither empty nor a comment.
-fn target(lines: &[&str], index: usize) -> u32 {
-    let is_bare = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    let found = (index..lines.len())
-        .find(|&at| !is_bare(lines[at]))
-        .unwrap_or(index);
-    u32::try_from(found + 1).unwrap_or(u32::MAX)
+fn targets(lines: &[&str]) -> Vec<u32> {
+    let number = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
+    let mut targets: Vec<u32> = (0..lines.len()).map(number).collect();
+    let mut next = None;
+    for (index, line) in lines.iter().enumerate().rev() {
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            targets[index] = next.unwrap_or(targets[index]);
+        } else {
+            next = Some(targets[index]);
+        }
+    }
+    targets
 }
 
 type Parsed = (Vec<&'static Rule>, Timestamp, String);
@@ -264,7 +295,8 @@ type Refusal = (String, Option<String>);
 fn parse(text: &str) -> Result<Parsed, Refusal> {
     let plain = |message: &str| (message.to_owned(), None);
     let rest = text
-        .strip_prefix("allow ")
+        .split_once(char::is_whitespace)
+        .and_then(|(word, rest)| word.eq_ignore_ascii_case("allow").then_some(rest))
         .ok_or_else(|| plain("the comment does not say `allow`, the only thing that can be said"))?;
     let (head, reason) = split_word(rest, "because");
     let (names, date) = split_word(head, "until");
@@ -302,7 +334,9 @@ fn parse(text: &str) -> Result<Parsed, Refusal> {
 
 /// Splits a text at the first place where this stands as a word of its own.
 fn split_word<'a>(text: &'a str, word: &str) -> (&'a str, Option<&'a str>) {
-    let found = text.match_indices(word).find(|(at, _)| {
+    // Words in small letters are as long as they were, where they are of ASCII.
+    let small = text.to_ascii_lowercase();
+    let found = small.match_indices(word).find(|(at, _)| {
         let before = text[..*at].chars().next_back();
         let after = text[at + word.len()..].chars().next();
         before.is_none_or(char::is_whitespace) && after.is_none_or(char::is_whitespace)
@@ -315,6 +349,7 @@ fn split_word<'a>(text: &'a str, word: &str) -> (&'a str, Option<&'a str>) {
 
 #[cfg(test)]
 mod tests {
+    use super::Syntax;
     use crate::lab::Lab;
     use crate::observed::Observed;
 
@@ -385,14 +420,14 @@ mod tests {
     #[test]
     fn only_yaml_has_scripts() {
         let text = format!("Description=a: |\n  {ALLOW}\nImage=a\n");
-        let read = |scalars| {
+        let read = |syntax| {
             super::read(
                 &crate::span::Source::new("a", text.as_str()),
-                scalars,
+                syntax,
                 &mut Vec::new(),
             )
             .len()
         };
-        assert_eq!((read(false), read(true)), (1, 0));
+        assert_eq!((read(Syntax::Unit), read(Syntax::Yaml)), (1, 0));
     }
 }

@@ -78,6 +78,16 @@ pub(super) fn read(source: &Source, lookup: &dyn Lookup, before: &Entries) -> (E
     (reader.entries, broken)
 }
 
+/// Returns the variables of a file with their values and places, as far as it can be read, where nothing outside gives a
+/// variable.
+pub(crate) fn variables_of(source: &Source) -> Vec<(String, String, Span)> {
+    let (entries, _) = read(source, &|_: &str| None, &Entries::new());
+    let entries = entries.into_iter();
+    entries
+        .map(|(name, entry)| (name, entry.value, entry.span))
+        .collect()
+}
+
 struct Reader<'a> {
     source: &'a Source,
     at: usize,

@@ -86,6 +86,13 @@ impl Project {
         Project(Arc::new(inner))
     }
 
+    /// Returns the project with one more network, that is made outside of it.
+    pub(crate) fn with_network(&self, key: String, network: Network) -> Project {
+        let mut inner = (*self.0).clone();
+        inner.networks.insert(key, network);
+        Project(Arc::new(inner))
+    }
+
     /// Returns the networks by key, with `default` where a service uses it.
     pub fn networks(&self) -> &IndexMap<String, Network> {
         &self.0.networks
@@ -243,7 +250,7 @@ pub enum MountKind {
     Volume,
     /// Memory.
     Tmpfs,
-    /// Another kind: a named pipe, an image, a cluster volume.
+    /// Another kind: a named pipe, an image, a cluster volume, a config.
     Other,
 }
 
@@ -347,8 +354,12 @@ pub struct Service {
     pub entrypoint: Vec<Field<String>>,
     /// The keys of the secrets it is given.
     pub secrets: Vec<Field<String>>,
-    /// The keys of the configs it is given.
-    pub configs: Vec<Field<String>>,
+    /// The configs it is given: the source is a config's key, the target its path in the container.
+    pub configs: Vec<Field<Mount>>,
+    /// The services that it knows by other names, as they are written: `db:database`.
+    pub links: Vec<Field<String>>,
+    /// Names that its own table of hosts has, each with an address: `nas=192.0.2.10`.
+    pub extra_hosts: Vec<Field<String>>,
     /// How many containers: `scale` or `deploy.replicas`; 1 where nothing is written.
     pub replicas: u64,
 }

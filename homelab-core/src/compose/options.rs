@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::Memory;
+use super::files::{Files, Memory, join};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What to resolve, and how.
 ///
@@ -56,6 +57,45 @@ impl ResolveOptions {
     /// Returns whether these options refuse what Docker Compose refuses.
     pub fn is_strict(&self) -> bool {
         self.strict
+    }
+
+    /// Returns the project's Compose files: those that are named, else those that the directory has.
+    pub(super) fn compose_files(&self, directory: &Path, files: &Files) -> Result<Vec<PathBuf>> {
+        if let Some(first) = self.files.first() {
+            let named: Vec<PathBuf> = self.files.iter().map(|file| absolute(file)).collect();
+            if self.memory.is_some() || named.iter().any(|file| files.is_file(file)) {
+                return Ok(named);
+            }
+            return Err(if files.is_folder(&named[0]) {
+                Error::new(
+                    ErrorKind::Invalid,
+                    format!("read `{}`: it is a folder", first.display()),
+                )
+                .with_hint("name the Compose file in it, or set the folder as the project's directory")
+            } else {
+                Error::new(ErrorKind::NotFound, format!("find `{}`", first.display()))
+                    .with_hint("there is no such file")
+            });
+        }
+        let main = ResolveOptions::file_names()
+            .iter()
+            .map(|name| directory.join(name))
+            .find(|path| files.is_file(path));
+        let Some(main) = main else {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("find a Compose file in `{}`", directory.display()),
+            )
+            .with_hint(format!(
+                "Compose looks for {}",
+                ResolveOptions::file_names().join(", ")
+            )));
+        };
+        let more = ResolveOptions::override_names()
+            .iter()
+            .map(|name| directory.join(name))
+            .find(|path| files.is_file(path));
+        Ok(std::iter::once(main).chain(more).collect())
     }
 
     /// Sets the Compose files, the later ones laid over the earlier. Without any, the directory is searched for
@@ -154,4 +194,17 @@ impl ResolveOptions {
             (None, None) => PathBuf::new(),
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a relative path is relative to the process's folder"
+)]
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    });
+    path.map_or_else(|_| PathBuf::from("/"), |path| join(&path, ""))
 }

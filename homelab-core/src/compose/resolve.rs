@@ -9,13 +9,13 @@ use indexmap::IndexMap;
 use super::check::Problem;
 use super::consistency::consistency;
 use super::dotenv::{self, Entries};
-use super::files::{Files, join, shown};
+use super::files::{Files, shown};
 use super::json;
 use super::load::{Flow, Loader, Refused, Variables};
 use super::model::{Inner, Project, VariableState};
 use super::node::{Map, Node, Value};
 use super::normalize::normalize;
-use super::options::ResolveOptions;
+use super::options::{ResolveOptions, absolute};
 use super::rules;
 use super::typed;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,9 +28,10 @@ impl Project {
     /// Reads and resolves a project.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when no file is named and the directory has none under Compose's names. A strict
+    /// [`ErrorKind::NotFound`] when no file is named and the directory has none under Compose's names, or when none of those
+    /// that are named is there; [`ErrorKind::Invalid`] when it is a folder that is named in place of one. A strict
     /// resolution also fails, with the kind [`ErrorKind::Invalid`] (or [`ErrorKind::Unsupported`] for remote files),
-    /// on everything that Docker Compose refuses; a lenient one never does.
+    /// on everything that Docker Compose refuses; a lenient one does on nothing else.
     pub fn resolve(options: &ResolveOptions) -> Result<Project> {
         let directory = absolute(&options.first_directory());
         let files = match &options.memory {
@@ -44,7 +45,7 @@ impl Project {
         let base = files.root().map_or_else(|| directory.clone(), Path::to_owned);
         let home = options.home().map(str::to_owned);
         let mut loader = Loader::new(options.strict, files, base, home);
-        let paths = compose_files(options, &directory, &loader.files)?;
+        let paths = options.compose_files(&directory, &loader.files)?;
         match resolve(&mut loader, options, &paths, &directory) {
             Ok(project) => Ok(project),
             Err(Refused(problem)) => {
@@ -110,44 +111,6 @@ impl Project {
         }
         seen.into_iter()
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a relative path is relative to the process's folder"
-)]
-fn absolute(path: &Path) -> PathBuf {
-    let path = std::path::absolute(if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    });
-    path.map_or_else(|_| PathBuf::from("/"), |path| join(&path, ""))
-}
-
-fn compose_files(options: &ResolveOptions, directory: &Path, files: &Files) -> Result<Vec<PathBuf>> {
-    if !options.files.is_empty() {
-        return Ok(options.files.iter().map(|file| absolute(file)).collect());
-    }
-    let main = ResolveOptions::file_names()
-        .iter()
-        .map(|name| directory.join(name))
-        .find(|path| files.is_file(path));
-    let Some(main) = main else {
-        return Err(Error::new(
-            ErrorKind::NotFound,
-            format!("find a Compose file in `{}`", directory.display()),
-        )
-        .with_hint(format!(
-            "Compose looks for {}",
-            ResolveOptions::file_names().join(", ")
-        )));
-    };
-    let more = ResolveOptions::override_names()
-        .iter()
-        .map(|name| directory.join(name))
-        .find(|path| files.is_file(path));
-    Ok(std::iter::once(main).chain(more).collect())
 }
 
 fn resolve(

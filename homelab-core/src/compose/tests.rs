@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{NetworkMode, Project, ResolveOptions, VariableState};
+use crate::error::ErrorKind;
 
 mod hostile;
 
@@ -566,4 +567,18 @@ fn an_empty_key_is_refused_where_names_and_values_are_listed() {
         strict(&[("app/compose.yaml", text)])["services"]["a"]["labels"],
         json!({"": "b"})
     );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_no_empty_project() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nope = folder.path().join("nope");
+    for options in [ResolveOptions::lenient(), ResolveOptions::strict()] {
+        let error = Project::resolve(&options.clone().with_files([&nope])).expect_err("there is none");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.to_string(), format!("find `{}`", nope.display()));
+        let error = Project::resolve(&options.with_files([folder.path()])).expect_err("a folder");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().ends_with("it is a folder"), "{error}");
+    }
 }

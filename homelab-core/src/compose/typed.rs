@@ -204,9 +204,44 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
         command: command(map, "command"),
         entrypoint: command(map, "entrypoint"),
         secrets: sources("secrets"),
-        configs: sources("configs"),
+        configs: items("configs").iter().filter_map(config).collect(),
+        links: texts(map, "links"),
+        extra_hosts: hosts(map),
         replicas: replicas.unwrap_or(1),
     }
+}
+
+/// Returns the names and addresses of `extra_hosts`, however they are written.
+fn hosts(map: &Map) -> Vec<Field<String>> {
+    let Some(Value::Map(names)) = map.get("extra_hosts").map(|node| &node.value) else {
+        return texts(map, "extra_hosts");
+    };
+    let mut found = Vec::new();
+    for (name, node) in names {
+        let addresses = node.as_list().unwrap_or(std::slice::from_ref(node));
+        let texts = addresses.iter().filter_map(Node::scalar_text);
+        found.extend(texts.map(|address| field(node, format!("{name}={address}"))));
+    }
+    found
+}
+
+/// Returns where a config is mounted: in the root folder, under its key, unless it says otherwise.
+fn config(item: &Node) -> Option<Field<Mount>> {
+    let map = item.as_map()?;
+    let text = |key: &str| map.get(key).and_then(Node::scalar_text);
+    let source = text("source")?;
+    let target = text("target").filter(|target| !target.is_empty());
+    let target = match target.unwrap_or_else(|| source.clone()) {
+        target if target.starts_with('/') => target,
+        target => format!("/{target}"),
+    };
+    let mount = Mount {
+        kind: MountKind::Other,
+        source: Some(source),
+        target,
+        read_only: true,
+    };
+    Some(field(item, mount))
 }
 
 fn labels(map: &Map) -> IndexMap<String, Field<String>> {

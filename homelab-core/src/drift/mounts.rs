@@ -16,7 +16,7 @@ pub(super) fn volume_names(project: &Project) -> impl Iterator<Item = String> {
 }
 
 /// Returns what a volume's key means on the engine, in a project that is called so there.
-fn volume_name(project: &Project, called: &str, key: &str) -> String {
+pub(crate) fn volume_name(project: &Project, called: &str, key: &str) -> String {
     let declared = project.volumes().get(key);
     match declared.and_then(|volume| volume.name.as_ref()) {
         Some(name) => name.value.clone(),

@@ -163,6 +163,26 @@ impl Engines {
         target.connect().await
     }
 
+    /// Returns where the engine of a host is, for programs that speak with it themselves.
+    #[cfg(all(unix, feature = "docker", feature = "tools"))]
+    pub(crate) fn endpoint(&self, host: &str) -> Result<Endpoint> {
+        let target = self.targets.get(host);
+        match target.map(|target| &target.way) {
+            Some(Way::Address(endpoint)) => Ok(endpoint.clone()),
+            Some(Way::Closed(gap)) => Err(Error::new(gap.kind, gap.message.clone())),
+            Some(Way::Given(_)) => {
+                let what = format!("find the address of host `{}`", host.escape_debug());
+                Err(Error::new(ErrorKind::Unsupported, what)
+                    .with_hint("its engine was given by a program, and no other program can ask it"))
+            }
+            None => {
+                let message = format!("find host `{}`", host.escape_debug());
+                Err(Error::new(ErrorKind::NotFound, message)
+                    .with_hint("plan again: the lab has changed since"))
+            }
+        }
+    }
+
     /// Returns what all engines have now: all hosts at the same time, sixteen at most. A host that is dead or slow
     /// costs its limit once, and is a fact with its reason.
     ///

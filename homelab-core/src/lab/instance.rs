@@ -35,6 +35,7 @@ pub struct Instance {
     pub(super) projects: IndexMap<ProjectName, ProjectEntry>,
     pub(super) repositories: IndexMap<RepositoryName, RepositoryEntry>,
     pub(super) access_tests: Vec<AccessTest>,
+    pub(super) private: IndexMap<String, Spanned<String>>,
 }
 
 impl Instance {
@@ -102,6 +103,11 @@ impl Instance {
     pub fn repositories(&self) -> &IndexMap<RepositoryName, RepositoryEntry> {
         &self.repositories
     }
+
+    /// Returns what else identifies the lab, by the name that the file gives it: a street, the number of a disk.
+    pub fn private_values(&self) -> &IndexMap<String, Spanned<String>> {
+        &self.private
+    }
 }
 
 impl std::fmt::Debug for Instance {
@@ -155,6 +161,7 @@ pub struct Host {
     pub(super) site: Option<Spanned<String>>,
     pub(super) addresses: Vec<Spanned<IpAddr>>,
     pub(super) interfaces: Vec<Interface>,
+    pub(super) media: IndexMap<String, Vec<Spanned<String>>>,
     pub(super) public_addresses: Option<Vec<Spanned<IpAddr>>>,
     pub(super) forwards: Option<Vec<Forward>>,
     /// Whether all that is written of the forwards was understood.
@@ -191,6 +198,25 @@ impl Host {
     /// Returns its network interfaces.
     pub fn interfaces(&self) -> &[Interface] {
         &self.interfaces
+    }
+
+    /// Returns its physical disks and pools by their names, each with the paths that lie on it.
+    pub fn media(&self) -> &IndexMap<String, Vec<Spanned<String>>> {
+        &self.media
+    }
+
+    /// Returns the disk or pool that a path lies on: that of the longest path that holds it. None means that nobody has
+    /// said.
+    pub fn medium_of(&self, path: &str) -> Option<&str> {
+        let holds = |outer: &str| std::path::Path::new(path).starts_with(outer);
+        let said = self.media.iter().flat_map(|(name, paths)| {
+            paths
+                .iter()
+                .map(move |outer| (name.as_str(), outer.value().as_str()))
+        });
+        said.filter(|(_, outer)| holds(outer))
+            .max_by_key(|(_, outer)| outer.trim_end_matches('/').len())
+            .map(|(name, _)| name)
     }
 
     /// Returns the interface that has this address.

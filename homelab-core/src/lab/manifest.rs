@@ -4,6 +4,8 @@ mod glob;
 
 use std::sync::Arc;
 
+pub(crate) use glob::matches as matches_glob;
+
 use super::discover;
 use super::pattern::{Pattern, words};
 use crate::stratum::Stratum;

@@ -372,7 +372,7 @@ impl DatasetEntry {
 
 /// Returns how old the newest counting snapshot may be where the dataset does not say; none for what can be made
 /// again.
-fn recovery_point_of(class: Class) -> Option<SignedDuration> {
+pub(crate) fn recovery_point_of(class: Class) -> Option<SignedDuration> {
     match class {
         Class::Irreplaceable => Some(SignedDuration::from_hours(36)),
         Class::Important => Some(SignedDuration::from_hours(7 * 24)),

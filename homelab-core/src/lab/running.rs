@@ -3,26 +3,41 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{Entry, Inner, Lab, Unsaid};
-use crate::compose::{Project, Service};
+use crate::compose::{Network, Project, Service};
 use crate::name::{HostName, ServiceId};
+
+/// A service as it runs, with the networks that its project does not declare.
+pub(crate) struct Widened {
+    pub(crate) id: ServiceId,
+    pub(crate) service: Service,
+    pub(crate) networks: Vec<(String, Network)>,
+}
 
 impl Lab {
     /// Returns the lab with some of its services replaced, and with more projects after its own. Its diagnostics are what
     /// they were: what runs has no files that could be wrong.
     pub(crate) fn with_running(
         &self,
-        replaced: Vec<(ServiceId, Service)>,
+        replaced: Vec<Widened>,
         added: Vec<(Project, Option<HostName>)>,
     ) -> Lab {
         let own = &self.0;
         let mut projects = own.projects.clone();
         let mut services: Vec<Entry> = own.services.iter().map(Entry::again).collect();
-        for (id, service) in replaced {
+        for Widened {
+            id,
+            service,
+            networks,
+        } in replaced
+        {
             let Some(at) = services.iter().position(|entry| entry.id == id) else {
                 continue;
             };
             let (project, host) = (services[at].project, services[at].host.clone());
-            let with = projects[project].with_service(service);
+            let mut with = projects[project].with_service(service);
+            for (key, network) in networks {
+                with = with.with_network(key, network);
+            }
             let elsewhere = |entry: &Entry| entry.project == project && entry.host != host;
             if !services.iter().any(elsewhere) {
                 projects[project] = with;

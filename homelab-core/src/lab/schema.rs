@@ -212,7 +212,13 @@ struct InstanceFile {
     repositories: Option<BTreeMap<String, RepositoryTable>>,
     /// Who should reach what, which every audit looks at.
     access: Option<AccessTable>,
+    /// What else identifies the lab, by any name: a street, the number of a disk. No shareable file may hold it.
+    private: Option<BTreeMap<String, PrivateText>>,
 }
+
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+struct PrivateText(#[schemars(length(min = 3))] String);
 
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -259,6 +265,8 @@ struct HostTable {
     addresses: Option<Vec<String>>,
     /// Its network interfaces: addresses, with their networks, and who is on the other side.
     interfaces: Option<BTreeMap<String, InterfaceValue>>,
+    /// Its physical disks and pools, each with the paths that lie on it: `tank = ["/mnt/tank"]`.
+    media: Option<BTreeMap<String, Vec<String>>>,
     /// The addresses by which the internet reaches it; an empty list says that it has none.
     public_addresses: Option<Vec<String>>,
     /// What routers forward to it; an empty list says that there is nothing.
@@ -436,8 +444,10 @@ struct RepositoryTable {
     site: Option<String>,
     /// The account that pays for it.
     account: Option<String>,
-    /// The places where its key is kept.
+    /// The places where its key is kept: names of hosts, sites and accounts, and others in your own words.
     key_kept: Option<Vec<String>>,
+    /// Whether those who write to it cannot delete from it: append-only, or an object lock.
+    append_only: Option<bool>,
 }
 
 #[cfg(test)]

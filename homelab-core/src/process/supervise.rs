@@ -135,8 +135,9 @@ fn watch(child: &mut Child, command: &Command, happened: &Sender<Happened>) -> s
     }
     let (sender, stderr) = channel();
     if let Some(pipe) = child.stderr.take() {
+        let listener = command.listener.clone();
         thread().spawn(move || {
-            let _ = sender.send(read_tail(pipe));
+            let _ = sender.send(read_tail(pipe, listener.as_deref()));
         })?;
     }
     if let (Some(mut pipe), Some(input)) = (child.stdin.take(), command.input.clone()) {
@@ -213,10 +214,24 @@ fn read_head(mut pipe: impl Read, limit: usize, too_much: impl FnOnce()) -> Vec<
     kept
 }
 
-/// Reads all, and keeps the end.
-fn read_tail(mut pipe: impl Read) -> Vec<u8> {
+/// Reads all, tells each line, and keeps the end.
+fn read_tail(mut pipe: impl Read, listener: Option<&(dyn Fn(&str) + Send + Sync)>) -> Vec<u8> {
     let mut kept = VecDeque::new();
+    let mut line = Vec::new();
     read(&mut pipe, |bytes| {
+        if let Some(listener) = listener {
+            for byte in bytes {
+                match byte {
+                    b'\n' => {
+                        listener(&String::from_utf8_lossy(&line));
+                        line.clear();
+                    }
+                    // What is longer is no line for anybody to read.
+                    byte if line.len() < STDERR_TAIL => line.push(*byte),
+                    _ => {}
+                }
+            }
+        }
         kept.extend(bytes);
         let surplus = kept.len().saturating_sub(STDERR_TAIL);
         kept.drain(..surplus);

@@ -330,12 +330,18 @@ pub struct OpenWhen {
     /// Environment variables that are not there at all.
     #[serde(default)]
     pub unset: Vec<String>,
-    /// What one of the command's words is, without its quotes and leading dashes.
+    /// What one of the command's words is, without its quotes and leading dashes; or what two of them are, one blank between.
     #[serde(default)]
     pub says: Vec<String>,
     /// What none of the command's words is or begins with, leading dashes included.
     #[serde(default)]
     pub says_not: Vec<String>,
+    /// What the image's tag begins with, one of these.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Files and folders of settings in the container, at and below which nothing is mounted.
+    #[serde(default)]
+    pub unmounted: Vec<String>,
 }
 
 /// A question over HTTP that the application answers.

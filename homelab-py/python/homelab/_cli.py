@@ -40,6 +40,10 @@ VERBS: dict[str, Callable[[Lab, str, Observed], Plan]] = {
     "start": Lab.plan_start,
     "stop": Lab.plan_stop,
     "restart": Lab.plan_restart,
+    "recreate": Lab.plan_recreate,
+    "update": Lab.plan_update,
+    "up": Lab.plan_up,
+    "down": Lab.plan_down,
 }
 
 # What to do where a tailnet's files are not named.
@@ -169,9 +173,10 @@ def parser() -> argparse.ArgumentParser:
     doing = command(
         "run",
         _run,
-        "start, stop or restart a project, a service or all",
+        "start, stop, update or make anew a project, a service or all",
         "Shows what it would do with a project, a service or all of the lab, and with --yes does it, in the order in "
-        "which services wait for each other, each waited for until it is up.",
+        "which services wait for each other, each waited for until it is up. What makes or removes containers is done "
+        "by Docker Compose.",
     )
     doing.add_argument("verb", metavar="VERB", choices=VERBS, help=", ".join(VERBS))
     folder(doing)

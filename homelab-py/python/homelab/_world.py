@@ -22,31 +22,37 @@ if TYPE_CHECKING:
     Progress = Callable[[EventView], object]
 
 
-def connect(lab: Lab, *, state: str | PathLike[str] | None = None) -> Connecting:
+def connect(
+    lab: Lab, *, state: str | PathLike[str] | None = None, compose: str | PathLike[str] | None = None
+) -> Connecting:
     """Connects to the world of a lab: `async with homelab.connect(lab) as world`.
 
-    `state` is the folder for its state, instead of `$XDG_STATE_HOME/homelab/LAB/`.
+    `state` is the folder for its state, instead of `$XDG_STATE_HOME/homelab/LAB/`; `compose` the program of Docker
+    Compose, instead of `docker compose` or `docker-compose` on `PATH`.
     """
-    return Connecting(lab, state)
+    return Connecting(lab, state, compose)
 
 
-def connect_sync(lab: Lab, *, state: str | PathLike[str] | None = None) -> SyncWorld:
+def connect_sync(
+    lab: Lab, *, state: str | PathLike[str] | None = None, compose: str | PathLike[str] | None = None
+) -> SyncWorld:
     """Connects to the world of a lab, blocking: `with homelab.connect_sync(lab) as world`."""
-    return SyncWorld(_native.World.connect_sync(lab, state))
+    return SyncWorld(_native.World.connect_sync(lab, state, compose))
 
 
 class Connecting:
     """A world that is being connected: for `async with`, or to await (and then `aclose()` the world yourself)."""
 
-    __slots__ = ("_lab", "_state", "_world")
+    __slots__ = ("_compose", "_lab", "_state", "_world")
 
-    def __init__(self, lab: Lab, state: str | PathLike[str] | None) -> None:
+    def __init__(self, lab: Lab, state: str | PathLike[str] | None, compose: str | PathLike[str] | None = None) -> None:
         self._lab = lab
         self._state = state
+        self._compose = compose
         self._world: World | None = None
 
     async def _connect(self) -> World:
-        return World(await _native.World.connect(self._lab, self._state))
+        return World(await _native.World.connect(self._lab, self._state, self._compose))
 
     def __await__(self) -> Generator[Any, None, World]:
         return self._connect().__await__()

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::clients::{only_tailnet, read};
+use super::clients::{only_private, only_tailnet, read};
 use super::{Entry, Flavour, Gateway, Route};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::{NodeIndex, Topology};
@@ -208,9 +208,17 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
             let tailnet = |kind: &str, ranges: &str| {
                 kind == "remote_ip" && only_tailnet(ranges.split_whitespace(), facts)
             };
+            let private = |_: &str, ranges: &str| {
+                !ranges.contains("forwarded") && only_private(ranges.split_whitespace())
+            };
             let is_narrow = site.asks_for_addresses(&tailnet);
             let only = is_narrow.is_some();
-            if let Some(evidence) = is_narrow.or_else(|| site.asks_for_addresses(&|_, _| true)) {
+            let is_private = site.asks_for_addresses(&private);
+            let at_home = is_private.is_some();
+            let listed = is_narrow
+                .or(is_private)
+                .or_else(|| site.asks_for_addresses(&|_, _| true));
+            if let Some(evidence) = listed {
                 let ranges = RefCell::new(Some(Vec::new()));
                 site.asks_for_addresses(&|kind, list| {
                     let read = read(list.split_whitespace()).filter(|_| kind == "remote_ip");
@@ -221,8 +229,9 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                     });
                     true
                 });
-                let guard = Guard::new(GuardKind::AllowList, "remote_ip", evidence).only_tailnet(only);
+                let guard = Guard::new(GuardKind::AllowList, "remote_ip", evidence);
                 // Where several lists are written, which of them decides is taken for all of them together.
+                let guard = guard.only_tailnet(only).only_private(at_home);
                 site.guards.push(guard.with_clients(ranges.into_inner()));
             }
             let address = site.address.map_or("", |field| field.value.as_str());
@@ -242,6 +251,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                 admin: false,
                 enabled: true,
                 in_swarm: false,
+                by: None,
             })
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Which clients a proxy lets in, by their addresses: whether a list or a rule admits the tailnet only.
 //!
-//! Only ranges of the tailnet narrow a way in. Private ranges do not: behind a tunnel, another proxy or the engine's own
-//! address translation, everybody comes from a private address.
+//! Ranges of the tailnet narrow a way in. Private ranges narrow what is known of it, and not what it could be: behind a
+//! tunnel, another proxy or the engine's own address translation, everybody comes from a private address.
 
 use std::net::IpAddr;
 
@@ -30,6 +30,42 @@ pub(super) fn are_tailnet(ranges: &[IpNet], facts: &HostFacts) -> bool {
 /// Returns whether every address of a list is one of the tailnet; a list without any admits everybody.
 pub(super) fn only_tailnet<'a>(ranges: impl IntoIterator<Item = &'a str>, facts: &HostFacts) -> bool {
     read(ranges).is_some_and(|ranges| are_tailnet(&ranges, facts))
+}
+
+/// Returns whether every address of a list is a private one, or one of the tailnet; a list without any admits everybody.
+pub(super) fn only_private<'a>(ranges: impl IntoIterator<Item = &'a str>) -> bool {
+    const PRIVATE: [&str; 10] = [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "100.64.0.0/10",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+        "fd00::/8",
+    ];
+    let mut any = false;
+    for range in ranges {
+        let range = range.trim().trim_matches(['`', '"', '\'']);
+        any = true;
+        if range == "private_ranges" {
+            continue;
+        }
+        let net = range
+            .parse::<IpNet>()
+            .ok()
+            .or_else(|| range.parse::<IpAddr>().ok().map(IpNet::from));
+        let is_private = |net: IpNet| {
+            let mut blocks = PRIVATE.iter().filter_map(|block| block.parse::<IpNet>().ok());
+            blocks.any(|block| block.contains(&net))
+        };
+        if !net.is_some_and(is_private) {
+            return false;
+        }
+    }
+    any
 }
 
 /// Returns the addresses from which a router's rule matches requests: ``Host(`a`) && ClientIP(`100.64.0.0/10`)``; nothing

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::clients::{only_private, only_tailnet};
 use super::middleware::{Middlewares, guard_kind};
 use super::traefik::names_in_rule;
 use super::{Entry, Flavour, Route};
+use crate::access::container::{Container, Found as InContainer, Text};
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::{Node, NodeIndex, Topology};
-use crate::access::upstream::{Setting, file_in_container, mounted, settings, upstream};
+use crate::access::upstream::{Setting, settings, upstream};
 use crate::finding::Evidence;
-use crate::span::Source;
 
 /// A router of a file.
 #[derive(Default)]
@@ -22,42 +23,67 @@ struct Router<'a> {
     shown: Option<&'a Setting>,
 }
 
+/// What the files bring.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The routes, each with the service that it leads to.
+    pub(super) routes: Vec<(NodeIndex, Route)>,
+    /// Whether all of the files is understood: else there may be more.
+    pub(super) is_whole: bool,
+}
+
 /// Returns the files that the file provider reads, where all of them are in the lab.
 pub(super) fn sources(
     node: &Node<'_>,
     files: &Files<'_>,
     file: Option<&str>,
     directory: Option<&str>,
-) -> Option<Vec<Source>> {
+) -> Option<Vec<Text>> {
+    let container = Container::new(node, files);
     if let Some(file) = file {
-        return Some(vec![file_in_container(node, files, file)?]);
+        return match container.at(file) {
+            InContainer::Text(text) => Some(vec![text]),
+            InContainer::Hidden(_) | InContainer::Image => None,
+        };
     }
-    let directory = directory?.trim_end_matches('/').to_owned();
-    let mut mounts = mounted(node, files, move |target| {
-        target.trim_end_matches('/') == directory
-    });
-    let (_, _, sources) = mounts.next()?;
-    let mut sources = sources?;
+    let directory = directory?.trim_end_matches('/');
+    if directory.contains(['{', '$', '*', '?', '[']) {
+        return None;
+    }
+    // It reads folders within the folder too.
+    let found = container.matching(&format!("{directory}/**"));
     let endings = [".yml", ".yaml", ".toml"];
-    sources.retain(|source| endings.iter().any(|end| source.name().ends_with(end)));
-    Some(sources)
+    let mut texts = found.texts;
+    texts.retain(|text| endings.iter().any(|end| text.source().name().ends_with(end)));
+    (found.is_mounted && found.hidden.is_none()).then_some(texts)
 }
 
-/// Returns the routes that these files bring, each with the service that it leads to; nothing where a part of them is
-/// not understood, so that there may be more.
+/// Whether a text is a template, decided while Traefik runs. What stands in a line of comment makes no route.
+fn is_template(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.any(|line| line.contains("{{"))
+}
+
+/// Returns the routes that these files bring; what is not understood may bring more of them.
 pub(super) fn routes(
     topology: &Topology<'_>,
     index: NodeIndex,
-    sources: &[Source],
+    texts: &[Text],
     middlewares: &Middlewares,
-) -> Option<Vec<(NodeIndex, Route)>> {
+) -> Found {
+    let mut found = Found {
+        routes: Vec::new(),
+        is_whole: true,
+    };
     let mut all: Vec<Setting> = Vec::new();
-    for source in sources {
-        // A template is decided while Traefik runs.
-        if source.text().contains("{{") {
-            return None;
+    for text in texts {
+        match settings(text.source()).filter(|_| !is_template(text.source().text())) {
+            Some(settings) => all.extend(settings.into_iter().map(|setting| Setting {
+                place: text.shown(&setting.place),
+                ..setting
+            })),
+            None => found.is_whole = false,
         }
-        all.extend(settings(source)?);
     }
     let mut routers: BTreeMap<(&str, &str), Router<'_>> = BTreeMap::new();
     let mut servers: BTreeMap<(&str, &str), Vec<&Setting>> = BTreeMap::new();
@@ -76,7 +102,7 @@ pub(super) fn routes(
                     }
                     ["service"] => router.service = Some(value),
                     // Traefik takes a text there, and no file in which it is something else.
-                    ["rule" | "service", ..] => return None,
+                    ["rule" | "service", ..] => found.is_whole = false,
                     ["entrypoints"] => router.entries.extend(words(value).map(str::to_owned)),
                     ["middlewares"] => router.middlewares.extend(words(value)),
                     _ => {}
@@ -94,15 +120,16 @@ pub(super) fn routes(
             }
             ["http" | "tcp", "services", _] | ["http" | "tcp", "services", _, "loadbalancer", ..] => {}
             // Services made of other services, and what has no request to look at.
-            ["http" | "tcp", "services", _, ..] | ["udp", _, ..] => return None,
+            ["http" | "tcp", "services", _, ..] | ["udp", _, ..] => found.is_whole = false,
             ["http" | "tcp", "middlewares", name, ..] => own.entry(name).or_default().push(setting),
             _ => {}
         }
     }
-    let mut found = Vec::new();
     for ((protocol, name), router) in &routers {
-        let service = router.service?;
-        let shown = router.shown?;
+        let (Some(service), Some(shown)) = (router.service, router.shown) else {
+            found.is_whole = false;
+            continue;
+        };
         let admin = service.ends_with("@internal");
         let evidence = Evidence::at(
             match router.rule {
@@ -138,9 +165,10 @@ pub(super) fn routes(
             admin,
             enabled: true,
             in_swarm: false,
+            by: Some(index),
         };
         if admin {
-            found.push((index, route(None)));
+            found.routes.push((index, route(None)));
             continue;
         }
         let service = service
@@ -148,19 +176,24 @@ pub(super) fn routes(
             .unwrap_or(service)
             .to_ascii_lowercase();
         // One of another provider, or one that is not there, is not known from here.
-        for server in servers.get(&(*protocol, service.as_str()))? {
-            let (host, port) = upstream(address(&server.value)?)?;
+        let Some(servers) = servers.get(&(*protocol, service.as_str())) else {
+            found.is_whole = false;
+            continue;
+        };
+        for server in servers {
+            let Some((host, port)) = address(&server.value).and_then(upstream) else {
+                found.is_whole = false;
+                continue;
+            };
             let targets = topology.resolve(index, &host, port);
-            // A name of the engine's that leads nowhere here may lead to anything; others are of elsewhere.
-            if targets.is_empty() && !host.contains(['.', ':']) {
-                return None;
-            }
+            // A name of the lab's that leads nowhere here may lead to anything; others are of elsewhere.
+            found.is_whole &= !targets.is_empty() || topology.is_elsewhere(index, &host);
             for target in targets {
-                found.push((target.node, route(Some(target.port))));
+                found.routes.push((target.node, route(Some(target.port))));
             }
         }
     }
-    Some(found)
+    found
 }
 
 /// Returns the address in an item of a list of servers: `url: "http://app:80"`, `{ address: app:80 }`, or bare.
@@ -225,6 +258,25 @@ fn collect<'a>(
         .find(|kind| **kind == GuardKind::Waf)
         .or(kinds.first());
     if let Some(kind) = kind {
-        guards.push(Guard::new(*kind, name, used.clone()));
+        let list = |setting: &&&Setting| {
+            let key = setting.key.splitn(4, '.').nth(3);
+            matches!(key, Some("ipallowlist.sourcerange" | "ipwhitelist.sourcerange"))
+        };
+        let by_header = declared
+            .iter()
+            .any(|setting| setting.key.contains("list.ipstrategy"));
+        let ranges: Vec<&str> = declared
+            .iter()
+            .filter(list)
+            .flat_map(|setting| words(&setting.value))
+            .collect();
+        let facts = &topology.machines[topology.nodes[index].machine].facts;
+        let is_list = *kind == GuardKind::AllowList && !by_header;
+        let guard = Guard::new(*kind, name, used.clone());
+        guards.push(
+            guard
+                .only_tailnet(is_list && only_tailnet(ranges.iter().copied(), facts))
+                .only_private(is_list && only_private(ranges.iter().copied())),
+        );
     }
 }

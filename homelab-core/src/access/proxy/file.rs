@@ -1,18 +1,58 @@
-//! Proxies whose routes are in files or a database of their own: nginx, Caddy, HAProxy, Nginx Proxy Manager.
+//! Proxies whose routes are in files, in a database or among their own words: nginx, Caddy, HAProxy, Nginx Proxy Manager.
 
+use super::config;
 use crate::access::files::Files;
+use crate::access::path::Guard;
 use crate::access::topology::{Listener, Node, NodeIndex, Topology};
-use crate::access::upstream::{mounted, upstream};
+use crate::access::upstream::upstream;
 use crate::finding::Evidence;
-use crate::span::{Source, Span};
 
 /// What is known of where a proxy leads: nothing at all where it is no proxy, as far as can be seen.
 #[derive(Default)]
 pub(super) struct Found {
-    /// The services that it leads to, and their ports.
-    pub(super) routes: Vec<(Listener, Evidence)>,
+    /// The services that it leads to, and past what.
+    pub(super) routes: Vec<Lead>,
     /// Shows that there may be more.
     pub(super) unseen: Option<Unseen>,
+}
+
+/// One service that a proxy leads to.
+pub(super) struct Lead {
+    pub(super) target: Listener,
+    pub(super) evidence: Evidence,
+    pub(super) guards: Vec<Guard>,
+}
+
+impl Found {
+    /// Leads to a host and port; what may be somebody of the lab, and nobody knows who, may be anybody around it.
+    pub(super) fn lead(
+        &mut self,
+        topology: &Topology<'_>,
+        from: NodeIndex,
+        host: &str,
+        port: u16,
+        guards: &[Guard],
+        evidence: impl Fn() -> Evidence,
+    ) {
+        let targets = topology.resolve(from, host, port);
+        if targets.is_empty() && !topology.is_elsewhere(from, host) {
+            self.unseen.get_or_insert_with(|| Unseen {
+                what: NOBODY,
+                admin_port: None,
+                evidence: evidence(),
+            });
+        }
+        for target in targets {
+            let is_known = |lead: &Lead| lead.target == target && lead.guards == guards;
+            if !self.routes.iter().any(is_known) {
+                self.routes.push(Lead {
+                    target,
+                    evidence: evidence(),
+                    guards: guards.to_vec(),
+                });
+            }
+        }
+    }
 }
 
 pub(super) struct Unseen {
@@ -26,16 +66,26 @@ pub(super) fn routes(topology: &Topology<'_>, files: &Files<'_>, index: NodeInde
     let (what, admin_port) = match node.image_base() {
         "nginx-proxy-manager" | "npmplus" | "nginx-proxy-manager-zh" => (IN_DATABASE, Some(81)),
         "zoraxy" => (IN_DATABASE, Some(8000)),
-        "swag" | "bunkerweb" | "envoy" | "kong" | "apisix" | "rinetd" | "gost" | "sozu" => (IN_FILES, None),
+        "swag" | "bunkerweb" | "envoy" | "kong" | "apisix" | "rinetd" | "gost" | "sozu" | "pomerium"
+        | "safeline-tengine" => (IN_FILES, None),
         "cosmos-server" => (IN_DATABASE, None),
+        "pangolin" | "gerbil" if node.image.contains("fosrl") => (IN_DATABASE, None),
+        "proxy" if node.image.contains("goauthentik") => (IN_DATABASE, None),
+        "squid" | "tinyproxy" | "3proxy" | "microsocks" | "wstunnel" => (AS_ASKED, None),
         "socat" | "oauth2-proxy" => return by_words(topology, index),
+        "varnish" if node.environment("VARNISH_BACKEND_HOST").is_some() => {
+            return by_environment(
+                topology,
+                index,
+                "VARNISH_BACKEND_HOST",
+                Some("VARNISH_BACKEND_PORT"),
+            );
+        }
+        "anubis" => return by_environment(topology, index, "TARGET", None),
         "caddy" if node.words().any(|(word, _)| word.contains("reverse-proxy")) => {
             return by_words(topology, index);
         }
-        "nginx" | "openresty" | "caddy" | "haproxy" | "nginx-unprivileged" => {
-            return by_files(topology, files, index);
-        }
-        _ => return Found::default(),
+        _ => return config::routes(topology, files, index),
     };
     Found {
         routes: Vec::new(),
@@ -48,7 +98,9 @@ pub(super) fn routes(topology: &Topology<'_>, files: &Files<'_>, index: NodeInde
 }
 
 const IN_DATABASE: &str = "the routes in the database";
-const IN_FILES: &str = "the routes in the files";
+pub(super) const IN_FILES: &str = "the routes in the files";
+const AS_ASKED: &str = "the connections that anybody may ask";
+const NOBODY: &str = "a route to a name or address that nobody in the lab is known by,";
 
 fn image(node: &Node<'_>) -> Evidence {
     match &node.service.image {
@@ -97,10 +149,7 @@ fn by_words(topology: &Topology<'_>, index: NodeIndex) -> Found {
             unread |= !(target.starts_with("static:") || target.starts_with("file:"));
             continue;
         };
-        let all = topology.resolve(index, &host, port).into_iter();
-        found
-            .routes
-            .extend(all.map(|listener| (listener, evidence.clone())));
+        found.lead(topology, index, &host, port, &[], || evidence.clone());
     }
     if unread {
         found.unseen = Some(Unseen {
@@ -108,6 +157,41 @@ fn by_words(topology: &Topology<'_>, index: NodeIndex) -> Found {
             admin_port: None,
             evidence: image(node),
         });
+    }
+    found
+}
+
+/// A forwarder to the one place that its environment names.
+fn by_environment(topology: &Topology<'_>, index: NodeIndex, name: &str, port: Option<&str>) -> Found {
+    let node = &topology.nodes[index];
+    let mut found = Found::default();
+    let target = node.environment(name).map(|(host, evidence)| {
+        let number = port.and_then(|port| Some(node.environment(port)?.0.to_owned()));
+        let text = match number {
+            Some(number) => format!("{host}:{number}"),
+            None => host.to_owned(),
+        };
+        let found = upstream(&text).or_else(|| upstream(&format!("http://{text}")));
+        (found, evidence)
+    });
+    match target {
+        Some((Some((host, port)), evidence)) => {
+            found.lead(topology, index, &host, port, &[], || evidence.clone());
+        }
+        Some((None, evidence)) => {
+            found.unseen = Some(Unseen {
+                what: "where it leads, in the environment",
+                admin_port: None,
+                evidence,
+            });
+        }
+        None => {
+            found.unseen = Some(Unseen {
+                what: "where it leads, in the environment",
+                admin_port: None,
+                evidence: image(node),
+            });
+        }
     }
     found
 }
@@ -139,101 +223,4 @@ fn socat_target(word: &str) -> Option<&str> {
         .iter()
         .any(|one| one.eq_ignore_ascii_case(kind))
         .then_some(target)
-}
-
-/// A web server is a proxy when its configuration makes it one: only where one is mounted is there anything to ask.
-fn by_files(topology: &Topology<'_>, files: &Files<'_>, index: NodeIndex) -> Found {
-    let node = &topology.nodes[index];
-    let is_configuration = |target: &str| {
-        let target = target.to_ascii_lowercase();
-        target.contains("/nginx/conf.d")
-            || target.contains("/nginx/templates")
-            || target.contains("/nginx/sites")
-            || target.ends_with("nginx.conf")
-            || target.ends_with("/etc/nginx")
-            || target.contains("caddyfile")
-            || target.ends_with("/etc/caddy")
-            || target.contains("haproxy")
-    };
-    let mut found = Found::default();
-    let mut hide = |evidence| {
-        found.unseen.get_or_insert(Unseen {
-            what: IN_FILES,
-            admin_port: None,
-            evidence,
-        });
-    };
-    let mut routes = Vec::new();
-    for (target, span, texts) in mounted(node, files, is_configuration) {
-        let Some(texts) = texts else {
-            hide(Evidence::at(format!("`{target}` is not in the lab"), span));
-            continue;
-        };
-        for source in texts {
-            if let Some(line) = upstreams(topology, index, &source, &mut routes) {
-                hide(Evidence::at("where this leads is decided while it runs", &line));
-            }
-        }
-    }
-    found.routes = routes;
-    found
-}
-
-/// The words before an address in the configurations of these programs.
-const VERBS: [&str; 8] = [
-    "proxy_pass",
-    "fastcgi_pass",
-    "uwsgi_pass",
-    "grpc_pass",
-    "reverse_proxy",
-    "php_fastcgi",
-    "server",
-    "to",
-];
-
-/// Finds the services that a configuration passes requests to; returns a line that cannot be understood.
-fn upstreams(
-    topology: &Topology<'_>,
-    index: NodeIndex,
-    source: &Source,
-    found: &mut Vec<(Listener, Evidence)>,
-) -> Option<Span> {
-    let mut not_understood = None;
-    let mut offset = 0;
-    for line in source.text().split_inclusive('\n') {
-        let start = offset;
-        offset += line.len();
-        let bare = line.split('#').next().unwrap_or_default().trim();
-        let mut words = bare.split_whitespace();
-        let Some(verb) = words
-            .by_ref()
-            .find_map(|word| VERBS.iter().find(|verb| **verb == word))
-        else {
-            continue;
-        };
-        let at = start + line.find(bare).unwrap_or_default();
-        let span = Span::new(source, at, at + bare.len());
-        for word in words {
-            // Caddy takes a name without a port for one on port 80.
-            let named = || {
-                (*verb == "reverse_proxy")
-                    .then(|| upstream(&format!("http://{word}")))
-                    .flatten()
-            };
-            let Some((host, port)) = upstream(word).or_else(named) else {
-                let is_address = word.contains("://") || *verb == "reverse_proxy" || *verb == "proxy_pass";
-                if is_address && word.contains(['$', '{']) && word.len() > 1 {
-                    not_understood.get_or_insert_with(|| span.clone());
-                }
-                continue;
-            };
-            for target in topology.resolve(index, &host, port) {
-                if !found.iter().any(|(known, _)| *known == target) {
-                    let evidence = Evidence::at(format!("requests are passed on to `{host}:{port}`"), &span);
-                    found.push((target, evidence));
-                }
-            }
-        }
-    }
-    not_understood
 }

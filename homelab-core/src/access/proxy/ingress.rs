@@ -17,6 +17,8 @@ pub(super) struct Ingress {
     pub(super) proxy: NodeIndex,
     pub(super) others: usize,
     pub(super) doors: Vec<Door>,
+    /// Whether they come to the proxy itself, rather than by a tunnel or another proxy: it sees who they are.
+    pub(super) is_direct: bool,
 }
 
 /// Returns one record for each zone and set of guards; that of the machine itself where there is no other.
@@ -36,6 +38,7 @@ pub(super) fn merge<'a>(
             proxy,
             others: 0,
             doors: path.doors.clone(),
+            is_direct: path.is_direct(),
         };
         add_guards(&mut one.guards, guards);
         match all.iter_mut().find(|other| other.is_like(&one)) {
@@ -61,6 +64,7 @@ pub(super) fn merge<'a>(
             proxy,
             others: 0,
             doors: Vec::new(),
+            is_direct: false,
         });
     }
     all
@@ -90,11 +94,15 @@ impl Ingress {
             proxy,
             others: 0,
             doors: Vec::new(),
+            is_direct: false,
         }
     }
 
     pub(super) fn is_like(&self, other: &Ingress) -> bool {
-        self.zone == other.zone && self.at_most == other.at_most && self.guards == other.guards
+        self.zone == other.zone
+            && self.at_most == other.at_most
+            && self.guards == other.guards
+            && self.is_direct == other.is_direct
     }
 
     pub(super) fn path(&self, label: String, port: Option<u16>) -> Path {

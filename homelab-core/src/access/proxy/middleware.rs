@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ipnet::IpNet;
 
-use super::clients::{are_tailnet, read};
+use super::clients::{are_tailnet, only_private, read};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::Topology;
 use crate::finding::Evidence;
@@ -23,6 +23,8 @@ struct Middleware {
     only_tailnet: bool,
     /// The addresses that it lets in, where all were read.
     clients: Option<Vec<IpNet>>,
+    /// Whether they are all private.
+    only_private: bool,
     /// Whether it takes the client's address from a header.
     by_header: bool,
 }
@@ -57,6 +59,7 @@ impl Middlewares {
                         .clients
                         .as_deref()
                         .is_some_and(|clients| are_tailnet(clients, facts));
+                    entry.only_private = only_private(field.value.split(','));
                 }
                 entry.by_header |= kind.contains("list.ipstrategy");
                 let found = guard_kind(kind, &field.value);
@@ -96,12 +99,10 @@ impl Middlewares {
         let evidence = middleware.evidence.clone().unwrap_or_else(|| used.clone());
         if let Some(kind) = middleware.kind {
             let only_tailnet = middleware.only_tailnet && !middleware.by_header;
+            let only_private = middleware.only_private && !middleware.by_header;
             let clients = middleware.clients.clone().filter(|_| !middleware.by_header);
-            guards.push(
-                Guard::new(kind, name, evidence)
-                    .only_tailnet(only_tailnet)
-                    .with_clients(clients),
-            );
+            let guard = Guard::new(kind, name, evidence).only_tailnet(only_tailnet);
+            guards.push(guard.only_private(only_private).with_clients(clients));
         }
         for next in &middleware.chain {
             self.collect(machine, next, used, depth + 1, guards);

@@ -50,5 +50,6 @@ pub(super) fn routes(node: &Node<'_>) -> Vec<Route> {
         admin: false,
         enabled: true,
         in_swarm: false,
+        by: None,
     }]
 }

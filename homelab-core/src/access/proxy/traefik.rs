@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::clients::{are_tailnet, only_tailnet, read, rule_clients};
+use super::clients::{are_tailnet, only_private, only_tailnet, read, rule_clients};
+use super::flags::{Flag, Static, file_flags, flags, is_folder};
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route, dynamic};
 use crate::access::address::HostFacts;
@@ -12,76 +13,22 @@ use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::serve::is_true;
 use crate::access::topology::{Node, NodeIndex, Topology};
-use crate::access::upstream::{file_in_container, mounted, settings};
-use crate::compose::{Field, Protocol, Service};
+use crate::compose::{Field, MountKind, Protocol, Service};
 use crate::finding::Evidence;
 
-/// One static setting, by its name in lower case: `entrypoints.web.address`.
-struct Flag {
-    key: String,
-    value: String,
-    evidence: Evidence,
-}
-
+/// Whether it is a Traefik: by its image, or by what one of another name is told or given.
 fn is_traefik(node: &Node<'_>) -> bool {
-    node.image_base() == "traefik"
-}
-
-/// Reads the static settings that a service's words and environment hold.
-fn flags(service: &Service) -> Vec<Flag> {
-    let words: Vec<_> = service.entrypoint.iter().chain(&service.command).collect();
-    let mut flags = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        let Some(text) = word.value.strip_prefix("--") else {
-            continue;
-        };
-        let (key, value) = match text.split_once('=') {
-            Some((key, value)) => (key, value),
-            None => match words.get(at + 1) {
-                Some(next) if !next.value.starts_with('-') => (text, next.value.as_str()),
-                _ => (text, "true"),
-            },
-        };
-        flags.push(Flag {
-            key: key.to_ascii_lowercase(),
-            value: value.trim_matches(['"', '\'']).to_owned(),
-            evidence: Evidence::at(format!("`--{key}`"), &word.span),
-        });
-    }
-    for (name, field) in &service.environment {
-        if let (Some(key), Some(value)) = (name.strip_prefix("TRAEFIK_"), &field.value) {
-            flags.push(Flag {
-                key: key.to_ascii_lowercase().replace('_', "."),
-                value: value.clone(),
-                evidence: Evidence::at(format!("environment `{name}`"), &field.span),
-            });
-        }
-    }
-    flags
-}
-
-fn file_flags(node: &Node<'_>, files: &Files<'_>, flags: &[Flag]) -> Option<Vec<Flag>> {
-    let named = flags
-        .iter()
-        .find(|flag| flag.key == "configfile")
-        .map(|flag| flag.value.as_str());
-    let usual = [
-        "/etc/traefik/traefik.yml",
-        "/etc/traefik/traefik.yaml",
-        "/etc/traefik/traefik.toml",
-    ];
-    let roots = ["/traefik.yml", "/traefik.yaml", "/traefik.toml"];
-    let source = named
-        .into_iter()
-        .chain(usual)
-        .chain(roots)
-        .find_map(|path| file_in_container(node, files, path))?;
-    let flags = settings(&source)?.into_iter().map(|setting| Flag {
-        evidence: Evidence::at(format!("`{}`", setting.key), &setting.place),
-        key: setting.key,
-        value: setting.value,
-    });
-    Some(flags.collect())
+    let is_told = || {
+        node.words().any(|(word, _)| {
+            let word = word.to_ascii_lowercase();
+            word.starts_with("--entrypoints.") || word.starts_with("--providers.")
+        })
+    };
+    let is_given = || {
+        let mut mounts = node.service.mounts.iter().chain(&node.service.configs);
+        node.service.build.is_some() && mounts.any(|mount| is_folder(&mount.value.target))
+    };
+    node.image_base() == "traefik" || (node.system.is_none() && (is_told() || is_given()))
 }
 
 /// Returns where a Traefik listens, before anything else of it is known.
@@ -135,15 +82,22 @@ pub(super) fn gateway(
     }
     let mut flags = flags(node.service);
     let from_file = file_flags(node, files, &flags);
-    // A file that is mounted and cannot be read may say anything.
-    let hidden_file = from_file.is_none()
-        && mounted(node, files, |target| {
-            target.contains("traefik") && !target.ends_with(".json")
-        })
-        .next()
-        .is_some();
-    flags.extend(from_file.unwrap_or_default());
-    let opaque = flags.is_empty() && hidden_file;
+    // A file that is mounted and cannot be read may say anything, and so may one in an image of one's own.
+    let is_own_image = node.image_base() != "traefik";
+    let is_hidden =
+        matches!(from_file, Static::Hidden) || (is_own_image && !matches!(from_file, Static::Read(_)));
+    let hidden_file = is_hidden
+        || (matches!(from_file, Static::Absent)
+            && node.service.mounts.iter().any(|mount| {
+                let target = mount.value.target.as_str();
+                let is_named = target.contains("traefik") && !target.ends_with(".json");
+                is_named && mount.value.kind == MountKind::Bind
+            }));
+    // Where there is a file, Traefik looks at nothing else.
+    let opaque = is_hidden || (flags.is_empty() && hidden_file && !matches!(from_file, Static::Read(_)));
+    if let Static::Read(more) = from_file {
+        flags.extend(more);
+    }
     let find = |wanted: &str| flags.iter().find(|flag| flag.key == wanted);
     let any = |prefix: &str| {
         flags.iter().find(|flag| {
@@ -242,11 +196,12 @@ pub(super) fn gateway(
         flag.map(|flag| flag.value.as_str())
     };
     let sources = dynamic::sources(node, files, of_files("filename"), of_files("directory"));
-    let from_files = sources.and_then(|sources| dynamic::routes(topology, index, &sources, middlewares));
+    let from_files = sources.map(|sources| dynamic::routes(topology, index, &sources, middlewares));
+    let is_whole = from_files.as_ref().is_some_and(|found| found.is_whole);
     let by_files = |key: &str| matches!(key, "providers.file" | "file");
     let unseen = elsewhere
         .iter()
-        .filter(|key| !(by_files(key) && from_files.is_some()))
+        .filter(|key| !(by_files(key) && is_whole))
         .find_map(|key| any(key))
         .map(|flag| flag.evidence.clone())
         .or_else(|| {
@@ -276,7 +231,7 @@ pub(super) fn gateway(
         unseen,
         insecure_admin,
         public_challenge,
-        from_files: from_files.unwrap_or_default(),
+        from_files: from_files.map(|found| found.routes).unwrap_or_default(),
     })
 }
 
@@ -421,6 +376,7 @@ fn routes_in(
             admin,
             enabled: false,
             in_swarm: false,
+            by: None,
         });
     }
     let segments = segments.into_values();
@@ -441,6 +397,7 @@ fn routes_in(
             admin: false,
             enabled: true,
             in_swarm: false,
+            by: None,
         });
     }
     // Two routers that differ in nothing but their rule's path are one way in.
@@ -516,8 +473,10 @@ impl Segment<'_> {
             let only = !self.by_header && only_tailnet(sources.value.split(','), facts);
             let evidence = Evidence::at("a Traefik label", &sources.span);
             let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
+            let private = !self.by_header && only_private(sources.value.split(','));
             let clients = read(sources.value.split(',')).filter(|_| !self.by_header);
-            self.guards.push(guard.only_tailnet(only).with_clients(clients));
+            let guard = guard.only_tailnet(only).only_private(private);
+            self.guards.push(guard.with_clients(clients));
         }
         Some(Route {
             flavour: Flavour::Traefik,
@@ -532,6 +491,7 @@ impl Segment<'_> {
             admin: false,
             enabled: false,
             in_swarm: false,
+            by: None,
         })
     }
 }

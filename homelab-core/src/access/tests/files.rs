@@ -174,7 +174,6 @@ fn what_is_not_understood_may_lead_anywhere() {
         ),
         ("a template", ROUTE.replace("http://a:3000", "{{ env `A` }}")),
         ("an alias", ROUTE.replace("service: a", "service: *name")),
-        ("a map in braces", ROUTE.replace("Host(`a.lan`)", "{ a: b }")),
         (
             "another provider's service",
             ROUTE.replace("service: a", "service: a@docker"),
@@ -191,13 +190,23 @@ fn what_is_not_understood_may_lead_anywhere() {
             "a service of services",
             ROUTE.replace("loadBalancer:", "weighted:"),
         ),
+        ("an address that is none", ROUTE.replace("http://a:3000", "a b")),
+    ] {
+        check(what, &of_file(&text), &[("a", Host, Lan), ("b", Host, Lan)]);
+    }
+    // What else the file says is known all the same.
+    for (what, text) in [
+        ("a map in braces", ROUTE.replace("Host(`a.lan`)", "{ a: b }")),
         (
             "udp",
             format!("{ROUTE}udp:\n  routers:\n    x:\n      service: y\n"),
         ),
-        ("an address that is none", ROUTE.replace("http://a:3000", "a b")),
+        (
+            "one server of two",
+            format!("{ROUTE}          - url: http://nobody:3000\n"),
+        ),
     ] {
-        check(what, &of_file(&text), &[("a", Host, Lan), ("b", Host, Lan)]);
+        check(what, &of_file(&text), &[("a", Lan, Lan), ("b", Host, Lan)]);
     }
     for (flag, mount, file) in [
         (PROVIDER, "/srv/d.yml:/d.yml", "p/d.yml"),
@@ -263,4 +272,84 @@ fn the_administration_may_be_routed_by_a_file() {
     let text = ROUTE.replace("service: a\n", "service: api@internal\n");
     fires(&of_file(&text), "access.admin-surface-reachable");
     silent(&of_file(ROUTE), "access.admin-surface-reachable");
+}
+
+#[test]
+fn a_list_of_addresses_in_a_file_narrows_as_one_in_labels_does() {
+    let instance = BEHIND_NAT.replace("forwards = []", "forwards = [{ port = 80 }]");
+    for (middleware, reach, at_most) in [
+        (
+            "ipAllowList: { sourceRange: ['100.64.0.0/10'] }",
+            Tailnet,
+            Tailnet,
+        ),
+        (
+            "ipAllowList: { sourceRange: ['192.168.0.0/16', '10.0.0.1'] }",
+            Lan,
+            Internet,
+        ),
+        (
+            "ipAllowList: { sourceRange: ['192.168.0.0/16', '203.0.113.0/24'] }",
+            Internet,
+            Internet,
+        ),
+        (
+            "ipAllowList: { sourceRange: ['192.168.0.0/16'], ipStrategy: { depth: 1 } }",
+            Internet,
+            Internet,
+        ),
+    ] {
+        let text = ROUTE.replace("service: a\n", "service: a\n      middlewares: [m]\n")
+            + &format!("  middlewares:\n    m:\n      {middleware}\n");
+        let compose = "services:
+  t:
+    image: traefik:v3
+    command: ['--entrypoints.web.address=:80', '--providers.file.filename=/d.yml']
+    ports: ['80:80']
+    volumes: ['./d.yml:/d.yml']
+  a: { image: a }
+";
+        let lab = lab(&[
+            ("p/compose.yaml", compose),
+            ("instance.toml", &instance),
+            ("p/d.yml", &text),
+        ]);
+        check(middleware, &lab, &[("a", reach, at_most)]);
+    }
+}
+
+#[test]
+fn a_folder_of_files_may_be_a_part_of_what_is_mounted() {
+    let lab = with(
+        "--providers.file.directory=/etc/traefik/dynamic",
+        "./traefik:/etc/traefik",
+        &[
+            ("p/traefik/dynamic/more/a.yml", ROUTE),
+            ("p/traefik/other.yml", "http: ["),
+            ("p/traefik/dynamic/readme.md", "http: ["),
+        ],
+        "",
+    );
+    check("folder", &lab, &[("a", Lan, Lan), ("b", Host, Host)]);
+    let commented = format!("# {{{{ not a template }}}}\n{ROUTE}");
+    check(
+        "comment",
+        &of_file(&commented),
+        &[("a", Lan, Lan), ("b", Host, Host)],
+    );
+    let compose = "services:
+  t:
+    image: traefik:v3
+    command: ['--entrypoints.web.address=:80', '--providers.file.directory=/dyn']
+    ports: ['80:80']
+    configs: [{ source: routes, target: /dyn/a.yml }]
+  a: { image: a }
+configs: { routes: { file: ./a.yml } }
+";
+    let lab = self::lab(&[
+        ("p/compose.yaml", compose),
+        ("instance.toml", BEHIND_NAT),
+        ("p/a.yml", ROUTE),
+    ]);
+    check("config", &lab, &[("a", Lan, Lan)]);
 }

@@ -116,3 +116,53 @@ networks:
     let said: Vec<&str> = bound.paths()[0].evidence().iter().map(|one| one.text()).collect();
     assert!(said.iter().any(|text| text.contains(option)), "{said:?}");
 }
+
+#[test]
+fn an_engine_may_let_others_address_a_container_itself() {
+    let option = "com.docker.network.bridge";
+    for (network, closed, published) in [
+        (
+            format!("driver_opts: {{ {option}.gateway_mode_ipv4: nat-unprotected }}"),
+            Lan,
+            Lan,
+        ),
+        (
+            format!("driver_opts: {{ {option}.gateway_mode_ipv6: nat-unprotected }}"),
+            Lan,
+            Lan,
+        ),
+        (
+            format!("driver_opts: {{ {option}.gateway_mode_ipv4: routed }}"),
+            Host,
+            Lan,
+        ),
+        (
+            format!("driver_opts: {{ {option}.trusted_host_interfaces: eth0 }}"),
+            Host,
+            Lan,
+        ),
+        (
+            format!("driver_opts: {{ {option}.gateway_mode_ipv4: isolated }}"),
+            Host,
+            Host,
+        ),
+        (
+            format!("driver_opts: {{ {option}.gateway_mode_ipv4: nat }}"),
+            Host,
+            Host,
+        ),
+        ("driver: weave".to_owned(), Lan, Lan),
+        ("driver: bridge".to_owned(), Host, Host),
+        ("driver: overlay".to_owned(), Host, Host),
+    ] {
+        let compose = format!(
+            "services:
+  a: {{ image: a, networks: [x] }}
+  b: {{ image: b, networks: [x], ports: ['127.0.0.1:80:80'] }}
+networks: {{ x: {{ {network} }} }}
+"
+        );
+        let lab = lab(&[("p/compose.yaml", &compose), ("instance.toml", BEHIND_NAT)]);
+        check(&network, &lab, &[("a", Host, closed), ("b", Host, published)]);
+    }
+}

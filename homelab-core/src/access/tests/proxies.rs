@@ -444,28 +444,36 @@ fn a_list_of_the_tailnets_addresses_lets_in_the_tailnet_only() {
     let web = "'--entrypoints.web.address=:80'";
     let router = "'traefik.http.routers.a.rule=Host(`a`)', traefik.http.routers.a.middlewares=only";
     let list = "traefik.http.middlewares.only.ipallowlist";
-    for (labels, reach) in [
+    for (labels, reach, at_most) in [
         (
             format!("{router}, '{list}.sourcerange=100.64.0.0/10, fd7a:115c:a1e0::/48'"),
+            Tailnet,
             Tailnet,
         ),
         (
             format!("{router}, '{list}.sourcerange=100.64.0.0/10,0.0.0.0/0'"),
             Internet,
+            Internet,
         ),
         // Behind the engine's translation everybody may have a private address.
-        (format!("{router}, '{list}.sourcerange=10.0.0.0/8'"), Internet),
+        (
+            format!("{router}, '{list}.sourcerange=10.0.0.0/8'"),
+            Lan,
+            Internet,
+        ),
         (
             format!("{router}, '{list}.sourcerange=100.64.0.0/10', '{list}.ipstrategy.depth=1'"),
+            Internet,
             Internet,
         ),
         (
             "'traefik.http.routers.a.rule=Host(`a`) && ClientIP(`100.64.0.0/10`)'".to_owned(),
             Tailnet,
+            Tailnet,
         ),
     ] {
         let lab = public_traefik(web, &labels);
-        check(&labels, &lab, &[("a", reach, reach)]);
+        check(&labels, &lab, &[("a", reach, at_most)]);
         let a = exposure(&lab, "a");
         assert!(a.paths()[0].is_guarded_by(GuardKind::AllowList), "{a}");
     }

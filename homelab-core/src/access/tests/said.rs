@@ -155,6 +155,14 @@ fn what_its_settings_open_asks_for_no_password() {
         "image: jupyter/base-notebook, ports: ['8888:8888'], command: [sh, -c, 'start-notebook.sh --NotebookApp.token=\"\"']",
         "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ENABLED: 'true', GF_AUTH_ANONYMOUS_ORG_ROLE: admin }",
         "image: lscr.io/linuxserver/code-server, ports: ['8443:8443']",
+        "image: 'elasticsearch:7.17.10', ports: ['9200:9200']",
+        "image: 'influxdb:1.8', ports: ['8086:8086']",
+        "image: 'qdrant/qdrant:v1.9', ports: ['6333:6333']",
+        "image: 'dpage/pgadmin4:9', ports: ['80:80'], environment: { PGADMIN_CONFIG_SERVER_MODE: 'False' }",
+        "image: codercom/code-server, ports: ['8080:8080'], command: --auth none",
+        "image: codercom/code-server, ports: ['8080:8080'], command: [--auth=none]",
+        "image: filebrowser/filebrowser, ports: ['80:80'], command: --noauth",
+        "image: 'ghcr.io/open-webui/open-webui:main', ports: ['8080:8080'], environment: { WEBUI_AUTH: 'False' }",
     ] {
         let finding = fires(&with(rest), rule);
         assert!(
@@ -174,6 +182,14 @@ fn what_its_settings_open_asks_for_no_password() {
         "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ENABLED: 'true' }",
         "image: lscr.io/linuxserver/code-server, ports: ['8443:8443'], environment: { PASSWORD: '${PW}' }",
         "image: codercom/code-server, ports: ['8080:8080']",
+        "image: codercom/code-server, ports: ['8080:8080'], command: --auth password none",
+        "image: 'elasticsearch:7.17.10', ports: ['9200:9200'], environment: ['xpack.security.enabled=true']",
+        "image: 'elasticsearch:7.17.10', ports: ['9200:9200'], volumes: ['./e.yml:/usr/share/elasticsearch/config/elasticsearch.yml']",
+        "image: 'influxdb:2.7', ports: ['8086:8086']",
+        "image: 'influxdb:1.8', ports: ['8086:8086'], environment: { INFLUXDB_HTTP_AUTH_ENABLED: 'true' }",
+        "image: 'qdrant/qdrant:v1.9', ports: ['6333:6333'], environment: { QDRANT__SERVICE__API_KEY: '${KEY}' }",
+        "image: 'ghcr.io/open-webui/open-webui:main', ports: ['8080:8080']",
+        "image: filebrowser/filebrowser, ports: ['80:80']",
         "image: grafana/grafana, ports: ['3000:3000'], environment: { GF_AUTH_ANONYMOUS_ORG_ROLE: Admin }",
     ] {
         silent(&with(rest), rule);

@@ -457,3 +457,94 @@ networks: { n: {} }
     let alone = message("services: { newt: { image: fosrl/newt } }");
     assert!(alone.ends_with("kept elsewhere"), "{alone}");
 }
+
+#[test]
+fn less_known_tunnels_are_tunnels_too() {
+    let with = |settings: &str, files: &[(&str, &str)]| {
+        let compose = format!(
+            "services:\n  t: {{ {settings} }}\n  web: {{ image: httpd }}\n  other: {{ image: httpd }}\n"
+        );
+        let mut all = vec![
+            ("p/compose.yaml", compose.as_str()),
+            ("instance.toml", BEHIND_NAT),
+        ];
+        all.extend(files);
+        lab(&all)
+    };
+    for (settings, reach) in [
+        (
+            "image: goldy/tor-hidden-service, environment: { WEB_TOR_SERVICE_HOSTS: '80:web:80' }",
+            Internet,
+        ),
+        (
+            "image: jnovack/autossh, environment: { SSH_REMOTE_HOST: x, SSH_TARGET_HOST: web, SSH_TARGET_PORT: 80 }",
+            Host,
+        ),
+        (
+            "image: x/autossh, environment: { SSH_ARGS: '-N -R 80:web:80 me@vps' }",
+            Host,
+        ),
+        (
+            "image: alpine, command: sh -c 'cloudflared tunnel --url http://web:80'",
+            Internet,
+        ),
+        ("image: alpine, command: ngrok http web:80", Internet),
+        (
+            "image: alpine, command: zrok share public --headless http://web:80",
+            Internet,
+        ),
+    ] {
+        check(
+            settings,
+            &with(settings, &[]),
+            &[("web", reach, Internet), ("other", Host, Host)],
+        );
+    }
+    let torrc = "image: lncm/tor, volumes: ['./torrc:/etc/tor/torrc']";
+    let lab = with(
+        torrc,
+        &[("p/torrc", "HiddenServiceDir /x\nHiddenServicePort 80 web:80\n")],
+    );
+    check(torrc, &lab, &[("web", Internet, Internet), ("other", Host, Host)]);
+    let relay = with(torrc, &[("p/torrc", "SocksPort 9050\n")]);
+    check("no hidden service", &relay, &[("web", Host, Host)]);
+    for settings in [
+        torrc,
+        "image: goldy/tor-hidden-service",
+        "image: jnovack/autossh, environment: { SSH_REMOTE_HOST: x }",
+        "image: alpine, command: 'pagekite.py 80 x.pagekite.me'",
+        "image: python, command: holesail --live 80",
+        "image: alpine, command: wstunnel client -R tcp://80:web:80 wss://vps",
+        "image: packetriot/pktriot",
+        "image: ffdfgdfg/npc",
+    ] {
+        check(
+            settings,
+            &with(settings, &[]),
+            &[("web", Host, Internet), ("other", Host, Internet)],
+        );
+    }
+    for (settings, at_most) in [
+        ("image: twingate/connector", Tailnet),
+        ("image: netbirdio/netbird", Tailnet),
+        ("image: zerotier/zerotier", Tailnet),
+        (
+            "image: linuxserver/wireguard, ports: ['127.0.0.1:51820:51820/udp']",
+            Tailnet,
+        ),
+        // A client leads nobody in, and neither does what only goes out.
+        ("image: linuxserver/wireguard", Host),
+        (
+            "image: jnovack/autossh, environment: { SSH_MODE: -L, SSH_TARGET_HOST: web }",
+            Host,
+        ),
+        ("image: alpine, command: ngrok config check", Host),
+        (
+            "image: alpine, command: wstunnel client -L tcp://80:x:80 wss://vps",
+            Host,
+        ),
+        ("image: a/connector", Host),
+    ] {
+        check(settings, &with(settings, &[]), &[("web", Host, at_most)]);
+    }
+}

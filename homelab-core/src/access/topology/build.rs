@@ -49,6 +49,8 @@ impl<'a> Topology<'a> {
         match &entry.service.container_name {
             Some(name) => {
                 containers.insert(name.value.clone(), index);
+                // The engine's name server does not look at capitals.
+                containers.entry(name.value.to_ascii_lowercase()).or_insert(index);
             }
             None => {
                 for joint in ['-', '_'] {
@@ -150,10 +152,13 @@ impl<'a> Topology<'a> {
                         let name = service.name.as_str();
                         let container = service.container_name.as_ref().map(|name| name.value.as_str());
                         let aliases = attachment.aliases.iter().map(String::as_str);
-                        for name in [name].into_iter().chain(container).chain(aliases) {
-                            self.names
-                                .entry((net, name.to_ascii_lowercase()))
-                                .or_insert(index);
+                        // Since version 25 the engine knows a container by its own host name too.
+                        let hostname = service.hostname.as_ref().map(|name| name.value.as_str());
+                        for name in [name].into_iter().chain(container).chain(aliases).chain(hostname) {
+                            let named = self.names.entry((net, name.to_ascii_lowercase())).or_default();
+                            if !named.contains(&index) {
+                                named.push(index);
+                            }
                         }
                         for address in [&attachment.ipv4, &attachment.ipv6].into_iter().flatten() {
                             if let Ok(address) = address.parse() {
@@ -212,6 +217,7 @@ impl<'a> Topology<'a> {
                 evidence: None,
                 subnets: Vec::new(),
                 binding: None,
+                routed: None,
                 members: Vec::new(),
             });
             self.nets.len() - 1
@@ -325,6 +331,20 @@ impl Net {
             .map(|subnet| subnet.value.parse().ok())
             .collect();
         self.subnets = subnets.unwrap_or_default();
+        let bridge = |name: &str| {
+            let option = format!("com.docker.network.bridge.{name}");
+            let field = network.driver_opts.get(&option)?;
+            let value = field.value.trim().to_ascii_lowercase();
+            let text = format!("`{option}: {}`", field.value);
+            (!value.is_empty()).then(|| (value, Evidence::at(text, &field.span)))
+        };
+        // `nat` and `isolated` let nobody in; whatever else there may be is not known to.
+        let modes = ["gateway_mode_ipv4", "gateway_mode_ipv6"];
+        let modes = modes.iter().filter_map(|name| bridge(name));
+        let open = modes.filter(|(mode, _)| !matches!(mode.as_str(), "nat" | "isolated"));
+        let open = open.map(|(mode, evidence)| (mode != "routed", evidence));
+        let trusted = bridge("trusted_host_interfaces").map(|(_, evidence)| (false, evidence));
+        self.routed = open.chain(trusted).max_by_key(|(every_port, _)| *every_port);
         let option = "com.docker.network.bridge.host_binding_ipv4";
         self.binding = network.driver_opts.get(option).and_then(|field| {
             let address = field.value.parse().ok()?;

@@ -76,6 +76,42 @@ pub(super) fn calls(node: &Node<'_>) -> Vec<Call> {
     found
 }
 
+/// Returns the tunnel that an image of autossh opens as its environment says.
+pub(super) fn by_environment(node: &Node<'_>) -> Option<Call> {
+    if !node.image_base().contains("autossh") {
+        return None;
+    }
+    let words: Vec<&str> = ["SSH_ARGS", "AUTOSSH_ARGS", "SSH_OPTIONS", "SSH_MODE"]
+        .iter()
+        .filter_map(|name| Some(node.environment(name)?.0))
+        .flat_map(str::split_whitespace)
+        .collect();
+    let is_told = ssh(&words).is_some();
+    let leads_out = ["-L", "-D"]
+        .iter()
+        .any(|option| words.iter().any(|word| word.starts_with(option)));
+    if leads_out && !is_told {
+        return None;
+    }
+    let target = node.environment("SSH_TARGET_HOST").map(|(host, evidence)| {
+        let port = node.environment("SSH_TARGET_PORT").map_or("22", |(port, _)| port);
+        (upstream(&format!("{host}:{port}")), evidence)
+    });
+    // Without any of these it is told by its command, which is read by itself.
+    let (targets, evidence) = match target {
+        Some((target, evidence)) => (target.map(|target| vec![target]), evidence),
+        None if is_told => (ssh(&words)?, super::image(node)),
+        None if node.words().next().is_none() => (None, super::image(node)),
+        None => return None,
+    };
+    Some(Call {
+        product: "SSH tunnel",
+        targets,
+        public: false,
+        evidence,
+    })
+}
+
 fn program_of_image(base: &str) -> Option<&'static str> {
     Some(match base {
         "bore" => "bore",
@@ -179,6 +215,32 @@ fn read(program: &str, arguments: &[&str]) -> Option<(&'static str, Targets, boo
             }
             let target = arguments.get(1).and_then(|word| upstream(word));
             Some(("Expose tunnel", one(target), false))
+        }
+        // What these open is asked for by words that need not be here.
+        "pagekite" | "pagekite.py" => Some(("PageKite tunnel", None, false)),
+        "jprq" | "loclx" | "pktriot" | "tunnelmole" | "tmole" | "holesail" => {
+            (!arguments.is_empty()).then_some(("tunnel", None, false))
+        }
+        "frpc" => Some(("frp tunnel", None, false)),
+        "cloudflared" if arguments.contains(&"tunnel") => {
+            let target = flag(arguments, &["--url"]).and_then(upstream);
+            Some(("Cloudflare Tunnel", one(target), true))
+        }
+        "ngrok" if matches!(arguments.first(), Some(&("http" | "tcp" | "tls" | "start"))) => {
+            let mut addresses = arguments[1..].iter().filter(|word| !word.starts_with('-'));
+            let target = addresses.next().and_then(|word| upstream(word));
+            Some(("ngrok tunnel", one(target), true))
+        }
+        "zrok" if arguments.first() == Some(&"share") => {
+            let mut addresses = arguments[1..].iter().rev();
+            let target = addresses.find_map(|word| upstream(word));
+            Some(("zrok tunnel", one(target), arguments.contains(&"public")))
+        }
+        "wstunnel" if arguments.first() == Some(&"client") => {
+            let is_reverse = ["-R", "--remote-to-local"]
+                .iter()
+                .any(|flag| arguments.contains(flag));
+            is_reverse.then_some(("wstunnel", None, false))
         }
         "boringproxy" => (arguments.first() != Some(&"server")).then_some(("boringproxy", None, false)),
         _ => None,

@@ -68,3 +68,36 @@ fn the_nearest_comment_speaks() {
         "the other one is not needed"
     );
 }
+
+#[test]
+fn a_comment_in_a_quoted_text_accepts_nothing() {
+    let quoted = format!(
+        "services:\n  web:\n    image: nginx:1.29\n    labels:\n      a: \"\n       {ALLOW}\"\n    privileged: true\n"
+    );
+    assert_eq!(ids(&lab(&quoted, "").audit(&now())), ["service.privileged"]);
+}
+
+#[test]
+fn capitals_do_not_matter() {
+    let loud = ALLOW
+        .replace("homelab: allow", "Homelab: Allow")
+        .replace("until", "Until")
+        .replace("because", "BECAUSE");
+    let compose = format!("services:\n  web:\n    image: nginx:1.29\n    {loud}\n    privileged: true\n");
+    let report = lab(&compose, "").audit(&now());
+    assert_eq!(
+        (ids(&report).len(), report.suppressed().len()),
+        (0, 1),
+        "{:?}",
+        ids(&report)
+    );
+}
+
+#[test]
+fn thousands_of_comments_take_no_time_to_speak_of() {
+    let comments = format!("    {ALLOW}\n").repeat(20_000);
+    let compose = format!("services:\n  web:\n    image: nginx:1.29\n{comments}    privileged: true\n");
+    let report = lab(&compose, "").audit(&now());
+    assert_eq!(report.suppressed().len(), 1);
+    assert_eq!(report.findings().len(), 19_999, "all others are not needed");
+}

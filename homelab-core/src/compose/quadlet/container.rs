@@ -67,6 +67,8 @@ impl Reading<'_> {
             entrypoint: split(unit, section, "Entrypoint"),
             secrets: Vec::new(),
             configs: Vec::new(),
+            links: Vec::new(),
+            extra_hosts: unit.all(section, "AddHost").into_iter().map(plain).collect(),
             replicas: 1,
         };
         self.image(&mut service, named, units);

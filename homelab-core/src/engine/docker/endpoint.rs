@@ -74,6 +74,15 @@ impl Endpoint {
         Surroundings::of(|name| std::env::var_os(name)).context(name)
     }
 
+    /// Returns whether the engine is on this machine.
+    #[cfg_attr(
+        not(all(unix, feature = "tools")),
+        expect(dead_code, reason = "asked by who runs programs")
+    )]
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.parts().0, "unix" | "npipe")
+    }
+
     /// Returns the scheme and what is behind it.
     pub(super) fn parts(&self) -> (&str, &str) {
         self.address.split_once("://").unwrap_or(("", &self.address))

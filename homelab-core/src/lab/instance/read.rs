@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use indexmap::IndexMap;
 use ipnet::IpNet;
 
 use super::super::pattern::read::{items, reach};
@@ -71,6 +72,14 @@ fn read_instance(mut root: Section<'_>) -> Instance {
     if let Some(section) = root.get("access").and_then(Value::section) {
         instance.access_tests = read_tests(section);
     }
+    for (key, value) in root.entries("private") {
+        let value = value.parse("a text of at least three characters", |text| {
+            (text.trim().chars().count() >= 3).then(|| text.trim().to_owned())
+        });
+        if let Some(value) = value {
+            instance.private.insert(key.into_value(), value);
+        }
+    }
     root.finish();
     instance
 }
@@ -82,6 +91,15 @@ fn read_host(name: crate::HostName, span: Span, mut section: Section<'_>) -> Hos
             interfaces.push(interface);
         }
     }
+    let mut media = IndexMap::new();
+    for (key, value) in section.entries("media") {
+        let paths = items(Some(value), "a list of absolute paths", |value| {
+            value.parse("an absolute path such as `/mnt/tank`", |text| {
+                text.starts_with('/').then(|| text.to_owned())
+            })
+        });
+        media.insert(key.into_value(), paths);
+    }
     let mut understood = true;
     let host = Host {
         name,
@@ -92,6 +110,7 @@ fn read_host(name: crate::HostName, span: Span, mut section: Section<'_>) -> Hos
         site: section.get("site").and_then(Value::text),
         addresses: items(section.get("addresses"), "a list of addresses", address),
         interfaces,
+        media,
         public_addresses: addresses(section.get("public_addresses")),
         forwards: section
             .get("forwards")
@@ -331,6 +350,7 @@ fn read_repository(name: crate::RepositoryName, span: Span, mut section: Section
         site: section.get("site").and_then(Value::text),
         account: section.get("account").and_then(Value::text),
         key_kept: items(section.get("key_kept"), "a list of places", Value::text),
+        append_only: section.get("append_only").and_then(Value::flag),
     };
     section.finish();
     entry

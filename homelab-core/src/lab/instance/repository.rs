@@ -43,6 +43,7 @@ pub struct RepositoryEntry {
     pub(in crate::lab) site: Option<Spanned<String>>,
     pub(in crate::lab) account: Option<Spanned<String>>,
     pub(in crate::lab) key_kept: Vec<Spanned<String>>,
+    pub(in crate::lab) append_only: Option<Spanned<bool>>,
 }
 
 impl RepositoryEntry {
@@ -99,6 +100,11 @@ impl RepositoryEntry {
     /// Returns the places where its key is kept.
     pub fn key_kept(&self) -> &[Spanned<String>] {
         &self.key_kept
+    }
+
+    /// Returns whether those who write to it are said to be unable to delete from it: append-only, or an object lock.
+    pub fn append_only(&self) -> Option<bool> {
+        self.append_only.as_ref().map(|flag| *flag.value())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Globs over paths: `*` and `?` within a name, `**` across folders.
 
 /// Returns whether a path matches a glob. Each part is written as it is: there are no classes, and no escapes.
-pub(super) fn matches(glob: &str, path: &str) -> bool {
+pub(crate) fn matches(glob: &str, path: &str) -> bool {
     let globs: Vec<&str> = glob.split('/').collect();
     let parts: Vec<&str> = path.split('/').collect();
     // One row for each part of the glob: which prefixes of the path it can have eaten. No backtracking, so no glob

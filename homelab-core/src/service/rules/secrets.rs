@@ -91,6 +91,8 @@ pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
 
 /// A secret that a variable of a service holds.
 pub(crate) struct Held<'a> {
+    /// The variable's name.
+    pub(crate) name: &'a str,
     /// The variable's whole value.
     pub(crate) value: &'a str,
     /// The secret in it: all of it, or the password within an address.
@@ -113,6 +115,7 @@ impl Lab {
             for (name, field) in &service.environment {
                 let value = field.value.as_deref().unwrap_or_default();
                 held.extend(secret_part(system, name, value).map(|secret| Held {
+                    name,
                     value,
                     secret,
                     span: &field.span,

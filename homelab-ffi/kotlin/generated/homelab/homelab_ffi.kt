@@ -734,13 +734,21 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_name(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_down(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_init(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_recreate(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_restart(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_start(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_stop(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_up(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_update(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_portal(
     ): Int
@@ -930,6 +938,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_root(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_world_with_compose(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_with_state(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_without_engines(
@@ -1052,13 +1062,21 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_down(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_plan_init(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_recreate(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_plan_restart(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_plan_start(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_plan_stop(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_up(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_update(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_portal(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1324,6 +1342,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_world_with_compose(`ptr`: Long,`program`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_world_with_state(`ptr`: Long,`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_without_engines(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1537,7 +1557,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_name() and 0xFFFF) != 20600) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_down() and 0xFFFF) != 27183) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_init() and 0xFFFF) != 11560) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_recreate() and 0xFFFF) != 22451) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_restart() and 0xFFFF) != 27308) {
@@ -1547,6 +1573,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_stop() and 0xFFFF) != 7996) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_up() and 0xFFFF) != 20118) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_update() and 0xFFFF) != 62552) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal() and 0xFFFF) != 32696) {
@@ -1829,6 +1861,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_root() and 0xFFFF) != 26736) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_with_compose() and 0xFFFF) != 37329) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_with_state() and 0xFFFF) != 64757) {
@@ -4859,10 +4894,22 @@ public interface LabInterface {
     fun `name`(): kotlin.String
 
     /**
+     * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
+     * stay.
+     */
+    fun `planDown`(`target`: kotlin.String, `seen`: Observed): Plan
+
+    /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
     fun `planInit`(`seen`: Observed? = null): Plan
+
+    /**
+     * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
+     * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
+     */
+    fun `planRecreate`(`target`: kotlin.String, `seen`: Observed): Plan
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
@@ -4884,6 +4931,18 @@ public interface LabInterface {
      * `plan_start`.
      */
     fun `planStop`(`target`: kotlin.String, `seen`: Observed): Plan
+
+    /**
+     * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
+     * is up. Targets are as in `plan_start`.
+     */
+    fun `planUp`(`target`: kotlin.String, `seen`: Observed): Plan
+
+    /**
+     * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
+     * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
+     */
+    fun `planUpdate`(`target`: kotlin.String, `seen`: Observed): Plan
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
@@ -5292,6 +5351,26 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
+     * stay.
+     */
+    @Throws(HomelabException::class)override fun `planDown`(`target`: kotlin.String, `seen`: Observed): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_down(
+        it,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */override fun `planInit`(`seen`: Observed?): Plan {
@@ -5302,6 +5381,26 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         it,
 
         FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
+     * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
+     */
+    @Throws(HomelabException::class)override fun `planRecreate`(`target`: kotlin.String, `seen`: Observed): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_recreate(
+        it,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),_status)
 }
     }
     )
@@ -5361,6 +5460,46 @@ open class Lab: Disposable, AutoCloseable, LabInterface
     callWithHandle {
     uniffiRustCallWithError(HomelabException) { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_stop(
+        it,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
+     * is up. Targets are as in `plan_start`.
+     */
+    @Throws(HomelabException::class)override fun `planUp`(`target`: kotlin.String, `seen`: Observed): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_up(
+        it,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
+     * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
+     */
+    @Throws(HomelabException::class)override fun `planUpdate`(`target`: kotlin.String, `seen`: Observed): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_update(
         it,
 
         FfiConverterString.lower(`target`),
@@ -9330,6 +9469,11 @@ public interface WorldInterface {
     fun `root`(): kotlin.String
 
     /**
+     * Returns the world with this program as Docker Compose, instead of `docker compose` or `docker-compose` on `PATH`.
+     */
+    fun `withCompose`(`program`: kotlin.String): World
+
+    /**
      * Returns the world with its state (recovery files) in this folder, instead of the usual one.
      */
     fun `withState`(`folder`: kotlin.String): World
@@ -9498,6 +9642,23 @@ open class World: Disposable, AutoCloseable, WorldInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_world_root(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the world with this program as Docker Compose, instead of `docker compose` or `docker-compose` on `PATH`.
+     */override fun `withCompose`(`program`: kotlin.String): World {
+            return FfiConverterTypeWorld.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_world_with_compose(
+        it,
+
+        FfiConverterString.lower(`program`),_status)
 }
     }
     )
@@ -10572,8 +10733,8 @@ public object FfiConverterTypeDriftView: FfiConverterRustBuffer<DriftView> {
  */
 data class EventView (
     /**
-     * Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`, `finished`,
-     * `failed`, `lagged`.
+     * Which kind of event it is: `started`, `step_started`, `progress`, `step_finished`, `put_back`, `cancelling`,
+     * `finished`, `failed`, `lagged`.
      */
     val `kind`: kotlin.String
     ,

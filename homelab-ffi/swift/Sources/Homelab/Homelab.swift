@@ -2040,10 +2040,22 @@ public protocol LabProtocol: AnyObject, Sendable {
     func name()  -> String
 
     /**
+     * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
+     * stay.
+     */
+    func planDown(target: String, seen: Observed) throws  -> Plan
+
+    /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
     func planInit(seen: Observed?)  -> Plan
+
+    /**
+     * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
+     * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
+     */
+    func planRecreate(target: String, seen: Observed) throws  -> Plan
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
@@ -2065,6 +2077,18 @@ public protocol LabProtocol: AnyObject, Sendable {
      * `plan_start`.
      */
     func planStop(target: String, seen: Observed) throws  -> Plan
+
+    /**
+     * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
+     * is up. Targets are as in `plan_start`.
+     */
+    func planUp(target: String, seen: Observed) throws  -> Plan
+
+    /**
+     * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
+     * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
+     */
+    func planUpdate(target: String, seen: Observed) throws  -> Plan
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
@@ -2432,6 +2456,21 @@ open func name() -> String  {
 }
 
     /**
+     * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
+     * stay.
+     */
+open func planDown(target: String, seen: Observed)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_plan_down(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
@@ -2441,6 +2480,21 @@ open func planInit(seen: Observed? = nil) -> Plan  {
     uniffi_homelab_ffi_fn_method_lab_plan_init(
             self.uniffiCloneHandle(),
         FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
+     * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
+     */
+open func planRecreate(target: String, seen: Observed)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_plan_recreate(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
     )
 })
 }
@@ -2486,6 +2540,36 @@ open func planStop(target: String, seen: Observed)throws  -> Plan  {
     return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_plan_stop(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
+     * is up. Targets are as in `plan_start`.
+     */
+open func planUp(target: String, seen: Observed)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_plan_up(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
+     * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
+     */
+open func planUpdate(target: String, seen: Observed)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_plan_update(
             self.uniffiCloneHandle(),
         FfiConverterString.lower(target),
         FfiConverterTypeObserved_lower(seen),uniffiCallStatus
@@ -4875,6 +4959,11 @@ public protocol WorldProtocol: AnyObject, Sendable {
     func root()  -> String
 
     /**
+     * Returns the world with this program as Docker Compose, instead of `docker compose` or `docker-compose` on `PATH`.
+     */
+    func withCompose(program: String)  -> World
+
+    /**
      * Returns the world with its state (recovery files) in this folder, instead of the usual one.
      */
     func withState(folder: String)  -> World
@@ -4999,6 +5088,19 @@ open func root() -> String  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_world_root(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the world with this program as Docker Compose, instead of `docker compose` or `docker-compose` on `PATH`.
+     */
+open func withCompose(program: String) -> World  {
+    return try!  FfiConverterTypeWorld_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_world_with_compose(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(program),uniffiCallStatus
     )
 })
 }
@@ -6398,8 +6500,8 @@ public func FfiConverterTypeDriftView_lower(_ value: DriftView) -> RustBuffer {
  */
 public struct EventView: Equatable, Hashable {
     /**
-     * Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`, `finished`,
-     * `failed`, `lagged`.
+     * Which kind of event it is: `started`, `step_started`, `progress`, `step_finished`, `put_back`, `cancelling`,
+     * `finished`, `failed`, `lagged`.
      */
     public let kind: String
     /**
@@ -6415,8 +6517,8 @@ public struct EventView: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`, `finished`,
-         * `failed`, `lagged`.
+         * Which kind of event it is: `started`, `step_started`, `progress`, `step_finished`, `put_back`, `cancelling`,
+         * `finished`, `failed`, `lagged`.
          */kind: String,
         /**
          * The step's number, from 1, where it is about one.
@@ -14020,7 +14122,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_name() != 20600) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_down() != 27183) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 11560) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_recreate() != 22451) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_restart() != 27308) {
@@ -14030,6 +14138,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_stop() != 7996) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_up() != 20118) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_update() != 62552) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_portal() != 32696) {
@@ -14312,6 +14426,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_world_root() != 26736) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_world_with_compose() != 37329) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_world_with_state() != 64757) {

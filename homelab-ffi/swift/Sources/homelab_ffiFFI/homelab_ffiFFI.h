@@ -424,9 +424,19 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_manifest(uint64_t ptr, RustCallStatu
 RustBuffer uniffi_homelab_ffi_fn_method_lab_name(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DOWN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DOWN
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_down(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 uint64_t uniffi_homelab_ffi_fn_method_lab_plan_init(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RECREATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RECREATE
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_recreate(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTART
@@ -442,6 +452,16 @@ uint64_t uniffi_homelab_ffi_fn_method_lab_plan_start(uint64_t ptr, RustBuffer ta
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_STOP
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_STOP
 uint64_t uniffi_homelab_ffi_fn_method_lab_plan_stop(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UP
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_up(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UPDATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UPDATE
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_update(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL
@@ -1104,6 +1124,11 @@ uint64_t uniffi_homelab_ffi_fn_method_world_observe(uint64_t ptr, uint64_t lab, 
 RustBuffer uniffi_homelab_ffi_fn_method_world_root(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITH_COMPOSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITH_COMPOSE
+uint64_t uniffi_homelab_ffi_fn_method_world_with_compose(uint64_t ptr, RustBuffer program, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITH_STATE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITH_STATE
 uint64_t uniffi_homelab_ffi_fn_method_world_with_state(uint64_t ptr, RustBuffer folder, RustCallStatus *_Nonnull out_status
@@ -1562,9 +1587,21 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_name(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_DOWN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_DOWN
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_down(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_INIT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_init(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RECREATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RECREATE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_recreate(void
 
 );
 #endif
@@ -1583,6 +1620,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_start(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_STOP
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_STOP
 uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_stop(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_UP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_UP
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_up(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_UPDATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_UPDATE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_update(void
 
 );
 #endif
@@ -2147,6 +2196,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_observe(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ROOT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ROOT
 uint16_t uniffi_homelab_ffi_checksum_method_world_root(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITH_COMPOSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITH_COMPOSE
+uint16_t uniffi_homelab_ffi_checksum_method_world_with_compose(void
 
 );
 #endif

@@ -81,7 +81,7 @@ class EventView(Record):
     """Something that happened while a plan was applied."""
 
     kind: str
-    """Which kind of event it is: `started`, `step_started`, `step_finished`, `put_back`, `cancelling`,
+    """Which kind of event it is: `started`, `step_started`, `progress`, `step_finished`, `put_back`, `cancelling`,
     `finished`, `failed`, `lagged`.
     """
     step: int | None

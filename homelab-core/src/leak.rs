@@ -1,0 +1,187 @@
+//! What identifies a lab, and whether it stands where everybody may read it: [`Vocabulary`], and the findings behind
+//! [`Lab::leaks`](crate::Lab::leaks).
+//!
+//! A vocabulary has every value that is this lab's alone, each with its kind, its source and the slot that should stand
+//! for it. The scanner finds them in files of strata 1 to 4 and in the names of those files: in any case of letters,
+//! URL-encoded, in base64 wherever it begins, in hexadecimal, with the escapes of JSON, YAML, shells and HTML, reversed as
+//! DNS does, in other notations of an address, and split over lines by a `\`. What nobody listed it knows by its shape:
+//! private addresses, names below `.ts.net`, mail addresses, tokens, keys.
+//!
+//! It does not look into archives and images, nor into the history of a repository.
+//!
+//! ```
+//! use homelab_core::leak::ValueKind;
+//! use homelab_core::{Lab, Observed};
+//!
+//! let lab = Lab::from_texts(
+//!     "home",
+//!     [
+//!         ("instance.toml", "[private]\nstreet = 'Windy Lane 7'"),
+//!         ("README.md", "---\nstratum: 2\n---\nThe house in WINDY LANE 7 has one.\n"),
+//!     ],
+//! );
+//! let seen = Observed::none("2026-12-01T00:00:00Z".parse()?);
+//! assert_eq!(lab.vocabulary(&seen).terms()[0].kind(), ValueKind::Other);
+//! let report = lab.leaks(&seen)?;
+//! assert_eq!(report.findings()[0].to_string(), "README.md:4:14: error[leak.known-value]: `STREET` (a private value) stands here");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod common;
+mod decode;
+mod forms;
+mod gather;
+pub(crate) mod rules;
+mod scan;
+mod shape;
+mod telling;
+#[cfg(test)]
+mod tests;
+mod token;
+mod vocabulary;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+pub(crate) use self::scan::{Leak, Scanner, What};
+pub(crate) use self::shape::Shape;
+pub use self::vocabulary::{Term, ValueKind, Vocabulary};
+use crate::error::Result;
+use crate::finding::{Evidence, Finding, Subject};
+use crate::lab::{FileKind, Lab, LabFile};
+use crate::span::{Source, Span};
+
+impl Lab {
+    /// Returns a scanner for a vocabulary in this lab's files.
+    pub(crate) fn scanner(&self, vocabulary: &Vocabulary) -> Result<Scanner> {
+        Scanner::new(vocabulary, self.same())
+    }
+
+    /// Returns a finding for each place in a shareable file where a value stands, and for each such file that could not
+    /// be looked through.
+    pub(crate) fn leak_findings(&self, vocabulary: &Vocabulary) -> Result<Vec<Finding>> {
+        let scanner = self.scanner(vocabulary)?;
+        let mut findings = Vec::new();
+        let shareable = self.manifest().files().iter();
+        for file in shareable.filter(|file| file.stratum().is_shareable()) {
+            let (name, leaks) = masked_name(&scanner, file.path());
+            findings.extend(leaks.iter().map(|leak| of_name(&name, leak, vocabulary)));
+            match file.bytes() {
+                // What is no UTF-8 is looked through as far as it is text.
+                Some(bytes) => {
+                    let source = Source::new(&*name, String::from_utf8_lossy(bytes).as_ref());
+                    findings.extend(of_text(&scanner, file, &source, vocabulary));
+                }
+                None => {
+                    let message = format!("`{name}` is of stratum {} and was not read", file.stratum());
+                    let place = Span::file(&Source::new(&*name, ""));
+                    findings.push(Finding::new(&rules::NOT_SCANNED, Subject::Lab, message).at(&place));
+                }
+            }
+        }
+        Ok(findings)
+    }
+}
+
+/// Returns a path as it may be printed, and what was found in it.
+fn masked_name<'a>(scanner: &Scanner, path: &'a str) -> (Cow<'a, str>, Vec<Leak>) {
+    let leaks = scanner.scan(path);
+    if leaks.is_empty() {
+        return (Cow::Borrowed(path), leaks);
+    }
+    let mut name = String::with_capacity(path.len());
+    let mut at = 0;
+    for leak in &leaks {
+        name.push_str(&path[at..leak.range.start]);
+        let first = path[leak.range.clone()].chars().next();
+        name.extend(first.filter(|_| leak.range.len() > 3));
+        name.push_str("***");
+        at = leak.range.end;
+    }
+    name.push_str(&path[at..]);
+    (Cow::Owned(name), leaks)
+}
+
+fn of_name(name: &str, leak: &Leak, vocabulary: &Vocabulary) -> Finding {
+    let what = match leak.what {
+        What::Term(term) => {
+            let term = &vocabulary.terms()[term];
+            format!("`{}` ({})", term.slot(), term.kind().words())
+        }
+        What::Shape(shape) => shape.words(),
+    };
+    let message = format!("{what} is in the path of this file{}", leak.disguise.words());
+    let place = Span::file(&Source::new(name, ""));
+    Finding::new(&rules::FILE_NAME, Subject::Lab, message).at(&place)
+}
+
+/// Returns the findings of one file's text.
+fn of_text(scanner: &Scanner, file: &LabFile, source: &Source, vocabulary: &Vocabulary) -> Vec<Finding> {
+    let leaks = scanner.scan(source.text());
+    // How many different values of a shape there are is part of the message, and so of the fingerprint: who accepts one
+    // has not accepted another that is added later.
+    let mut different: BTreeMap<Shape, HashSet<&str>> = BTreeMap::new();
+    for leak in &leaks {
+        if let What::Shape(shape) = leak.what {
+            different
+                .entry(shape)
+                .or_default()
+                .insert(&source.text()[leak.range.clone()]);
+        }
+    }
+    let findings = leaks.iter().map(|leak| {
+        let span = Span::new(source, leak.range.start, leak.range.end);
+        let finding = match leak.what {
+            What::Term(term) => of_term(&vocabulary.terms()[term], leak, file),
+            What::Shape(shape) => {
+                let count = different.get(&shape).map_or(1, HashSet::len);
+                let others = if count > 1 {
+                    format!(", one of {count} in this file")
+                } else {
+                    String::new()
+                };
+                let message = format!("{} stands here{others}", shape.words());
+                let fix = instead(file, shape.slot());
+                Finding::new(shape.rule(), Subject::Lab, message)
+                    .with_fix(format!("{} {fix}", shape.rule().fix))
+            }
+        };
+        finding
+            .at(&span)
+            .without_snippet()
+            .with_evidence(Evidence::said(format!(
+                "the file is of stratum {}",
+                file.stratum()
+            )))
+    });
+    findings.collect()
+}
+
+fn of_term(term: &Term, leak: &Leak, file: &LabFile) -> Finding {
+    let slot = term.slot_for(file.path());
+    let rule = match term.kind() {
+        ValueKind::Secret => &rules::KNOWN_SECRET,
+        _ => &rules::KNOWN_VALUE,
+    };
+    let message = format!(
+        "`{slot}` ({}) stands here{}",
+        term.kind().words(),
+        leak.disguise.words()
+    );
+    let finding = Finding::new(rule, Subject::Lab, message).with_fix(instead(file, slot.as_str()));
+    // Where the value comes from is said without the place where it stands itself.
+    let written = match term.place() {
+        Some(place) => format!("the value is from {}:{}", place.source().name(), place.line()),
+        None => format!("the value is from {}", term.origin()),
+    };
+    finding.with_evidence(Evidence::said(written))
+}
+
+/// Returns what to write in the place of a value.
+fn instead(file: &LabFile, slot: &str) -> String {
+    match file.kind() {
+        FileKind::Compose => format!("Write `${{{slot}}}`, and its value into the `.env` beside the file."),
+        FileKind::Pattern => format!("Write `${{{slot}}}`, and its value into `.env` or instance.toml."),
+        _ => format!("Write `@{{{slot}}}`, and keep the value in `.env` or instance.toml."),
+    }
+}

@@ -1,0 +1,122 @@
+//! Which values tell something of one lab, judged by their own text.
+
+use ipnet::IpNet;
+
+use super::common;
+use crate::compose;
+use crate::lab::Lab;
+use crate::service::rules::secrets::is_known_password;
+use crate::system::is_known_word;
+
+/// Returns whether a secret is one that tells something: not what everybody knows, and no switch.
+pub(super) fn is_worth_hiding(name: &str, secret: &str, value: &str) -> bool {
+    let is_switch = matches!(
+        secret.to_ascii_lowercase().as_str(),
+        "" | "true" | "false" | "yes" | "no" | "none" | "null"
+    );
+    // `MYSQL_ROOT_PASSWORD` in the place of its value stands for one.
+    let is_name = secret.contains('_') && secret.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    secret.len() >= 4
+        && !is_name
+        && !is_switch
+        && !secret.starts_with('/')
+        && !is_known_word(secret)
+        && !is_known_password(secret, name, value)
+}
+
+/// Returns whether a text that a declared slot has for its value can be told from other words.
+pub(super) fn is_distinctive(value: &str) -> bool {
+    value.len() >= 6
+        && !common::is_common_word(value)
+        && !is_known_word(value)
+        && !is_time_zone(value)
+        && !value.starts_with('/')
+        && value.chars().any(|c| !c.is_ascii_digit() && c != '.')
+        && (value.chars().any(|c| c.is_ascii_digit())
+            || value.contains([' ', '-', '_', '@'])
+            || value.len() >= 8)
+}
+
+/// Returns whether a text is a name of the time zone database: it says where a lab is only as a clock does.
+fn is_time_zone(value: &str) -> bool {
+    const AREAS: [&str; 11] = [
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Etc",
+        "Europe",
+        "Indian",
+        "Pacific",
+    ];
+    value
+        .split_once('/')
+        .is_some_and(|(area, _)| AREAS.contains(&area))
+}
+
+/// Returns whether an absolute path tells something of one machine: a person's home, or three folders and more that no
+/// system has by itself.
+pub(super) fn is_identifying_path(value: &str) -> bool {
+    const SYSTEMS: [&str; 18] = [
+        "/opt/",
+        "/app/",
+        "/config/",
+        "/data/",
+        "/var/lib/docker",
+        "/var/run/",
+        "/run/",
+        "/etc/",
+        "/usr/",
+        "/dev/",
+        "/proc",
+        "/sys",
+        "/tmp",
+        "/bin/",
+        "/lib/",
+        "/var/log",
+        "/var/www",
+        "/var/lib/",
+    ];
+    let plain =
+        value.starts_with('/') && !value.contains(char::is_whitespace) && !value.contains(['$', ':', '*']);
+    let parts = value.split('/').filter(|part| !part.is_empty()).count();
+    let of_person = ["/home/", "/Users/", "/volume"]
+        .iter()
+        .any(|root| value.starts_with(root))
+        && parts >= 2;
+    plain && (parts >= 3 || of_person) && !SYSTEMS.iter().any(|root| value.starts_with(root))
+}
+
+/// Returns the six numbers of a network card, however they are parted.
+pub(super) fn hardware(text: &str) -> Option<[u8; 6]> {
+    let parted = |mark: char, size: usize| {
+        let parts: Vec<&str> = text.split(mark).collect();
+        (parts.len() == 12 / size && parts.iter().all(|part| part.len() == size)).then(|| parts.concat())
+    };
+    let digits = parted(':', 2)
+        .or_else(|| parted('-', 2))
+        .or_else(|| parted('.', 4))?;
+    let mut numbers = [0; 6];
+    for (index, number) in numbers.iter_mut().enumerate() {
+        *number = u8::from_str_radix(digits.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(numbers)
+}
+
+/// Returns the networks that the lab's own Compose files give their containers: their addresses are inside of one engine,
+/// and the file that they stand in is what makes them.
+pub(super) fn container_networks(lab: &Lab) -> Vec<IpNet> {
+    let networks = lab.projects().flat_map(|project| project.networks().values());
+    let outward = |network: &&compose::Network| {
+        let driver = network.driver.as_ref().map(|driver| driver.value.as_str());
+        !matches!(driver, Some("macvlan" | "ipvlan" | "host"))
+    };
+    networks
+        .filter(outward)
+        .flat_map(|network| &network.subnets)
+        .filter_map(|subnet| subnet.value.parse().ok())
+        .collect()
+}
