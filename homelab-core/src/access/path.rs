@@ -113,10 +113,10 @@ pub struct Guard {
     evidence: Evidence,
     /// Whether it lets nobody in but devices of the tailnet.
     only_tailnet: bool,
-    /// Whether it lets in private addresses only, which is the local network where nobody else stands in between.
-    only_private: bool,
     /// The addresses of clients that an allow-list lets in, where all of it was read.
     clients: Option<Vec<IpNet>>,
+    /// Whether it lets in private addresses only, which is the local network where nobody else stands in between.
+    only_private: bool,
 }
 
 impl Guard {
@@ -126,8 +126,8 @@ impl Guard {
             name: name.into(),
             evidence,
             only_tailnet: false,
-            only_private: false,
             clients: None,
+            only_private: false,
         }
     }
 

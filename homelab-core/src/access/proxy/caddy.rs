@@ -229,10 +229,9 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                     });
                     true
                 });
-                let guard = Guard::new(GuardKind::AllowList, "remote_ip", evidence)
-                    .only_tailnet(only)
-                    .only_private(at_home);
+                let guard = Guard::new(GuardKind::AllowList, "remote_ip", evidence);
                 // Where several lists are written, which of them decides is taken for all of them together.
+                let guard = guard.only_tailnet(only).only_private(at_home);
                 site.guards.push(guard.with_clients(ranges.into_inner()));
             }
             let address = site.address.map_or("", |field| field.value.as_str());

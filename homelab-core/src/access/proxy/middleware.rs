@@ -21,10 +21,10 @@ struct Middleware {
     evidence: Option<Evidence>,
     /// Whether the addresses that it lets in are all of the tailnet.
     only_tailnet: bool,
-    /// Whether they are all private.
-    only_private: bool,
     /// The addresses that it lets in, where all were read.
     clients: Option<Vec<IpNet>>,
+    /// Whether they are all private.
+    only_private: bool,
     /// Whether it takes the client's address from a header.
     by_header: bool,
 }
@@ -101,12 +101,8 @@ impl Middlewares {
             let only_tailnet = middleware.only_tailnet && !middleware.by_header;
             let only_private = middleware.only_private && !middleware.by_header;
             let clients = middleware.clients.clone().filter(|_| !middleware.by_header);
-            guards.push(
-                Guard::new(kind, name, evidence)
-                    .only_tailnet(only_tailnet)
-                    .only_private(only_private)
-                    .with_clients(clients),
-            );
+            let guard = Guard::new(kind, name, evidence).only_tailnet(only_tailnet);
+            guards.push(guard.only_private(only_private).with_clients(clients));
         }
         for next in &middleware.chain {
             self.collect(machine, next, used, depth + 1, guards);

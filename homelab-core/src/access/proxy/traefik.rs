@@ -475,12 +475,8 @@ impl Segment<'_> {
             let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
             let private = !self.by_header && only_private(sources.value.split(','));
             let clients = read(sources.value.split(',')).filter(|_| !self.by_header);
-            self.guards.push(
-                guard
-                    .only_tailnet(only)
-                    .only_private(private)
-                    .with_clients(clients),
-            );
+            let guard = guard.only_tailnet(only).only_private(private);
+            self.guards.push(guard.with_clients(clients));
         }
         Some(Route {
             flavour: Flavour::Traefik,
