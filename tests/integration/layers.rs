@@ -59,7 +59,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("audit", &["audit", "posture"]),
     (
         "drivers",
-        &["process", "engine", "tailnet::api", "tailnet::local"],
+        &[
+            "process",
+            "engine",
+            "repository",
+            "tailnet::api",
+            "tailnet::local",
+        ],
     ),
     ("apply", &["apply"]),
     ("questions", &["query"]),
