@@ -28,6 +28,7 @@ pub mod posture;
 #[cfg(feature = "tools")]
 pub mod process;
 pub mod query;
+pub mod repository;
 pub mod running;
 pub mod secret;
 #[cfg(feature = "serve")]
@@ -72,6 +73,8 @@ pub fn capabilities() -> &'static [&'static str] {
         "docker",
         #[cfg(feature = "local")]
         "local",
+        #[cfg(feature = "rustic")]
+        "rustic",
         #[cfg(feature = "serve")]
         "serve",
         #[cfg(feature = "ssh")]
@@ -88,9 +91,10 @@ pub fn capabilities() -> &'static [&'static str] {
 }
 
 /// Every optional part that a build may have.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "docker",
     "local",
+    "rustic",
     "serve",
     "ssh",
     "tailnet-api",

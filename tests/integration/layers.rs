@@ -60,7 +60,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("audit", &["audit", "posture", "split"]),
     (
         "drivers",
-        &["process", "engine", "tailnet::api", "tailnet::local"],
+        &[
+            "process",
+            "engine",
+            "repository",
+            "tailnet::api",
+            "tailnet::local",
+        ],
     ),
     ("apply", &["apply"]),
     ("questions", &["query"]),

@@ -4,6 +4,7 @@
 //! knows to be there (`./test` passes what it installed and found): a need in that list that is not found here, and
 //! so would silently ignore its tests, fails the run.
 
+mod backups;
 mod budget;
 mod corpus;
 mod engines;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         repository::tests(),
         scenario::tests(),
         parity::tests(),
+        backups::tests(),
         budget::tests(),
         corpus::tests(),
         generated::tests(),

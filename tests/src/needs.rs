@@ -38,13 +38,15 @@ pub enum Need {
     Podman,
     /// Python 3.
     Python,
+    /// restic, whatever its version.
+    Restic,
     /// To be the superuser.
     Root,
 }
 
 impl Need {
     /// Every need that there is.
-    pub const ALL: [Need; 13] = [
+    pub const ALL: [Need; 14] = [
         Need::Chromium,
         Need::Compose,
         Need::Corpus,
@@ -57,6 +59,7 @@ impl Need {
         Need::Namespaces,
         Need::Podman,
         Need::Python,
+        Need::Restic,
         Need::Root,
     ];
 
@@ -75,6 +78,7 @@ impl Need {
             Need::Namespaces => "namespaces",
             Need::Podman => "podman",
             Need::Python => "python",
+            Need::Restic => "restic",
             Need::Root => "root",
         }
     }
@@ -112,6 +116,7 @@ impl Need {
                 )
             }
             Need::Python => runs("python3", &["--version"]),
+            Need::Restic => runs("restic", &["version"]),
             Need::Root => match said("id", &["-u"])?.as_str() {
                 "0" => Ok(()),
                 other => Err(format!("runs as user {other}")),
