@@ -228,7 +228,7 @@ impl Lab {
         let mut unknown: Vec<Part> = Vec::new();
         let mut known: Vec<Part> = Vec::new();
         for service in self.services().filter(|service| service.tier() != Tier::Sandbox) {
-            let system = self.catalog().recognise(service.service());
+            let system = service.system();
             for field in &service.service().mounts {
                 let Some(part) = part_of(service, field, system) else {
                     continue;
@@ -308,7 +308,7 @@ impl Lab {
             let mut any = false;
             for service in services {
                 about.push(service.id().project());
-                let system = self.catalog().recognise(service.service());
+                let system = service.system();
                 for field in service
                     .service()
                     .mounts
@@ -365,7 +365,7 @@ impl Lab {
             if !declared.volumes().contains_key(key) {
                 continue;
             }
-            let system = self.catalog().recognise(service.service());
+            let system = service.system();
             let mounted = service.service().mounts.iter().find(|field| {
                 field.value.kind == MountKind::Volume && field.value.source.as_deref() == Some(key)
             });
