@@ -132,7 +132,7 @@ fn of_text(scanner: &Scanner, file: &LabFile, source: &Source, vocabulary: &Voca
     let findings = leaks.iter().map(|leak| {
         let span = Span::new(source, leak.range.start, leak.range.end);
         let finding = match leak.what {
-            What::Term(term) => of_term(&vocabulary.terms()[term], leak, file),
+            What::Term(term) => of_term(scanner, &vocabulary.terms()[term], leak, file),
             What::Shape(shape) => {
                 let count = different.get(&shape).map_or(1, HashSet::len);
                 let others = if count > 1 {
@@ -157,7 +157,7 @@ fn of_text(scanner: &Scanner, file: &LabFile, source: &Source, vocabulary: &Voca
     findings.collect()
 }
 
-fn of_term(term: &Term, leak: &Leak, file: &LabFile) -> Finding {
+fn of_term(scanner: &Scanner, term: &Term, leak: &Leak, file: &LabFile) -> Finding {
     let slot = term.slot_for(file.path());
     let rule = match term.kind() {
         ValueKind::Secret => &rules::KNOWN_SECRET,
@@ -171,7 +171,10 @@ fn of_term(term: &Term, leak: &Leak, file: &LabFile) -> Finding {
     let finding = Finding::new(rule, Subject::Lab, message).with_fix(instead(file, slot.as_str()));
     // Where the value comes from is said without the place where it stands itself.
     let written = match term.place() {
-        Some(place) => format!("the value is from {}:{}", place.source().name(), place.line()),
+        Some(place) => {
+            let (name, _) = masked_name(scanner, place.source().name());
+            format!("the value is from {name}:{}", place.line())
+        }
         None => format!("the value is from {}", term.origin()),
     };
     finding.with_evidence(Evidence::said(written))

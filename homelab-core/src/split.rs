@@ -19,7 +19,7 @@
 //! let template = split.prove()?;
 //!
 //! let shared = std::str::from_utf8(template.value().file("web/compose.yaml").unwrap_or_default())?;
-//! assert!(shared.contains("ports: ['${HOST_ADDRESS}:80:80'] # @{HOST_NAME}"));
+//! assert!(shared.contains("ports: ['${HOST_1_ADDRESS}:80:80'] # @{HOST_1_NAME}"));
 //! let joined = values.value().join(template.value())?;
 //! assert_eq!(joined["web/compose.yaml"], compose.as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

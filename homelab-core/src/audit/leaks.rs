@@ -25,8 +25,8 @@ impl Lab {
     /// let report = lab.leaks(&Observed::none("2026-12-01T00:00:00Z".parse()?))?;
     /// let finding = &report.findings()[0];
     /// assert_eq!(finding.rule().id, "leak.known-value");
-    /// assert_eq!(finding.message(), "`ZEPHYR_ADDRESS` (an address) stands here, encoded or escaped");
-    /// assert_eq!(finding.fix(), "Write `${ZEPHYR_ADDRESS}`, and its value into the `.env` beside the file.");
+    /// assert_eq!(finding.message(), "`HOST_1_ADDRESS` (an address) stands here, encoded or escaped");
+    /// assert_eq!(finding.fix(), "Write `${HOST_1_ADDRESS}`, and its value into the `.env` beside the file.");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

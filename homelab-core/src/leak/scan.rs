@@ -47,6 +47,8 @@ pub(crate) struct Scanner {
     exact: Searcher,
     /// The addresses that are known, for notations that no list of forms has.
     addresses: Vec<(IpAddr, usize)>,
+    /// The names of slots, and of the variables that have the values.
+    slots: HashSet<String>,
     same: Same,
 }
 
@@ -102,6 +104,7 @@ impl Scanner {
             any_case: Searcher::new(any_case, true)?,
             exact: Searcher::new(exact, false)?,
             addresses,
+            slots: vocabulary.slots().into_iter().map(str::to_owned).collect(),
             same,
         })
     }
@@ -160,6 +163,7 @@ impl Scanner {
                 }
             }
         }
+        found.retain(|leak| !self.is_in_slot(text, &leak.range));
         // The longest first: a machine's full name holds its network's. Of one stretch the plainest form counts.
         found.sort_by_key(|leak| {
             (
@@ -173,6 +177,28 @@ impl Scanner {
             kept.add(leak);
         }
         kept.0.into_values().collect()
+    }
+
+    /// Returns whether a stretch is of the name of a slot, which stands for a value and is none.
+    fn is_in_slot(&self, text: &str, range: &Range<usize>) -> bool {
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let bytes = text.as_bytes();
+        if !bytes[range.clone()].iter().all(is_part) {
+            return false;
+        }
+        let before = bytes[..range.start]
+            .iter()
+            .rev()
+            .take(64)
+            .take_while(|byte| is_part(byte))
+            .count();
+        let after = bytes[range.end..]
+            .iter()
+            .take(64)
+            .take_while(|byte| is_part(byte))
+            .count();
+        let name = text.get(range.start - before..range.end + after);
+        name.is_some_and(|name| self.slots.contains(name))
     }
 }
 
