@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::telling::hardware;
 use super::vocabulary::{Term, ValueKind};
+use crate::service::rules::secrets::is_random;
 
 /// How a value is disguised where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +54,8 @@ pub(super) enum Edge {
     Hexadecimal,
     /// A path that goes on with another name, or is the end of a longer one.
     Path,
+    /// No letter, digit or `_`, unless the option of a program is before it: `-pVALUE`.
+    Secret,
     /// It is the whole value of something by the name of a secret: a short one, or a word, is in many texts.
     Value,
 }
@@ -68,16 +71,20 @@ pub(super) struct Form {
 
 /// From this many bytes an encoded value is looked for within others; a shorter one is in many.
 const LEAST_ENCODED: usize = 5;
-/// From this many bytes a secret is looked for within words.
+/// From this many bytes a secret is looked for wherever it is a word.
 const LONG_SECRET: usize = 8;
+/// From this many bytes it is so too when it is made of letters alone: words of the language are shorter.
+const LONG_WORD: usize = 16;
 
 /// Returns the forms of a term, each once.
 pub(super) fn forms(term: &Term) -> Vec<Form> {
     let value = term.value();
     let mut forms = Forms::default();
     let edge = edge(term);
-    forms.plain(value, edge);
-    if !value.is_ascii() {
+    // A password in other letters is another one, and often the name of something: `chrome_token`, `CHROME_TOKEN`.
+    let is_exact = matches!(edge, Edge::Secret);
+    forms.add(value, Disguise::Plain, edge, is_exact);
+    if !value.is_ascii() && !is_exact {
         forms.plain(&value.to_lowercase(), edge);
         forms.plain(&value.to_uppercase(), edge);
     }
@@ -91,7 +98,7 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
         ValueKind::Domain => forms.domain(value),
         ValueKind::Secret | ValueKind::Other if value.contains('$') => {
             // What Compose takes for one dollar.
-            forms.notation(&value.replace('$', "$$"), Edge::Any);
+            forms.notation(&value.replace('$', "$$"), edge);
         }
         _ => {}
     }
@@ -99,7 +106,12 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
         forms.notation(&value.replace('\'', "''"), edge);
         forms.notation(&value.replace('\'', r"'\''"), edge);
     }
-    if value.len() >= LEAST_ENCODED && edge != Edge::Value {
+    let least = if edge == Edge::Value {
+        LONG_SECRET
+    } else {
+        LEAST_ENCODED
+    };
+    if value.len() >= least {
         forms.encoded(value);
         if term.kind() != ValueKind::Secret {
             forms.encoded(&value.to_lowercase());
@@ -118,15 +130,24 @@ fn edge(term: &Term) -> Edge {
         ValueKind::HostName | ValueKind::Person | ValueKind::Storage | ValueKind::Other => Edge::Word,
         ValueKind::Domain | ValueKind::Login | ValueKind::Repository => Edge::Name,
         ValueKind::Path => Edge::Path,
-        ValueKind::Secret if value.len() >= LONG_SECRET && is_mixed(value) => Edge::Any,
+        ValueKind::Secret if is_random(value) => Edge::Any,
+        ValueKind::Secret if value.len() >= LONG_SECRET && is_mixed(value) || is_long(value) => Edge::Secret,
         ValueKind::Secret => Edge::Value,
     }
 }
 
-/// Returns whether a text is more than one word: it has a digit, a mark, or capitals inside.
+/// Returns whether a text is of letters alone, and longer than words are.
+fn is_long(value: &str) -> bool {
+    value.len() >= LONG_WORD && value.chars().all(char::is_alphabetic)
+}
+
+/// Returns whether a text is more than the name of something: it has a digit, a mark, or capitals inside. What has only
+/// `_`, `-` and `.` between its words is a name like others.
 fn is_mixed(value: &str) -> bool {
     let inside = value.chars().skip(1);
-    value.chars().any(|c| !c.is_alphabetic())
+    value
+        .chars()
+        .any(|c| !c.is_alphabetic() && !matches!(c, '_' | '-' | '.'))
         || inside.clone().any(char::is_uppercase) && inside.clone().any(char::is_lowercase)
 }
 

@@ -7,7 +7,9 @@ use ipnet::IpNet;
 
 use super::common;
 use super::scan::Same;
-use super::telling::{container_networks, hardware, is_distinctive, is_identifying_path, is_worth_hiding};
+use super::telling::{
+    container_networks, hardware, is_distinctive, is_identifying_path, is_of_names, is_worth_hiding,
+};
 use super::vocabulary::{ValueKind, Vocabulary, folder_of};
 use crate::compose::variables_of;
 use crate::lab::{FileKind, Host, Lab};
@@ -268,7 +270,9 @@ impl Gatherer {
         let at = if is_secret || names_secret(name) || names_connection(name) {
             let secret = password_in(value)
                 .or_else(|| (!value.contains("://") || is_secret || names_secret(name)).then_some(value));
-            let secret = secret.filter(|secret| is_secret || is_worth_hiding(name, secret, value));
+            let is_worth =
+                |secret: &str| is_worth_hiding(name, secret, value) && !is_of_names(secret, &self.same.names);
+            let secret = secret.filter(|secret| is_secret && !secret.starts_with('#') || is_worth(secret));
             let at = secret.and_then(|secret| {
                 self.vocabulary
                     .insert(ValueKind::Secret, secret, &global, ENVIRONMENT, Some(place))
@@ -460,7 +464,9 @@ impl Gatherer {
             let worth = is_declaration
                 && is_written
                 && !held.is_well_known
-                && is_worth_hiding(held.name, held.secret, held.value);
+                && is_worth_hiding(held.name, held.secret, held.value)
+                && !is_of_names(held.secret, &self.same.names)
+                && (is_random(held.secret) || !held.span.text().contains(&format!("-{}}}", held.secret)));
             if !worth || held.secret.contains("${") {
                 continue;
             }

@@ -258,6 +258,10 @@ fn is_bounded(bytes: &[u8], start: usize, end: usize, edge: Edge) -> bool {
             let goes_on = after == Some(b'.') && is_name(after_that);
             !(is_name(before) || is_name(after) || goes_on || before == Some(b'.'))
         }
+        Edge::Secret => {
+            let is_name = |byte: Option<u8>| is_word(byte) || byte == Some(b'_');
+            !is_name(after) && (!is_name(before) || is_option(&bytes[..start]))
+        }
         Edge::Value => {
             let line_start = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |at| at + 1);
             let line = String::from_utf8_lossy(&bytes[line_start..start]);
@@ -267,6 +271,7 @@ fn is_bounded(bytes: &[u8], start: usize, end: usize, edge: Edge) -> bool {
                 let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
                 names_secret(before.rsplit(|c| !is_part(c)).next().unwrap_or_default())
             });
+            let assigned = assigned || is_option(&bytes[..start]);
             let closes = matches!(
                 after,
                 None | Some(b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n' | b',' | b'}' | b']' | b'@')
@@ -274,4 +279,21 @@ fn is_bounded(bytes: &[u8], start: usize, end: usize, edge: Edge) -> bool {
             assigned && closes
         }
     }
+}
+
+/// Returns whether a line up to here ends in what a program takes a password after: `-pVALUE`, `--password VALUE`,
+/// `-u me:VALUE`.
+fn is_option(before: &[u8]) -> bool {
+    let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+    let line = String::from_utf8_lossy(&before[start..]);
+    let line = line.trim_end_matches(['"', '\'']);
+    let mut words = line.rsplit([' ', '\t']);
+    let (last, previous) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is_login =
+        last.ends_with(':') && matches!(previous.trim_matches(['"', '\'']), "-u" | "--user" | "-U");
+    let named = previous
+        .trim_matches(['"', '\''])
+        .strip_prefix("--")
+        .is_some_and(names_secret);
+    last == "-p" || last.is_empty() && (named || previous == "-p") || is_login
 }

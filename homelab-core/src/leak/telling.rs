@@ -1,5 +1,7 @@
 //! Which values tell something of one lab, judged by their own text.
 
+use std::collections::HashSet;
+
 use ipnet::IpNet;
 
 use super::common;
@@ -16,12 +18,53 @@ pub(super) fn is_worth_hiding(name: &str, secret: &str, value: &str) -> bool {
     );
     // `MYSQL_ROOT_PASSWORD` in the place of its value stands for one.
     let is_name = secret.contains('_') && secret.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    // `MYSQL_PASSWORD= # Use a strong one` has a comment for its value.
+    let is_comment = secret.starts_with('#');
+    // `0000-0000`: nobody's.
+    let is_same = secret
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .all(|c| secret.starts_with(c));
+    let lower = secret.to_ascii_lowercase();
+    let is_said = ["example", "user_provided", "user-provided", "placeholder"]
+        .iter()
+        .any(|word| lower.contains(word));
     secret.len() >= 4
+        && !is_comment
+        && !is_same
+        && !is_said
+        && !is_about(name)
         && !is_name
         && !is_switch
         && !secret.starts_with('/')
         && !is_known_word(secret)
         && !is_known_password(secret, name, value)
+}
+
+/// Returns whether a variable's value is something about a secret, in a unit of its own: `TOKEN_TTL_SECONDS`.
+fn is_about(name: &str) -> bool {
+    const UNITS: [&str; 10] = [
+        "SECONDS",
+        "SECS",
+        "MS",
+        "MILLISECONDS",
+        "MINUTES",
+        "HOURS",
+        "DAYS",
+        "BYTES",
+        "COUNT",
+        "LIMIT",
+    ];
+    let last = name.rsplit(['_', '-', '.']).next().unwrap_or_default();
+    UNITS.iter().any(|unit| last.eq_ignore_ascii_case(unit))
+}
+
+/// Returns whether a secret is made of the names of applications and words that are common: `dify-sandbox`.
+pub(super) fn is_of_names(secret: &str, names: &HashSet<String>) -> bool {
+    secret.split(['-', '_', '.']).all(|part| {
+        let part = part.to_ascii_lowercase();
+        common::is_common_word(&part) || is_known_word(&part) || names.contains(&part)
+    })
 }
 
 /// Returns whether a text that a declared slot has for its value can be told from other words.

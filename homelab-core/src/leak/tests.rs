@@ -376,3 +376,88 @@ fn report_of(compose: &str) -> usize {
     let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
     lab.leaks(&seen).expect("a report").findings().len()
 }
+
+fn slots_of(environment: &str, compose: &str) -> Vec<String> {
+    let lab = Lab::from_texts("home", [("a/.env", environment), ("a/compose.yaml", compose)]);
+    let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+    let report = lab.leaks(&seen).expect("a report");
+    report.findings().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_secret_is_not_seen_in_an_identifier() {
+    let service = |lines: &str| format!("services: {{a: {{image: i, environment: {{{lines}}}}}}}");
+    for (environment, lines) in [
+        (
+            "MYSQL_ROOT_PASSWORD=root_password",
+            "MYSQL_ROOT_PASSWORD: '${MYSQL_ROOT_PASSWORD}'",
+        ),
+        (
+            "TOKEN=chrome_token",
+            "TOKEN: '${TOKEN}', CHROME_TOKEN: '${CHROME_TOKEN}'",
+        ),
+        ("DB_PASSWORD=app2user", "X: my_app2user_name, Y: app2users"),
+    ] {
+        let all = slots_of(environment, &service(lines));
+        assert!(all.is_empty(), "{lines}: {all:?}");
+    }
+    let all = slots_of("DB_PASSWORD=app2user", &service("X: 'a:app2user@db'"));
+    assert_eq!(all.len(), 1, "{all:?}");
+    let random = "f8k2mq9xlp3zr7vt1cwd";
+    let all = slots_of(
+        &format!("DB_PASSWORD={random}"),
+        &service(&format!("X: a_{random}_b")),
+    );
+    assert_eq!(all.len(), 1, "{all:?}");
+}
+
+#[test]
+fn a_password_of_letters_is_found_where_a_program_takes_one() {
+    for text in [
+        "mysql -pcorrecthorsebattery db",
+        "x --password correcthorsebattery",
+        "x --password=correcthorsebattery",
+        "curl -u me:correcthorsebattery http://db",
+        "the word correcthorsebattery",
+        "Y29ycmVjdGhvcnNlYmF0dGVyeQ==",
+        "Authorization: Basic bWU6Y29ycmVjdGhvcnNlYmF0dGVyeQ==",
+    ] {
+        let lab = Lab::from_texts(
+            "home",
+            [("a/.env", "DB_PASSWORD=correcthorsebattery"), ("run.sh", text)],
+        );
+        let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        let report = lab.leaks(&seen).expect("a report");
+        assert_eq!(report.findings().len(), 1, "{text}: {report}");
+    }
+    for text in [
+        "mysql -pbattery db",
+        "x --password battery",
+        "curl -u 'me:battery' x",
+    ] {
+        let lab = Lab::from_texts("home", [("a/.env", "DB_PASSWORD=battery"), ("run.sh", text)]);
+        let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        let report = lab.leaks(&seen).expect("a report");
+        assert_eq!(report.findings().len(), 1, "{text}: {report}");
+    }
+}
+
+#[test]
+fn what_is_no_secret_is_none() {
+    for line in [
+        "A_PASSWORD: admin@example.com",
+        "OPENAI_API_KEY: user_provided",
+        "TOKEN_TTL_SECONDS: '86400'",
+        "API_KEY: dify-sandbox",
+        "A_SECRET: '00000000000000000000'",
+        "A_PASSWORD: '${A_PASSWORD:-casaos}'",
+        "A_SECRET: example",
+    ] {
+        let compose = format!("services: {{dify: {{image: i, environment: {{{line}}}}}}}");
+        let all = slots_of("MYSQL_PASSWORD= # Use a strong one\n", &compose);
+        assert!(all.is_empty(), "{line}: {all:?}");
+    }
+    let commented = "services: {a: {image: i, environment: {A_PASSWORD: '# Use a strong one'}}}";
+    let all = slots_of("MYSQL_PASSWORD= # Use a strong one\n", commented);
+    assert!(all.is_empty(), "{all:?}");
+}
