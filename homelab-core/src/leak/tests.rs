@@ -1,5 +1,7 @@
 //! The scanner as a whole: every disguise of a known value, every shape, and what is not to be found.
 
+mod shared;
+
 use crate::finding::Report;
 use crate::lab::Lab;
 use crate::observed::Observed;
@@ -271,7 +273,12 @@ fn only_what_can_be_shared_is_looked_through() {
             .findings()
             .is_empty()
     );
-    assert!(report("notes.txt", "192.168.7.10").findings().is_empty());
+    let all = report("notes/x.conf", "192.168.7.10");
+    assert_eq!(
+        all.findings()[0].message(),
+        "1 file was taken for this lab's own and not looked through: `notes/x.conf`"
+    );
+    assert_eq!(all.findings().len(), 1);
     assert_eq!(report("run.sh", "ping 192.168.7.10").findings().len(), 1);
 }
 
