@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::common;
 use super::telling::hardware;
 use super::vocabulary::{Term, ValueKind};
 use crate::service::rules::secrets::is_random;
@@ -81,6 +82,17 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
     let value = term.value();
     let mut forms = Forms::default();
     let edge = edge(term);
+    if term.kind() == ValueKind::Person && common::is_name_and_word(value) {
+        // `rose` is a flower, and `Rose` a person.
+        let (first, rest) = value.split_at(1);
+        forms.add(
+            &format!("{}{}", first.to_ascii_uppercase(), rest.to_ascii_lowercase()),
+            Disguise::Plain,
+            edge,
+            true,
+        );
+        return forms.all;
+    }
     // A password in other letters is another one, and often the name of something: `chrome_token`, `CHROME_TOKEN`.
     let is_exact = matches!(edge, Edge::Secret);
     forms.add(value, Disguise::Plain, edge, is_exact);

@@ -300,7 +300,7 @@ impl Vocabulary {
         place: Option<&Span>,
     ) -> Option<usize> {
         let name = name.trim_matches('.').to_lowercase();
-        if common::is_common_domain(&name) || !name.contains('.') {
+        if common::is_common_declared_domain(&name) || !name.contains('.') {
             return None;
         }
         let at = self.insert(ValueKind::Domain, &name, slot, origin, place);
@@ -340,7 +340,9 @@ impl Vocabulary {
         known: &dyn Fn(&str) -> bool,
         (origin, place): (&'static str, Option<&Span>),
     ) {
-        if !common::is_common_word(name) && !known(&name.to_lowercase()) {
+        let is_common =
+            common::is_common_word(name) && !(kind == ValueKind::Person && common::is_name_and_word(name));
+        if !is_common && !known(&name.to_lowercase()) {
             self.insert(kind, name, slot, origin, place);
         }
     }

@@ -127,3 +127,44 @@ fn a_secret_in_many_places_is_one_finding() {
     assert_eq!(report.findings().len(), 1, "{report}");
     assert!(report.findings()[0].evidence().len() > 19);
 }
+
+#[test]
+fn what_a_lab_calls_itself_is_known_whatever_it_looks_like() {
+    let find = |text: &str| {
+        let lab = Lab::from_texts(
+            "home",
+            [
+                (
+                    "instance.toml",
+                    "[people.frank]\n[people.rose]\n[private]\nat = 'my-homelab.net'\n",
+                ),
+                (
+                    "a/.env",
+                    "DOMAIN=bar.smithson.net\nOTHER=cloud.my-homelab.net\nUNFILLED=your-domain.com\n",
+                ),
+                ("run.sh", text),
+            ],
+        );
+        let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        lab.leaks(&seen).expect("a report").findings().len()
+    };
+    for text in [
+        "nas.my-homelab.net",
+        "x.bar.smithson.net",
+        "smithson.net",
+        "cloud.my-homelab.net",
+        "ask Frank",
+        "ask Rose",
+    ] {
+        assert_eq!(find(text), 1, "{text}");
+    }
+    for text in [
+        "to be frank",
+        "a rose",
+        "your-domain.com",
+        "my-server.net",
+        "Franklin",
+    ] {
+        assert_eq!(find(text), 0, "{text}");
+    }
+}
