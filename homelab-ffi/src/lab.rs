@@ -231,6 +231,30 @@ impl Lab {
         Ok(Report(self.0.audit_with(&or_now(seen.as_deref()), &selection)))
     }
 
+    /// Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
+    /// is in the report.
+    #[uniffi::method(default(seen = None))]
+    pub fn leaks(&self, seen: Option<Arc<Observed>>) -> Result<Report, HomelabError> {
+        Ok(Report(self.0.leaks(&or_now(seen.as_deref()))?))
+    }
+
+    /// Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+    /// than lab.toml says, as `audit_with` takes them.
+    #[uniffi::method(default(rules = "", seen = None))]
+    pub fn leaks_of(
+        &self,
+        instances: Vec<Arc<Lab>>,
+        rules: &str,
+        seen: Option<Arc<Observed>>,
+    ) -> Result<Report, HomelabError> {
+        let selection: Selection = rules.parse()?;
+        let seen = or_now(seen.as_deref());
+        let all = instances.iter().fold(self.0.vocabulary(&seen), |all, instance| {
+            all.with(&instance.0.vocabulary(&seen))
+        });
+        Ok(Report(self.0.leaks_of(&all, &seen, &selection)?))
+    }
+
     /// Returns the state of the lab in one record, for a first screen.
     #[uniffi::method(default(seen = None))]
     pub fn posture(&self, seen: Option<Arc<Observed>>) -> PostureView {

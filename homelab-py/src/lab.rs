@@ -324,6 +324,50 @@ impl Lab {
         Ok(Report(later(move || lab.audit_with(&seen, &selection)).await?))
     }
 
+    /// Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
+    /// is in the report.
+    #[pyo3(signature = (seen=None))]
+    fn leaks(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Report> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        Ok(Report(work(py, move || lab.leaks(&seen))??))
+    }
+
+    /// As `leaks`, awaited.
+    #[pyo3(signature = (seen=None))]
+    async fn leaks_async(&self, seen: Option<Py<Observed>>) -> Result<Report> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        Ok(Report(later(move || lab.leaks(&seen)).await??))
+    }
+
+    /// Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. `rules` asks for
+    /// other rules than lab.toml does: `"leak"`, `"-leak.login"`, parted by commas.
+    #[pyo3(signature = (instances, seen=None, *, rules=""))]
+    fn leaks_of(
+        &self,
+        py: Python<'_>,
+        instances: Vec<Py<Lab>>,
+        seen: Option<&Observed>,
+        rules: &str,
+    ) -> Result<Report> {
+        let find = leaks_of(&self.0, &instances, seen_or_now(seen), rules)?;
+        Ok(Report(work(py, find)??))
+    }
+
+    /// As `leaks_of`, awaited.
+    #[pyo3(
+        signature = (instances, seen=None, *, rules=String::new()),
+        text_signature = "($self, /, instances, seen=None, *, rules='')"
+    )]
+    async fn leaks_of_async(
+        &self,
+        instances: Vec<Py<Lab>>,
+        seen: Option<Py<Observed>>,
+        rules: String,
+    ) -> Result<Report> {
+        let find = leaks_of(&self.0, &instances, held_or_now(seen), &rules)?;
+        Ok(Report(later(find).await??))
+    }
+
     /// Returns the state of the lab in one record, for a first screen.
     #[pyo3(signature = (seen=None))]
     fn posture(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Posture> {
@@ -496,4 +540,25 @@ impl Lab {
             self.0.name()
         )
     }
+}
+
+/// Returns what looks for the values of a lab and of others in its files.
+fn leaks_of(
+    lab: &core::Lab,
+    instances: &[Py<Lab>],
+    seen: core::Observed,
+    rules: &str,
+) -> Result<impl FnOnce() -> core::Result<core::Report> + Send + use<>> {
+    let selection = rules.parse()?;
+    let lab = lab.clone();
+    let instances: Vec<core::Lab> = instances
+        .iter()
+        .map(|instance| instance.get().0.clone())
+        .collect();
+    Ok(move || {
+        let all = instances.iter().fold(lab.vocabulary(&seen), |all, instance| {
+            all.with(&instance.vocabulary(&seen))
+        });
+        lab.leaks_of(&all, &seen, &selection)
+    })
 }

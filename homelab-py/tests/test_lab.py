@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import os
@@ -15,7 +16,7 @@ import homelab
 from conftest import COMPOSE, NOW, ROOT
 from homelab import Reach, Severity, view
 
-# The parts of a whole build, which is what Python has.
+# The parts of a whole build, which is what Python has. The embedded repository is not among them yet.
 FULL = ["docker", "local", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
 
 
@@ -168,6 +169,21 @@ def test_rules_are_chosen(lab: homelab.Lab, seen: homelab.Observed) -> None:
         lab.audit(seen, rules="service.priviledged")
 
 
+def test_leaks_are_found_in_what_is_shared(seen: homelab.Observed) -> None:
+    shared = homelab.Lab.from_texts(
+        "template", {"web/compose.yaml": "services: {web: {image: nginx, hostname: zephyr7}}"}
+    )
+    owner = homelab.Lab.from_texts("home", {"instance.toml": "[hosts.zephyr7]\n"})
+    assert len(shared.leaks(seen)) == 0
+    report = shared.leaks_of([owner], seen)
+    assert [finding.rule for finding in report] == ["leak.known-value"]
+    assert len(shared.leaks_of([owner], seen, rules="-leak.known-value")) == 0
+    assert asyncio.run(shared.leaks_of_async([owner], seen)) == report
+    assert asyncio.run(shared.leaks_async(seen)) == shared.leaks(seen)
+    with pytest.raises(homelab.Invalid, match="no-such"):
+        shared.leaks_of([], seen, rules="no-such")
+
+
 def test_what_was_accepted_is_in_the_report() -> None:
     comment = "    # homelab: allow service.docker-socket until 2027-01-01 because it is being tried\n"
     text = COMPOSE.replace("    volumes:", f"{comment}    volumes:")
@@ -233,7 +249,7 @@ def test_what_the_core_counts_and_lists() -> None:
     assert homelab.capabilities() == FULL
     for part in homelab.capabilities():
         homelab.require_capability(part)
-    with pytest.raises(homelab.Invalid, match=", ".join(f"`{part}`" for part in FULL)):
+    with pytest.raises(homelab.Invalid, match=", ".join(f"`{part}`" for part in sorted([*FULL, "rustic"]))):
         homelab.require_capability("teleport")
 
 

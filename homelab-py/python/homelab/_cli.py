@@ -7,7 +7,6 @@ could not run (`resolve`: 1).
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -15,20 +14,21 @@ from typing import TYPE_CHECKING
 from . import __version__, _native
 from ._completion import SHELLS, script
 from ._errors import Ambiguous, Error, NotFound
-from ._native import Lab, Project, Report, Tailnet
+from ._native import Lab, Observed, Project, Report, Tailnet
 from ._progress import Progress
+from ._terminal import as_json, as_text, environment, moment, say
 from ._world import connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._native import Exposure, Observed, Plan
+    from ._native import Exposure, Plan
     from ._world import SyncWorld
     from .view import Record
 
 # How a report is written in each format that has a name.
 FORMATS: dict[str, Callable[[Report], str]] = {
-    "text": lambda report: _text(report),
+    "text": as_text,
     "json": Report.to_json,
     "sarif": Report.to_sarif,
     "markdown": Report.to_markdown,
@@ -98,6 +98,21 @@ def parser() -> argparse.ArgumentParser:
             help="the date, or moment, that exceptions and suppressions are held against; default: the clock's",
         )
 
+    def judged(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--format", choices=FORMATS, default="text", help="how to write it; default: text")
+        made.add_argument(
+            "--fail-on",
+            choices=["note", "warning", "error"],
+            default="warning",
+            help="from which weight on the exit code is 1; default: warning",
+        )
+        made.add_argument(
+            "--rules",
+            default="",
+            help="only these rules or groups, `+hardening` as well, `-access` not (as `--rules=-access`); parted by "
+            "commas",
+        )
+
     audit = command(
         "audit",
         _audit,
@@ -106,24 +121,29 @@ def parser() -> argparse.ArgumentParser:
         "enough, 1 when something does, 2 when it could not run.",
     )
     folder(audit)
-    audit.add_argument("--format", choices=FORMATS, default="text", help="how to write it; default: text")
-    audit.add_argument(
-        "--fail-on",
-        choices=["note", "warning", "error"],
-        default="warning",
-        help="from which weight on the exit code is 1; default: warning",
-    )
-    audit.add_argument(
-        "--rules",
-        default="",
-        help="only these rules or groups, `+hardening` as well, `-access` not (as `--rules=-access`); parted by commas",
-    )
+    judged(audit)
     audit.add_argument(
         "--live",
         action="store_true",
         help="ask the hosts' engines too: what is really bound, and what runs beside what is written",
     )
     now(audit)
+
+    leaks = command(
+        "leaks",
+        _leaks,
+        "say what of the lab stands in files that can be shared",
+        "Looks through the files that can be shared for everything that identifies the lab, and for what is private by "
+        "its shape. Prints no value. Exits with 0 when nothing weighs enough, 1 when something does, 2 when it could "
+        "not run.",
+    )
+    folder(leaks)
+    leaks.add_argument(
+        "--instance", action="append", default=[], metavar="DIR", help="the values of the lab in this folder too"
+    )
+    judged(leaks)
+    leaks.add_argument("--offline", action="store_true", help="do not ask this machine's tailnet and interfaces")
+    now(leaks)
 
     init = command(
         "init",
@@ -294,7 +314,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    now = _moment(arguments.now)
+    now = moment(arguments.now)
     with Progress(3) as progress:
         progress.step("reading the lab's files")
         lab = Lab.load(arguments.dir)
@@ -305,7 +325,24 @@ def _audit(arguments: argparse.Namespace) -> int:
             seen = seen.with_at(now)
         progress.step("judging")
         report = lab.audit(seen, rules=arguments.rules)
-    _say(FORMATS[arguments.format](report))
+    say(FORMATS[arguments.format](report))
+    return report.exit_code(arguments.fail_on)
+
+
+def _leaks(arguments: argparse.Namespace) -> int:
+    now = moment(arguments.now)
+    with Progress(3) as progress:
+        progress.step("reading the lab's files")
+        lab = Lab.load(arguments.dir)
+        instances = [Lab.load(folder) for folder in arguments.instance]
+        progress.step("looking at the lab")
+        with connect_sync(lab) as world:
+            seen = Observed.none(now) if arguments.offline else world.observe(engines=False)
+        if now is not None:
+            seen = seen.with_at(now)
+        progress.step("looking through the files")
+        report = lab.leaks_of(instances, seen, rules=arguments.rules)
+    say(FORMATS[arguments.format](report))
     return report.exit_code(arguments.fail_on)
 
 
@@ -322,22 +359,22 @@ def _init(arguments: argparse.Namespace) -> int:
 
 def _init_in(world: SyncWorld, plan: Plan, write: bool) -> int:
     if not plan.steps:
-        _say("lab.toml and instance.toml are there already; nothing to do\n")
+        say("lab.toml and instance.toml are there already; nothing to do\n")
         return 0
-    _say(plan.details())
+    say(plan.details())
     if write:
         with Progress(len(plan)) as progress:
             outcome = plan.apply(world, progress=progress.event, allow_partial=True)
-        _say(f"{outcome}\n")
+        say(f"{outcome}\n")
         outcome.complete()
     else:
-        _say("nothing is written yet: `--write` does\n")
+        say("nothing is written yet: `--write` does\n")
     return 0
 
 
 def _observed(arguments: argparse.Namespace) -> tuple[Lab, Observed]:
     """Returns the lab, and what its engines have at the moment that is taken for now."""
-    now = _moment(arguments.now)
+    now = moment(arguments.now)
     with Progress(2) as progress:
         progress.step("reading the lab's files")
         lab = Lab.load(arguments.dir)
@@ -350,14 +387,14 @@ def _observed(arguments: argparse.Namespace) -> tuple[Lab, Observed]:
 def _inventory(arguments: argparse.Namespace) -> int:
     lab, seen = _observed(arguments)
     running = lab.running(seen)
-    _say(running.to_json() if arguments.format == "json" else str(running))
+    say(running.to_json() if arguments.format == "json" else str(running))
     return 0
 
 
 def _drift(arguments: argparse.Namespace) -> int:
     lab, seen = _observed(arguments)
     drift = lab.drift(seen)
-    _say(drift.to_json() if arguments.format == "json" else str(drift))
+    say(drift.to_json() if arguments.format == "json" else str(drift))
     return drift.exit_code()
 
 
@@ -365,9 +402,9 @@ def _watch(arguments: argparse.Namespace) -> int:
     with connect_sync(Lab.load(arguments.dir)) as world:
         changes = world.engines().watch()
         for change in changes:
-            _say(f"{change.text}\n")
+            say(f"{change.text}\n")
             if change.kind == "full":
-                _say(str(changes.inventory))
+                say(str(changes.inventory))
                 if arguments.once:
                     break
     return 0
@@ -380,25 +417,25 @@ def _run(arguments: argparse.Namespace) -> int:
             progress.step("asking the engines")
             seen = world.observe()
         plan = VERBS[arguments.verb](lab, arguments.target, seen)
-        _say(str(plan))
+        say(str(plan))
         if not arguments.yes or not plan.steps:
-            _say("nothing is done yet: `--yes` does\n" if plan.steps else "")
+            say("nothing is done yet: `--yes` does\n" if plan.steps else "")
             return 0
         operation = world.start(plan)
         for event in operation.events():
             if event.kind != "failed":
-                _say(f"{event.text}\n")
+                say(f"{event.text}\n")
         operation.wait()
     return 0
 
 
 def _reach(arguments: argparse.Namespace) -> int:
-    now = _moment(arguments.now) or datetime.now(timezone.utc)
+    now = moment(arguments.now) or datetime.now(timezone.utc)
     if arguments.policy is not None or arguments.devices is not None:
         files = _tailnet_files(arguments)
         if arguments.dir is not None:
             _native.throw("invalid", f"read `{arguments.dir}`", "name a folder, or files of a tailnet")
-        _say(_answer(arguments, None, Tailnet.load(*files).at(now)))
+        say(_answer(arguments, None, Tailnet.load(*files).at(now)))
         return 0
     with Progress(3) as progress:
         progress.step("reading the lab's files")
@@ -408,7 +445,7 @@ def _reach(arguments: argparse.Namespace) -> int:
             seen = world.observe(engines=False).with_at(now)
         progress.step("following the paths")
         text = _answer(arguments, (lab, seen), None)
-    _say(text)
+    say(text)
     return 0
 
 
@@ -416,7 +453,7 @@ def _answer(arguments: argparse.Namespace, asked: tuple[Lab, Observed] | None, t
     """Returns the answer to the one question: of a lab, or of a tailnet in files."""
 
     def form(record: Record, text: str | None = None) -> str:
-        return _json(record.to_dict()) if arguments.format == "json" else text or str(record)
+        return as_json(record.to_dict()) if arguments.format == "json" else text or str(record)
 
     def of_lab() -> Tailnet:
         if tailnet is not None:
@@ -429,7 +466,7 @@ def _answer(arguments: argparse.Namespace, asked: tuple[Lab, Observed] | None, t
             lab, seen = asked
             found = lab.exposures(seen)
             if arguments.format == "json":
-                return _json([exposure.view().to_dict() for exposure in found])
+                return as_json([exposure.view().to_dict() for exposure in found])
             return "".join(f"{exposure}\n" for exposure in sorted(found, key=_widest_first))
         case (str(to), None, None, None):
             if asked is not None and _is_service(asked[0], to):
@@ -492,7 +529,7 @@ def _portal(arguments: argparse.Namespace) -> int:
         answer = lab.portal(arguments.who, seen)
     else:
         answer = lab.explain(arguments.who, arguments.why, seen)
-    _say(_json(answer.to_dict()) if arguments.format == "json" else str(answer))
+    say(as_json(answer.to_dict()) if arguments.format == "json" else str(answer))
     return 0
 
 
@@ -500,9 +537,9 @@ def _policy(arguments: argparse.Namespace) -> int:
     files = _tailnet_files(arguments)
     if arguments.question == "check":
         verdict = Tailnet.judge_files(*files)
-        _say(_json(verdict.to_dict()))
+        say(as_json(verdict.to_dict()))
         return 0 if verdict.accepted else 1
-    _say(Tailnet.load(*files).with_https(arguments.https).to_json(arguments.question) + "\n")
+    say(Tailnet.load(*files).with_https(arguments.https).to_json(arguments.question) + "\n")
     return 0
 
 
@@ -525,12 +562,6 @@ def _read(file: str) -> str:
     return ""
 
 
-def _json(value: object) -> str:
-    import json
-
-    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-
-
 def _widest_first(exposure: Exposure) -> tuple[int, int]:
     from ._enums import Reach
 
@@ -545,71 +576,14 @@ def _resolve(arguments: argparse.Namespace) -> int:
         directory=arguments.project_directory,
         profiles=arguments.profile,
         env_files=arguments.env_file,
-        environment=_environment(),
+        environment=environment(),
     )
     for finding in project.diagnostics:
         print(finding, file=sys.stderr)
-    _say(project.to_json(redact=arguments.redact) + "\n")
+    say(project.to_json(redact=arguments.redact) + "\n")
     return 0
 
 
 def _completion(arguments: argparse.Namespace) -> int:
-    _say(script(arguments.shell, parser()))
+    say(script(arguments.shell, parser()))
     return 0
-
-
-def _environment() -> dict[str, str]:
-    """Returns the variables that are text: others cannot be in a Compose file."""
-    pairs = ((os.fsencode(name), os.fsencode(value)) for name, value in os.environ.items())
-    made: dict[str, str] = {}
-    for name, value in pairs:
-        try:
-            made[name.decode()] = value.decode()
-        except UnicodeDecodeError:
-            continue
-    return made
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Returns what `--now` means: a moment with its zone, or a date at noon in UTC."""
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2027-01-31"):
-            return datetime.fromisoformat(f"{text}T12:00:00+00:00")
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
-        if moment.tzinfo is not None:
-            return moment.astimezone(timezone.utc)
-    except ValueError:
-        pass
-    _native.throw(
-        "invalid",
-        f"read the time `{text}`",
-        "write a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z",
-    )
-    return None
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _text(report: Report) -> str:
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and len(columns) < 7:
-        return report.to_text(colour=_colour(), width=int(columns))
-    return report.to_text(colour=_colour(), whole_table=not sys.stdout.isatty())
-
-
-def _say(text: str) -> None:
-    """Prints a text as the core made it, in UTF-8 whatever the locale says."""
-    try:
-        buffer = getattr(sys.stdout, "buffer", None)
-        if buffer is None:
-            sys.stdout.write(text)
-        else:
-            buffer.write(text.encode())
-            buffer.flush()
-    except BrokenPipeError:
-        # That nobody reads to the end, as with `| head`, is no failure. Python would flush again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -730,6 +730,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_exposures(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_leaks(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_leaks_of(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_manifest(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_name(
@@ -1058,6 +1062,10 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_exposures(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_leaks(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_leaks_of(`ptr`: Long,`instances`: RustBuffer.ByValue,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_manifest(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1549,6 +1557,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_exposures() and 0xFFFF) != 49911) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks() and 0xFFFF) != 24097) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks_of() and 0xFFFF) != 65444) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_manifest() and 0xFFFF) != 18326) {
@@ -4884,6 +4898,18 @@ public interface LabInterface {
     fun `exposures`(`seen`: Observed? = null): List<ServiceView>
 
     /**
+     * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
+     * is in the report.
+     */
+    fun `leaks`(`seen`: Observed? = null): Report
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them.
+     */
+    fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String = "", `seen`: Observed? = null): Report
+
+    /**
      * Returns the paths of its files, relative to its folder.
      */
     fun `manifest`(): List<kotlin.String>
@@ -5310,6 +5336,46 @@ open class Lab: Disposable, AutoCloseable, LabInterface
     UniffiLib.uniffi_homelab_ffi_fn_method_lab_exposures(
         it,
 
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
+     * is in the report.
+     */
+    @Throws(HomelabException::class)override fun `leaks`(`seen`: Observed?): Report {
+            return FfiConverterTypeReport.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks(
+        it,
+
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them.
+     */
+    @Throws(HomelabException::class)override fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String, `seen`: Observed?): Report {
+            return FfiConverterTypeReport.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks_of(
+        it,
+
+        FfiConverterSequenceTypeLab.lower(`instances`),
+        FfiConverterString.lower(`rules`),
         FfiConverterOptionalTypeObserved.lower(`seen`),_status)
 }
     }
@@ -16390,6 +16456,34 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeLab: FfiConverterRustBuffer<List<Lab>> {
+    override fun read(buf: ByteBuffer): List<Lab> {
+        val len = buf.getInt()
+        return List<Lab>(len) {
+            FfiConverterTypeLab.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Lab>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeLab.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Lab>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeLab.write(it, buf)
         }
     }
 }

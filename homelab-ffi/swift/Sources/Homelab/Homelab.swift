@@ -2030,6 +2030,18 @@ public protocol LabProtocol: AnyObject, Sendable {
     func exposures(seen: Observed?)  -> [ServiceView]
 
     /**
+     * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
+     * is in the report.
+     */
+    func leaks(seen: Observed?) throws  -> Report
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them.
+     */
+    func leaksOf(instances: [Lab], rules: String, seen: Observed?) throws  -> Report
+
+    /**
      * Returns the paths of its files, relative to its folder.
      */
     func manifest()  -> [String]
@@ -2426,6 +2438,36 @@ open func exposures(seen: Observed? = nil) -> [ServiceView]  {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_lab_exposures(
             self.uniffiCloneHandle(),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
+     * is in the report.
+     */
+open func leaks(seen: Observed? = nil)throws  -> Report  {
+    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_leaks(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them.
+     */
+open func leaksOf(instances: [Lab], rules: String = "", seen: Observed? = nil)throws  -> Report  {
+    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_leaks_of(
+            self.uniffiCloneHandle(),
+        FfiConverterSequenceTypeLab.lower(instances),
+        FfiConverterString.lower(rules),
         FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
     )
 })
@@ -12918,6 +12960,31 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeLab: FfiConverterRustBuffer {
+    typealias SwiftType = [Lab]
+
+    public static func write(_ value: [Lab], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeLab.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Lab] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Lab]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeLab.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeProject: FfiConverterRustBuffer {
     typealias SwiftType = [Project]
 
@@ -14114,6 +14181,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_exposures() != 49911) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_leaks() != 24097) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_leaks_of() != 65444) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_manifest() != 18326) {

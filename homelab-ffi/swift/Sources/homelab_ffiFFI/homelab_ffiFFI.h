@@ -414,6 +414,16 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_exposure(uint64_t ptr, RustBuffer na
 RustBuffer uniffi_homelab_ffi_fn_method_lab_exposures(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS
+uint64_t uniffi_homelab_ffi_fn_method_lab_leaks(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
+uint64_t uniffi_homelab_ffi_fn_method_lab_leaks_of(uint64_t ptr, RustBuffer instances, RustBuffer rules, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_MANIFEST
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_MANIFEST
 RustBuffer uniffi_homelab_ffi_fn_method_lab_manifest(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1572,6 +1582,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_exposure(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPOSURES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_EXPOSURES
 uint16_t uniffi_homelab_ffi_checksum_method_lab_exposures(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS
+uint16_t uniffi_homelab_ffi_checksum_method_lab_leaks(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS_OF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS_OF
+uint16_t uniffi_homelab_ffi_checksum_method_lab_leaks_of(void
 
 );
 #endif

@@ -31,6 +31,15 @@ class RecordsTest {
     }
 
     @Test
+    fun `leaks are found by the values of another lab`() {
+        val seen = Observed.none(NOON)
+        val shared = Lab.fromTexts("a", mapOf("w/compose.yaml" to "services: {w: {image: nginx, hostname: zephyr7}}"))
+        val owner = Lab.fromTexts("home", mapOf("instance.toml" to "[hosts.zephyr7]\n"))
+        assertTrue(shared.leaks(seen).findings().isEmpty())
+        assertEquals(listOf("leak.known-value"), shared.leaksOf(listOf(owner), "", seen).findings().map { it.rule })
+    }
+
+    @Test
     fun `a report is records, and text in five forms`() {
         val report = small().auditWith("+hardening", Observed.none(NOON))
         val view = report.view()
