@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
 use super::common;
 use super::telling::hardware;
 use super::vocabulary::{Term, ValueKind};
@@ -106,6 +108,11 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
             Ok(IpAddr::V6(address)) => forms.v6(address),
             Err(_) => {}
         },
+        ValueKind::Network => {
+            if let Ok(network) = value.parse() {
+                forms.network(network);
+            }
+        }
         ValueKind::Hardware => forms.hardware(value),
         ValueKind::Domain => forms.domain(value),
         ValueKind::Secret | ValueKind::Other if value.contains('$') => {
@@ -252,6 +259,28 @@ impl Forms {
             Edge::Word,
             false,
         );
+    }
+
+    /// The zone of DNS in which the names of a network's addresses are, where it ends between two labels.
+    fn network(&mut self, network: IpNet) {
+        let length = usize::from(network.prefix_len());
+        let (labels, bits, zone): (Vec<String>, usize, &str) = match network.network() {
+            IpAddr::V4(address) => (address.octets().iter().map(u8::to_string).collect(), 8, "in-addr"),
+            IpAddr::V6(address) => (
+                format!("{:032x}", u128::from(address))
+                    .chars()
+                    .map(String::from)
+                    .collect(),
+                4,
+                "ip6",
+            ),
+        };
+        if length == 0 || !length.is_multiple_of(bits) {
+            return;
+        }
+        let reversed: Vec<&str> = labels[..length / bits].iter().rev().map(String::as_str).collect();
+        let text = format!("{}.{zone}", reversed.join("."));
+        self.add(&text, Disguise::Reversed, Edge::Word, false);
     }
 
     fn hardware(&mut self, value: &str) {

@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use super::common;
 use super::scan::Same;
 use super::telling::{
-    container_networks, hardware, is_distinctive, is_identifying_path, is_of_names, is_worth_hiding,
+    container_networks, hardware, identified_by, is_distinctive, is_identifying_path, is_of_names,
+    is_worth_hiding,
 };
 use super::vocabulary::{ValueKind, Vocabulary, folder_of};
 use crate::compose::variables_of;
@@ -287,7 +288,11 @@ impl Gatherer {
             self.vocabulary
                 .insert(ValueKind::Other, value, &global, ENVIRONMENT, Some(place))
         } else {
-            None
+            let kind = identified_by(name, value).filter(|_| !is_of_names(value, &self.same.names));
+            kind.and_then(|kind| {
+                self.vocabulary
+                    .insert(kind, value, &global, ENVIRONMENT, Some(place))
+            })
         };
         if let Some(at) = at {
             self.vocabulary.name_in(at, folder, name);

@@ -47,6 +47,8 @@ pub(crate) struct Scanner {
     exact: Searcher,
     /// The addresses that are known, for notations that no list of forms has.
     addresses: Vec<(IpAddr, usize)>,
+    /// The networks that are known: an address in one tells of the lab, whatever its range is.
+    networks: Vec<IpNet>,
     /// The names of slots, and of the variables that have the values.
     slots: HashSet<String>,
     same: Same,
@@ -90,10 +92,13 @@ impl Scanner {
     /// `NoSpace` when the values are too many for one search.
     pub(crate) fn new(vocabulary: &Vocabulary, same: Same) -> Result<Self> {
         let (mut any_case, mut exact) = (Vec::new(), Vec::new());
-        let mut addresses = Vec::new();
+        let (mut addresses, mut networks) = (Vec::new(), Vec::new());
         for (index, term) in vocabulary.terms().iter().enumerate() {
             if let (ValueKind::Address, Ok(address)) = (term.kind(), term.value().parse()) {
                 addresses.push((address, index));
+            }
+            if let (ValueKind::Network, Ok(network)) = (term.kind(), term.value().parse()) {
+                networks.push(network);
             }
             for form in forms(term) {
                 let list = if form.exact { &mut exact } else { &mut any_case };
@@ -104,6 +109,7 @@ impl Scanner {
             any_case: Searcher::new(any_case, true)?,
             exact: Searcher::new(exact, false)?,
             addresses,
+            networks,
             slots: vocabulary.slots().into_iter().map(str::to_owned).collect(),
             same,
         })
@@ -114,7 +120,7 @@ impl Scanner {
     pub(crate) fn scan(&self, text: &str) -> Vec<Leak> {
         let known = self.known(text).into_iter();
         let mut found = Apart(known.map(|leak| (leak.range.start, leak)).collect());
-        for (range, shape) in shape::shapes(text, &self.same) {
+        for (range, shape) in shape::shapes(text, &self.same, &self.networks) {
             found.add(Leak {
                 range,
                 what: What::Shape(shape),
@@ -156,7 +162,8 @@ impl Scanner {
             });
         }
         if !self.addresses.is_empty() {
-            for (range, address) in shape::addresses(text) {
+            let padded = shape::padded_addresses(text);
+            for (range, address) in shape::addresses(text).into_iter().chain(padded) {
                 let known = self.addresses.iter().find(|(known, _)| *known == address);
                 if let Some((_, term)) = known {
                     push(&mut found, range, *term, Disguise::Notation);

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use ipnet::IpNet;
 
 use super::common;
+use super::vocabulary::ValueKind;
 use crate::compose;
 use crate::lab::Lab;
 use crate::service::rules::secrets::is_known_password;
@@ -78,6 +79,43 @@ pub(super) fn is_distinctive(value: &str) -> bool {
         && (value.chars().any(|c| c.is_ascii_digit())
             || value.contains([' ', '-', '_', '@'])
             || value.len() >= 8)
+}
+
+/// Returns what a plain value identifies, by the name of the variable that has it: a person, a place, a machine. None where
+/// it is a word that many labs have there.
+pub(super) fn identified_by(name: &str, value: &str) -> Option<ValueKind> {
+    let lower = name.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split(['_', '-', '.']).collect();
+    let is_last = |list: &[&str]| words.last().is_some_and(|last| list.contains(last));
+    let is_place = is_last(&["latitude", "longitude", "lat", "lon", "lng", "coordinates"]);
+    if is_place {
+        // As exact as a town, at least.
+        let digits = value.split('.').nth(1).map_or(0, str::len);
+        return (digits >= 2 && value.parse::<f64>().is_ok()).then_some(ValueKind::Other);
+    }
+    let kind = if is_last(&["user", "username", "login", "nickname"]) {
+        ValueKind::Login
+    } else if is_last(&["owner", "firstname", "lastname", "surname", "fullname"]) {
+        ValueKind::Person
+    } else if is_last(&["hostname", "servername", "nodename"]) {
+        ValueKind::HostName
+    } else if is_last(&[
+        "street", "city", "town", "postcode", "zipcode", "phone", "ssid", "serial",
+    ]) {
+        ValueKind::Other
+    } else {
+        return None;
+    };
+    // `dbuser` and `app_admin` are of an application.
+    let generic = [
+        "user", "admin", "root", "test", "guest", "demo", "name", "owner", "host", "server",
+    ];
+    let low = value.to_ascii_lowercase();
+    let is_generic = generic.iter().any(|word| low.contains(word));
+    let is_word = common::is_common_word(value) || common::is_common_login(value) || is_known_word(value);
+    let is_name = value.chars().any(char::is_alphabetic) || kind == ValueKind::Other && value.len() >= 5;
+    let is_plain = value.chars().all(|c| c.is_alphanumeric() || " -_.+'".contains(c));
+    (value.len() >= 4 && is_plain && is_name && !is_word && !is_generic).then_some(kind)
 }
 
 /// Returns whether a text is a name of the time zone database: it says where a lab is only as a clock does.

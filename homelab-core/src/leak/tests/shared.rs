@@ -168,3 +168,65 @@ fn what_a_lab_calls_itself_is_known_whatever_it_looks_like() {
         assert_eq!(find(text), 0, "{text}");
     }
 }
+
+#[test]
+fn a_known_network_is_found_by_its_zone_and_its_addresses() {
+    let find = |text: &str| {
+        let instance = "[hosts.zephyr]\naddresses = ['192.168.7.10']\n[hosts.zephyr.interfaces]\nlan = ['192.168.7.10/24', '2a02:1234:5678:9a00::1/56', '81.2.69.144/28']\n";
+        let lab = Lab::from_texts("home", [("instance.toml", instance), ("run.sh", text)]);
+        let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        let report = lab.leaks(&seen).expect("a report");
+        report.findings().len()
+    };
+    for text in [
+        "zone 7.168.192.in-addr.arpa",
+        "a.9.8.7.6.5.4.3.2.1.2.0.a.2.ip6.arpa",
+        "ping 2a02:1234:5678:9aff::77",
+        "ping 81.2.69.150",
+        "ping 192.168.7.010",
+        "ping 192.168.007.10",
+        "ping 0300.0250.07.012",
+    ] {
+        assert_eq!(find(text), 1, "{text}");
+    }
+    for text in [
+        "ping 2a02:1234:5678:9bff::77",
+        "ping 81.2.69.161",
+        "7.168.192.0.in-addr.arpa",
+        "version 1.02.03.04",
+    ] {
+        assert_eq!(find(text), 0, "{text}");
+    }
+}
+
+#[test]
+fn what_a_variable_says_of_a_person_or_a_place_is_known() {
+    let find = |environment: &str, text: &str| {
+        let compose = "services: {paperless: {image: i}}";
+        let files = [
+            ("a/.env", environment),
+            ("a/compose.yaml", compose),
+            ("run.sh", text),
+        ];
+        let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        let report = Lab::from_texts("home", files).leaks(&seen).expect("a report");
+        report.findings().len()
+    };
+    for (environment, text) in [
+        ("ADMIN_USERNAME=wilhelmina", "ssh wilhelmina@nas"),
+        ("LATITUDE=48.20849", "at 48.20849, 16.4"),
+        ("HOME_CITY=Gramatneusiedl", "in gramatneusiedl"),
+        ("WIFI_SSID=Windy Lane", "join 'Windy Lane'"),
+    ] {
+        assert_eq!(find(environment, text), 1, "{environment}");
+    }
+    for (environment, text) in [
+        ("DB_USER=paperless", "psql -U paperless"),
+        ("DB_USER=appuser", "psql -U appuser"),
+        ("LATITUDE=0.0", "0.0.0.0"),
+        ("USERNAME=admin", "the admin"),
+        ("THEME=wilhelmina", "wilhelmina"),
+    ] {
+        assert_eq!(find(environment, text), 0, "{environment}");
+    }
+}
