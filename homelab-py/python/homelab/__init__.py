@@ -70,6 +70,7 @@ from ._native import (
     Worktree,
     capabilities,
     require_capability,
+    rules,
 )
 from ._world import (
     Connecting,
@@ -149,6 +150,7 @@ __all__ = [
     "connect",
     "connect_sync",
     "require_capability",
+    "rules",
 ]
 
 
