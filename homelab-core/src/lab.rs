@@ -49,10 +49,10 @@ pub use instance::{
 };
 pub(crate) use manifest::matches_glob;
 pub use manifest::{FileKind, LabFile, Manifest};
-pub(crate) use pattern::recovery_point_of;
 pub use pattern::{
     Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
 };
+pub(crate) use pattern::{OLDEST, recovery_point_of};
 pub(crate) use running::Widened;
 pub use schema::{instance_schema, pattern_schema};
 pub use slot::Slot;
