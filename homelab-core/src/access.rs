@@ -249,14 +249,13 @@ impl Lab {
 
     fn written(&self, seen: &Observed) -> Vec<Exposure> {
         let instance = self.instance();
-        let catalog = self.catalog();
         let host_facts = |id: &ServiceId| {
             let host = id.host().and_then(|name| instance.host(name));
             HostFacts::new(id.host(), host, instance)
         };
         let services: Vec<ServiceRef<'_>> = self.services().collect();
         let entries = services.iter().map(|service| {
-            let system = catalog.recognise(service.service());
+            let system = service.system();
             Entry {
                 id: service.id(),
                 project: service.project(),

@@ -71,6 +71,7 @@ from ._native import (
     Worktree,
     capabilities,
     require_capability,
+    rules,
 )
 from ._world import (
     Connecting,
@@ -151,6 +152,7 @@ __all__ = [
     "connect",
     "connect_sync",
     "require_capability",
+    "rules",
 ]
 
 
