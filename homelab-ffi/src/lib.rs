@@ -59,6 +59,12 @@ pub fn require_capability(name: &str) -> Result<(), HomelabError> {
     Ok(homelab_core::require_capability(name)?)
 }
 
+/// Returns all that an audit can say, rule by rule.
+#[uniffi::export]
+pub fn rules() -> Vec<homelab_core::view::RuleView> {
+    homelab_core::audit::rules()
+}
+
 /// Returns the version of the library.
 #[uniffi::export]
 pub fn version() -> String {

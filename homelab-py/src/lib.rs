@@ -39,6 +39,15 @@ fn require_capability(name: &str) -> error::Result<()> {
     Ok(homelab_core::require_capability(name)?)
 }
 
+/// Returns all that an audit can say, rule by rule.
+#[pyfunction]
+fn rules() -> Vec<convert::Record> {
+    homelab_core::audit::rules()
+        .iter()
+        .map(|rule| convert::Record::of("RuleView", rule))
+        .collect()
+}
+
 // Every class is frozen and holds only what may be shared, so a free-threaded Python needs no lock.
 #[pymodule(gil_used = false)]
 mod _native {
@@ -68,6 +77,8 @@ mod _native {
     use crate::query::{Posture, Query};
     #[pymodule_export]
     use crate::require_capability;
+    #[pymodule_export]
+    use crate::rules;
     #[pymodule_export]
     use crate::runtime::shutdown;
     #[pymodule_export]

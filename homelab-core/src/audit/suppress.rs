@@ -218,9 +218,11 @@ fn comments(lab: &Lab, judged: Judged, findings: &mut Vec<Finding>) -> HashMap<S
 
 /// Whether a file may have such a comment, in capitals or not.
 fn is_marked(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b':', bytes).any(|at| {
-        let start = (at + 1).checked_sub(MARK.len());
-        start.is_some_and(|start| bytes[start..=at].eq_ignore_ascii_case(MARK.as_bytes()))
+    memchr::memchr_iter(b'#', bytes).any(|at| {
+        let text = bytes[at + 1..].trim_ascii_start();
+        // What is no ASCII may be a space too.
+        let mark = text.get(..MARK.len());
+        mark.is_some_and(|mark| !mark[0].is_ascii() || mark.eq_ignore_ascii_case(MARK.as_bytes()))
     })
 }
 

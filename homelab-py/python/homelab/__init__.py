@@ -76,6 +76,7 @@ from ._native import (
     Worktree,
     capabilities,
     require_capability,
+    rules,
 )
 from ._world import (
     Connecting,
@@ -161,6 +162,7 @@ __all__ = [
     "connect",
     "connect_sync",
     "require_capability",
+    "rules",
 ]
 
 

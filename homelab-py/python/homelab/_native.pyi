@@ -30,6 +30,7 @@ from .view import (
     ReachableServicesView,
     ReachableView,
     ReportView,
+    RuleView,
     RunningView,
     SeenHostView,
     ServiceExplanationView,
@@ -78,6 +79,7 @@ __all__ = [
     "answer_text",
     "capabilities",
     "require_capability",
+    "rules",
     "shutdown",
     "throw",
     "words",
@@ -104,6 +106,7 @@ __version__: str
 
 def capabilities() -> list[str]: ...
 def require_capability(name: str, /) -> None: ...
+def rules() -> list[RuleView]: ...
 def shutdown() -> None: ...
 def answer_text(name: str, json: str, /) -> str: ...
 def words() -> list[tuple[str, list[str]]]: ...

@@ -686,6 +686,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_require_capability(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_func_rules(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_func_version(
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy(
@@ -1442,6 +1444,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_require_capability(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_homelab_ffi_fn_func_rules(uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_judge_policy(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1571,6 +1575,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_require_capability() and 0xFFFF) != 35954) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_func_rules() and 0xFFFF) != 61407) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_version() and 0xFFFF) != 65278) {
@@ -14612,6 +14619,101 @@ public object FfiConverterTypeResolveSettings: FfiConverterRustBuffer<ResolveSet
 
 
 /**
+ * A rule of the audit: what it finds, why, and what to do.
+ */
+data class RuleView (
+    /**
+     * Its identity: `service.privileged`.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * The principle that it serves.
+     */
+    val `principle`: kotlin.String
+    ,
+    /**
+     * How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+     */
+    val `severity`: kotlin.String
+    ,
+    /**
+     * What is wrong, in a few words.
+     */
+    val `title`: kotlin.String
+    ,
+    /**
+     * Why it matters.
+     */
+    val `why`: kotlin.String
+    ,
+    /**
+     * What to do about it.
+     */
+    val `fix`: kotlin.String
+    ,
+    /**
+     * Whether it speaks only when asked for.
+     */
+    val `optIn`: kotlin.Boolean
+    ,
+    /**
+     * All of this and how to accept a finding of it, as a page in Markdown.
+     */
+    val `page`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRuleView: FfiConverterRustBuffer<RuleView> {
+    override fun read(buf: ByteBuffer): RuleView {
+        return RuleView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RuleView) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`principle`) +
+            FfiConverterString.allocationSize(value.`severity`) +
+            FfiConverterString.allocationSize(value.`title`) +
+            FfiConverterString.allocationSize(value.`why`) +
+            FfiConverterString.allocationSize(value.`fix`) +
+            FfiConverterBoolean.allocationSize(value.`optIn`) +
+            FfiConverterString.allocationSize(value.`page`)
+    )
+
+    override fun write(value: RuleView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`principle`, buf)
+            FfiConverterString.write(value.`severity`, buf)
+            FfiConverterString.write(value.`title`, buf)
+            FfiConverterString.write(value.`why`, buf)
+            FfiConverterString.write(value.`fix`, buf)
+            FfiConverterBoolean.write(value.`optIn`, buf)
+            FfiConverterString.write(value.`page`, buf)
+    }
+}
+
+
+
+/**
  * What runs: the shape of `inventory --format json`.
  */
 data class RunningView (
@@ -18870,6 +18972,34 @@ public object FfiConverterSequenceTypeReachableServiceView: FfiConverterRustBuff
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer<List<RuleView>> {
+    override fun read(buf: ByteBuffer): List<RuleView> {
+        val len = buf.getInt()
+        return List<RuleView>(len) {
+            FfiConverterTypeRuleView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RuleView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRuleView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RuleView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRuleView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer<List<SeenHostView>> {
     override fun read(buf: ByteBuffer): List<SeenHostView> {
         val len = buf.getInt()
@@ -19351,6 +19481,19 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
         FfiConverterString.lower(`name`),_status)
 }
 
+
+
+        /**
+         * Returns all that an audit can say, rule by rule.
+         */ fun `rules`(): List<RuleView> {
+            return FfiConverterSequenceTypeRuleView.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_func_rules(
+
+        _status)
+}
+    )
+    }
 
 
         /**

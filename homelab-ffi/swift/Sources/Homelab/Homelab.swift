@@ -10559,6 +10559,135 @@ public func FfiConverterTypeResolveSettings_lower(_ value: ResolveSettings) -> R
 
 
 /**
+ * A rule of the audit: what it finds, why, and what to do.
+ */
+public struct RuleView: Equatable, Hashable {
+    /**
+     * Its identity: `service.privileged`.
+     */
+    public let id: String
+    /**
+     * The principle that it serves.
+     */
+    public let principle: String
+    /**
+     * How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+     */
+    public let severity: String
+    /**
+     * What is wrong, in a few words.
+     */
+    public let title: String
+    /**
+     * Why it matters.
+     */
+    public let why: String
+    /**
+     * What to do about it.
+     */
+    public let fix: String
+    /**
+     * Whether it speaks only when asked for.
+     */
+    public let optIn: Bool
+    /**
+     * All of this and how to accept a finding of it, as a page in Markdown.
+     */
+    public let page: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its identity: `service.privileged`.
+         */id: String,
+        /**
+         * The principle that it serves.
+         */principle: String,
+        /**
+         * How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+         */severity: String,
+        /**
+         * What is wrong, in a few words.
+         */title: String,
+        /**
+         * Why it matters.
+         */why: String,
+        /**
+         * What to do about it.
+         */fix: String,
+        /**
+         * Whether it speaks only when asked for.
+         */optIn: Bool,
+        /**
+         * All of this and how to accept a finding of it, as a page in Markdown.
+         */page: String) {
+        self.id = id
+        self.principle = principle
+        self.severity = severity
+        self.title = title
+        self.why = why
+        self.fix = fix
+        self.optIn = optIn
+        self.page = page
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RuleView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRuleView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RuleView {
+        return
+            try RuleView(
+                id: FfiConverterString.read(from: &buf),
+                principle: FfiConverterString.read(from: &buf),
+                severity: FfiConverterString.read(from: &buf),
+                title: FfiConverterString.read(from: &buf),
+                why: FfiConverterString.read(from: &buf),
+                fix: FfiConverterString.read(from: &buf),
+                optIn: FfiConverterBool.read(from: &buf),
+                page: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RuleView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.principle, into: &buf)
+        FfiConverterString.write(value.severity, into: &buf)
+        FfiConverterString.write(value.title, into: &buf)
+        FfiConverterString.write(value.why, into: &buf)
+        FfiConverterString.write(value.fix, into: &buf)
+        FfiConverterBool.write(value.optIn, into: &buf)
+        FfiConverterString.write(value.page, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRuleView_lift(_ buf: RustBuffer) throws -> RuleView {
+    return try FfiConverterTypeRuleView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRuleView_lower(_ value: RuleView) -> RustBuffer {
+    return FfiConverterTypeRuleView.lower(value)
+}
+
+
+/**
  * What runs: the shape of `inventory --format json`.
  */
 public struct RunningView: Equatable, Hashable {
@@ -14587,6 +14716,31 @@ fileprivate struct FfiConverterSequenceTypeReachableServiceView: FfiConverterRus
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer {
+    typealias SwiftType = [RuleView]
+
+    public static func write(_ value: [RuleView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRuleView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RuleView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RuleView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRuleView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer {
     typealias SwiftType = [SeenHostView]
 
@@ -15032,6 +15186,16 @@ public func requireCapability(name: String)throws   {try rustCallWithError(FfiCo
 }
 }
 /**
+ * Returns all that an audit can say, rule by rule.
+ */
+public func rules() -> [RuleView]  {
+    return try!  FfiConverterSequenceTypeRuleView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_rules(uniffiCallStatus
+    )
+})
+}
+/**
  * Returns the version of the library.
  */
 public func version() -> String  {
@@ -15093,6 +15257,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_require_capability() != 35954) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_rules() != 61407) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {

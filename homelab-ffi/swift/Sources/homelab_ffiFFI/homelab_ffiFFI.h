@@ -1285,6 +1285,12 @@ RustBuffer uniffi_homelab_ffi_fn_func_capabilities(RustCallStatus *_Nonnull out_
 void uniffi_homelab_ffi_fn_func_require_capability(RustBuffer name, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_RULES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_RULES
+RustBuffer uniffi_homelab_ffi_fn_func_rules(RustCallStatus *_Nonnull out_status
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
 RustBuffer uniffi_homelab_ffi_fn_func_version(RustCallStatus *_Nonnull out_status
@@ -1570,6 +1576,12 @@ uint16_t uniffi_homelab_ffi_checksum_func_capabilities(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_REQUIRE_CAPABILITY
 uint16_t uniffi_homelab_ffi_checksum_func_require_capability(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_RULES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_RULES
+uint16_t uniffi_homelab_ffi_checksum_func_rules(void
 
 );
 #endif
