@@ -16,6 +16,7 @@ mod plan;
 mod query;
 mod runtime;
 mod service;
+mod split;
 mod tailnet;
 mod world;
 
@@ -82,6 +83,8 @@ mod _native {
     use crate::runtime::shutdown;
     #[pymodule_export]
     use crate::service::Service;
+    #[pymodule_export]
+    use crate::split::{Claim, Proof, ShareableTemplate, Split, Template, Values};
     #[pymodule_export]
     use crate::tailnet::{Tailnet, answer_text};
     #[pymodule_export]
