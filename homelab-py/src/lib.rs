@@ -15,6 +15,7 @@ mod observed;
 mod plan;
 mod query;
 mod runtime;
+mod serve;
 mod service;
 mod split;
 mod tailnet;
@@ -81,6 +82,8 @@ mod _native {
     use crate::rules;
     #[pymodule_export]
     use crate::runtime::shutdown;
+    #[pymodule_export]
+    use crate::serve::Server;
     #[pymodule_export]
     use crate::service::Service;
     #[pymodule_export]

@@ -62,9 +62,7 @@ def run(words: Sequence[str]) -> int:
     try:
         code: int = arguments.run(arguments)
     except Error as error:
-        print(f"error: failed to {error.message}", file=sys.stderr)
-        if error.hint is not None:
-            print(f"hint: {error.hint}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return int(arguments.failure)
     except KeyboardInterrupt:
         return 130
@@ -261,12 +259,28 @@ def parser() -> argparse.ArgumentParser:
     portal = command(
         "portal",
         _portal,
-        "say which services somebody may reach",
-        "Says which services of the lab a person may reach by the tailnet's policy, and where a browser finds them; "
-        "with --why, why they can reach one of them, or why not.",
+        "show each person the services that they may reach",
+        "Serves the portal as a page until Ctrl-C: each person is shown the services of the lab that they may reach by "
+        "the tailnet's policy, and where a browser finds them. With --who it prints that of one person instead; with "
+        "--why, why they can reach one of the services, or why not.",
     )
     folder(portal)
-    portal.add_argument("--who", metavar="WHO", required=True, help="a person, by the lab's name for them or by login")
+    portal.add_argument(
+        "--listen", metavar="ADDRESS", default="127.0.0.1:8420", help="where it listens; default: 127.0.0.1:8420"
+    )
+    portal.add_argument(
+        "--behind-serve",
+        action="store_true",
+        help="believe what Tailscale Serve on this machine says of who is asking",
+    )
+    portal.add_argument(
+        "--name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="another name by which browsers call it; may be repeated",
+    )
+    portal.add_argument("--who", metavar="WHO", help="a person, by the lab's name for them or by login")
     portal.add_argument("--why", metavar="SERVICE", help="why they can reach this service, or why not")
     portal.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
 
@@ -512,12 +526,15 @@ def _who_can_reach_service(lab: Lab, seen: Observed, name: str, form: Callable[.
 
 
 def _portal(arguments: argparse.Namespace) -> int:
+    if arguments.who is None and arguments.why is not None:
+        _native.throw("invalid", "find `--who` beside `--why`")
     with Progress(2) as progress:
         progress.step("reading the lab's files")
         lab = Lab.load(arguments.dir)
         progress.step("looking at the lab")
-        with connect_sync(lab) as world:
-            seen = world.observe()
+        seen = _look(lab)
+    if arguments.who is None:
+        return _serve(arguments, lab, seen)
     answer: Record
     if arguments.why is None:
         answer = lab.portal(arguments.who, seen)
@@ -525,6 +542,31 @@ def _portal(arguments: argparse.Namespace) -> int:
         answer = lab.explain(arguments.who, arguments.why, seen)
     say(as_json(answer.to_dict()) if arguments.format == "json" else str(answer))
     return 0
+
+
+def _look(lab: Lab) -> Observed:
+    with connect_sync(lab) as world:
+        return world.observe()
+
+
+def _serve(arguments: argparse.Namespace, lab: Lab, seen: Observed) -> int:
+    from time import sleep
+
+    from ._native import Server
+
+    with Server.start(
+        lab, seen, listen=arguments.listen, behind_serve=arguments.behind_serve, names=arguments.name
+    ) as server:
+        say(f"listening on http://{server.address}/\n")
+        sys.stdout.flush()
+        while True:
+            sleep(60)
+            try:
+                lab = Lab.load(lab.root)
+            except Error:
+                # What was there is shown until the folder can be read again.
+                continue
+            server.show(lab, _look(lab))
 
 
 def _policy(arguments: argparse.Namespace) -> int:

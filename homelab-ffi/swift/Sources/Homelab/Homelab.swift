@@ -1999,23 +1999,23 @@ public protocol LabProtocol: AnyObject, Sendable {
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
-    func answer(query: String, seen: Observed?) throws  -> Answer
+    func answer(query: String, seen: Observed?, cancel: CancelToken?) async throws  -> Answer
 
     /**
      * Returns what `answer` does as JSON, which is the same in every language.
      */
-    func answerJson(query: String, seen: Observed?) throws  -> String
+    func answerJson(query: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
-    func audit(seen: Observed?)  -> Report
+    func audit(seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns what `audit` does, of other rules than lab.toml says: names parted by commas, `+hardening` these as well,
      * `-access` not these.
      */
-    func auditWith(rules: String, seen: Observed?) throws  -> Report
+    func auditWith(rules: String, seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns what is wrong in it: nothing when it is valid.
@@ -2025,39 +2025,39 @@ public protocol LabProtocol: AnyObject, Sendable {
     /**
      * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
      */
-    func drift(seen: Observed)  -> Drift
+    func drift(seen: Observed, cancel: CancelToken?) async throws  -> Drift
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
-    func explain(who: String, service: String, seen: Observed?) throws  -> ServiceExplanationView
+    func explain(who: String, service: String, seen: Observed?, cancel: CancelToken?) async throws  -> ServiceExplanationView
 
     /**
      * Returns the answer of `explain` as people read it.
      */
-    func explainText(who: String, service: String, seen: Observed?) throws  -> String
+    func explainText(who: String, service: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns who can reach a service.
      */
-    func exposure(name: String, seen: Observed?) throws  -> ServiceView
+    func exposure(name: String, seen: Observed?, cancel: CancelToken?) async throws  -> ServiceView
 
     /**
      * Returns every service with who can reach it.
      */
-    func exposures(seen: Observed?)  -> [ServiceView]
+    func exposures(seen: Observed?, cancel: CancelToken?) async throws  -> [ServiceView]
 
     /**
      * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
      * is in the report.
      */
-    func leaks(seen: Observed?) throws  -> Report
+    func leaks(seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
      * than lab.toml says, as `audit_with` takes them.
      */
-    func leaksOf(instances: [Lab], rules: String, seen: Observed?) throws  -> Report
+    func leaksOf(instances: [Lab], rules: String, seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns the paths of its files, relative to its folder.
@@ -2073,25 +2073,25 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
      * stay.
      */
-    func planDown(target: String, seen: Observed) throws  -> Plan
+    func planDown(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
-    func planInit(seen: Observed?)  -> Plan
+    func planInit(seen: Observed?, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
      * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
      */
-    func planRecreate(target: String, seen: Observed) throws  -> Plan
+    func planRecreate(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
      * `plan_start`.
      */
-    func planRestart(target: String, seen: Observed) throws  -> Plan
+    func planRestart(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
@@ -2100,41 +2100,41 @@ public protocol LabProtocol: AnyObject, Sendable {
      * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
      * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
      */
-    func planStart(target: String, seen: Observed) throws  -> Plan
+    func planStart(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
      * `plan_start`.
      */
-    func planStop(target: String, seen: Observed) throws  -> Plan
+    func planStop(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
      * is up. Targets are as in `plan_start`.
      */
-    func planUp(target: String, seen: Observed) throws  -> Plan
+    func planUp(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
      * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
      */
-    func planUpdate(target: String, seen: Observed) throws  -> Plan
+    func planUpdate(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
      * person by the lab's name for them or by login, or a group, tag or device.
      */
-    func portal(who: String, seen: Observed?) throws  -> PortalView
+    func portal(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> PortalView
 
     /**
      * Returns the answer of `portal` as people read it.
      */
-    func portalText(who: String, seen: Observed?) throws  -> String
+    func portalText(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns the state of the lab in one record, for a first screen.
      */
-    func posture(seen: Observed?)  -> PostureView
+    func posture(seen: Observed?, cancel: CancelToken?) async throws  -> PostureView
 
     /**
      * Returns the project of this name.
@@ -2150,12 +2150,12 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
      * address.
      */
-    func reachableFrom(who: String, seen: Observed?) throws  -> ReachableServicesView
+    func reachableFrom(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> ReachableServicesView
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    func reachableFromText(who: String, seen: Observed?) throws  -> String
+    func reachableFromText(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns its folder.
@@ -2165,7 +2165,7 @@ public protocol LabProtocol: AnyObject, Sendable {
     /**
      * Returns what the engines run, as services of the lab where they are, each with who can reach it.
      */
-    func running(seen: Observed)  -> Running
+    func running(seen: Observed, cancel: CancelToken?) async throws  -> Running
 
     /**
      * Returns the full name of the service that a person means: `immich` where that is unique.
@@ -2187,24 +2187,24 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
-    func tailnet(seen: Observed?) throws  -> Tailnet
+    func tailnet(seen: Observed?, cancel: CancelToken?) async throws  -> Tailnet
 
     /**
      * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
      */
-    func toPrivateJson()  -> String
+    func toPrivateJson(cancel: CancelToken?) async throws  -> String
 
     /**
      * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
      */
-    func whoCanReach(service: String, seen: Observed?) throws  -> ServiceReachView
+    func whoCanReach(service: String, seen: Observed?, cancel: CancelToken?) async throws  -> ServiceReachView
 
     /**
      * Returns the answer of `who_can_reach` as people read it.
      */
-    func whoCanReachText(service: String, seen: Observed?) throws  -> String
+    func whoCanReachText(service: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
 }
 /**
@@ -2267,14 +2267,19 @@ open class Lab: LabProtocol, @unchecked Sendable {
      * Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
      * judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
      */
-public static func adopt(name: String, inventory: Inventory) -> Lab  {
-    return try!  FfiConverterTypeLab_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_constructor_lab_adopt(
-        FfiConverterString.lower(name),
-        FfiConverterTypeInventory_lower(inventory),uniffiCallStatus
-    )
-})
+public static func adopt(name: String, inventory: Inventory, cancel: CancelToken? = nil)async throws  -> Lab  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_lab_adopt(FfiConverterString.lower(name),FfiConverterTypeInventory_lower(inventory),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLab_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2299,14 +2304,19 @@ public static func fromJson(text: String, cancel: CancelToken? = nil)async throw
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
      */
-public static func fromTexts(name: String, texts: [String: String]) -> Lab  {
-    return try!  FfiConverterTypeLab_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_constructor_lab_from_texts(
-        FfiConverterString.lower(name),
-        FfiConverterDictionaryStringString.lower(texts),uniffiCallStatus
-    )
-})
+public static func fromTexts(name: String, texts: [String: String], cancel: CancelToken? = nil)async throws  -> Lab  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_lab_from_texts(FfiConverterString.lower(name),FfiConverterDictionaryStringString.lower(texts),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLab_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2345,57 +2355,78 @@ public static func ofInstance(text: String)throws  -> Lab  {
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
-open func answer(query: String, seen: Observed? = nil)throws  -> Answer  {
-    return try  FfiConverterTypeAnswer_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_answer(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(query),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func answer(query: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Answer  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_answer(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(query),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeAnswer_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns what `answer` does as JSON, which is the same in every language.
      */
-open func answerJson(query: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_answer_json(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(query),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func answerJson(query: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_answer_json(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(query),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
-open func audit(seen: Observed? = nil) -> Report  {
-    return try!  FfiConverterTypeReport_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_audit(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func audit(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_audit(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns what `audit` does, of other rules than lab.toml says: names parted by commas, `+hardening` these as well,
      * `-access` not these.
      */
-open func auditWith(rules: String, seen: Observed? = nil)throws  -> Report  {
-    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_audit_with(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(rules),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func auditWith(rules: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_audit_with(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(rules),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2413,101 +2444,136 @@ open func diagnostics() -> [FindingView]  {
     /**
      * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
      */
-open func drift(seen: Observed) -> Drift  {
-    return try!  FfiConverterTypeDrift_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_drift(
-            self.uniffiCloneHandle(),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func drift(seen: Observed, cancel: CancelToken? = nil)async throws  -> Drift  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_drift(
+                        self.uniffiCloneHandle(),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeDrift_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
-open func explain(who: String, service: String, seen: Observed? = nil)throws  -> ServiceExplanationView  {
-    return try  FfiConverterTypeServiceExplanationView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_explain(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func explain(who: String, service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ServiceExplanationView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_explain(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeServiceExplanationView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `explain` as people read it.
      */
-open func explainText(who: String, service: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_explain_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func explainText(who: String, service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_explain_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns who can reach a service.
      */
-open func exposure(name: String, seen: Observed? = nil)throws  -> ServiceView  {
-    return try  FfiConverterTypeServiceView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_exposure(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(name),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func exposure(name: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ServiceView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_exposure(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(name),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeServiceView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns every service with who can reach it.
      */
-open func exposures(seen: Observed? = nil) -> [ServiceView]  {
-    return try!  FfiConverterSequenceTypeServiceView.lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_exposures(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func exposures(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> [ServiceView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_exposures(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeServiceView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
      * is in the report.
      */
-open func leaks(seen: Observed? = nil)throws  -> Report  {
-    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_leaks(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func leaks(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_leaks(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
      * than lab.toml says, as `audit_with` takes them.
      */
-open func leaksOf(instances: [Lab], rules: String = "", seen: Observed? = nil)throws  -> Report  {
-    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_leaks_of(
-            self.uniffiCloneHandle(),
-        FfiConverterSequenceTypeLab.lower(instances),
-        FfiConverterString.lower(rules),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func leaksOf(instances: [Lab], rules: String = "", seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_leaks_of(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeLab.lower(instances),FfiConverterString.lower(rules),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2538,59 +2604,80 @@ open func name() -> String  {
      * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
      * stay.
      */
-open func planDown(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_down(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planDown(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_down(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
-open func planInit(seen: Observed? = nil) -> Plan  {
-    return try!  FfiConverterTypePlan_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_init(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func planInit(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_init(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
      * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
      */
-open func planRecreate(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_recreate(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planRecreate(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_recreate(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
      * `plan_start`.
      */
-open func planRestart(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_restart(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planRestart(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_restart(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2600,102 +2687,138 @@ open func planRestart(target: String, seen: Observed)throws  -> Plan  {
      * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
      * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
      */
-open func planStart(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_start(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planStart(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_start(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
      * `plan_start`.
      */
-open func planStop(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_stop(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planStop(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_stop(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
      * is up. Targets are as in `plan_start`.
      */
-open func planUp(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_up(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planUp(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_up(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
      * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
      */
-open func planUpdate(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_update(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planUpdate(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_update(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
      * person by the lab's name for them or by login, or a group, tag or device.
      */
-open func portal(who: String, seen: Observed? = nil)throws  -> PortalView  {
-    return try  FfiConverterTypePortalView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_portal(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func portal(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> PortalView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_portal(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePortalView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `portal` as people read it.
      */
-open func portalText(who: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_portal_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func portalText(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_portal_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the state of the lab in one record, for a first screen.
      */
-open func posture(seen: Observed? = nil) -> PostureView  {
-    return try!  FfiConverterTypePostureView_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_posture(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func posture(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> PostureView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_posture(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePostureView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2727,29 +2850,39 @@ open func projects() -> [Project]  {
      * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
      * address.
      */
-open func reachableFrom(who: String, seen: Observed? = nil)throws  -> ReachableServicesView  {
-    return try  FfiConverterTypeReachableServicesView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_reachable_from(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func reachableFrom(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ReachableServicesView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_reachable_from(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeReachableServicesView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-open func reachableFromText(who: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func reachableFromText(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2767,14 +2900,20 @@ open func root() -> String  {
     /**
      * Returns what the engines run, as services of the lab where they are, each with who can reach it.
      */
-open func running(seen: Observed) -> Running  {
-    return try!  FfiConverterTypeRunning_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_running(
-            self.uniffiCloneHandle(),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func running(seen: Observed, cancel: CancelToken? = nil)async throws  -> Running  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_running(
+                        self.uniffiCloneHandle(),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeRunning_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2826,14 +2965,20 @@ open func split(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
-open func tailnet(seen: Observed? = nil)throws  -> Tailnet  {
-    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_tailnet(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func tailnet(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Tailnet  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_tailnet(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeTailnet_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2841,41 +2986,58 @@ open func tailnet(seen: Observed? = nil)throws  -> Tailnet  {
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
      */
-open func toPrivateJson() -> String  {
-    return try!  FfiConverterString.lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_to_private_json(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-})
+open func toPrivateJson(cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_to_private_json(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
      */
-open func whoCanReach(service: String, seen: Observed? = nil)throws  -> ServiceReachView  {
-    return try  FfiConverterTypeServiceReachView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_who_can_reach(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func whoCanReach(service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ServiceReachView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_who_can_reach(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeServiceReachView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `who_can_reach` as people read it.
      */
-open func whoCanReachText(service: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func whoCanReachText(service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
 
@@ -4653,6 +4815,204 @@ public func FfiConverterTypeRunning_lower(_ value: Running) -> UInt64 {
 
 
 /**
+ * The portal as a page, for whoever asks, while it runs: each person is shown the services that they may reach.
+ *
+ * Closing it, or losing the last reference to it, stops it at once; `stop` waits for what was begun.
+ */
+public protocol ServerProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns where it listens: `127.0.0.1:8420`.
+     */
+    func address()  -> String
+
+    /**
+     * Shows this from now on: after files have changed, or after another look.
+     */
+    func show(lab: Lab, seen: Observed?)
+
+    /**
+     * Stops listening, and waits until what was begun is answered, for five seconds at most. Asking again only waits.
+     */
+    func stop() async
+
+}
+/**
+ * The portal as a page, for whoever asks, while it runs: each person is shown the services that they may reach.
+ *
+ * Closing it, or losing the last reference to it, stops it at once; `stop` waits for what was begun.
+ */
+open class Server: ServerProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_server(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_server(handle, $0) }
+    }
+
+
+    /**
+     * Listens, and answers from now on, on threads of the library. What is seen is the clock's moment and nothing else
+     * where no observation is given.
+     *
+     * Fails with `Refused` for an address that is neither loopback nor the tailnet's, with `Conflict` where something
+     * listens there already, with `Unreachable` where the machine does not have it.
+     */
+public static func start(lab: Lab, settings: ServeSettings, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Server  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_server_start(FfiConverterTypeLab_lower(lab),FfiConverterTypeServeSettings_lower(settings),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeServer_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+    /**
+     * Returns where it listens: `127.0.0.1:8420`.
+     */
+open func address() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_server_address(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Shows this from now on: after files have changed, or after another look.
+     */
+open func show(lab: Lab, seen: Observed? = nil)  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_server_show(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLab_lower(lab),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Stops listening, and waits until what was begun is answered, for five seconds at most. Asking again only waits.
+     */
+open func stop()async   {
+    return
+        try!  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_server_stop(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: nil
+
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServer: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Server
+
+    public static func lift(_ handle: UInt64) throws -> Server {
+        return Server(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Server) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Server {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Server, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServer_lift(_ handle: UInt64) throws -> Server {
+    return try FfiConverterTypeServer.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServer_lower(_ value: Server) -> UInt64 {
+    return FfiConverterTypeServer.lower(value)
+}
+
+
+
+
+
+
+/**
  * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
  */
 public protocol ShareableTemplateProtocol: AnyObject, Sendable {
@@ -4996,17 +5356,17 @@ public protocol TailnetProtocol: AnyObject, Sendable {
     /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
-    func check()  -> PolicyCheckView
+    func check(cancel: CancelToken?) async throws  -> PolicyCheckView
 
     /**
      * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
      */
-    func diff(newer: String) throws  -> PolicyDiffView
+    func diff(newer: String, cancel: CancelToken?) async throws  -> PolicyDiffView
 
     /**
      * Returns the answer of `diff` as people read it.
      */
-    func diffText(newer: String) throws  -> String
+    func diffText(newer: String, cancel: CancelToken?) async throws  -> String
 
     /**
      * Says why somebody can reach a target, or why not, and what comes near.
@@ -5021,23 +5381,23 @@ public protocol TailnetProtocol: AnyObject, Sendable {
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
      */
-    func peers()  -> [String: [String]]
+    func peers(cancel: CancelToken?) async throws  -> [String: [String]]
 
     /**
      * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
      */
-    func reachableFrom(who: String) throws  -> ReachableView
+    func reachableFrom(who: String, cancel: CancelToken?) async throws  -> ReachableView
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    func reachableFromText(who: String) throws  -> String
+    func reachableFromText(who: String, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
-    func toJson(question: String) throws  -> String
+    func toJson(question: String, cancel: CancelToken?) async throws  -> String
 
     /**
      * Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
@@ -5113,15 +5473,19 @@ open class Tailnet: TailnetProtocol, @unchecked Sendable {
     /**
      * Puts the policy of a text in force over the devices, and people, of others.
      */
-public static func fromTexts(policy: String, devices: String, users: String? = nil)throws  -> Tailnet  {
-    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(
-        FfiConverterString.lower(policy),
-        FfiConverterString.lower(devices),
-        FfiConverterOptionString.lower(users),uniffiCallStatus
-    )
-})
+public static func fromTexts(policy: String, devices: String, users: String? = nil, cancel: CancelToken? = nil)async throws  -> Tailnet  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(FfiConverterString.lower(policy),FfiConverterString.lower(devices),FfiConverterOptionString.lower(users),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeTailnet_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -5162,39 +5526,58 @@ open func at(at: String)throws  -> Tailnet  {
     /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
-open func check() -> PolicyCheckView  {
-    return try!  FfiConverterTypePolicyCheckView_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_check(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-})
+open func check(cancel: CancelToken? = nil)async throws  -> PolicyCheckView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_check(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePolicyCheckView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
      */
-open func diff(newer: String)throws  -> PolicyDiffView  {
-    return try  FfiConverterTypePolicyDiffView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_diff(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(newer),uniffiCallStatus
-    )
-})
+open func diff(newer: String, cancel: CancelToken? = nil)async throws  -> PolicyDiffView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_diff(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(newer),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePolicyDiffView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `diff` as people read it.
      */
-open func diffText(newer: String)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_diff_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(newer),uniffiCallStatus
-    )
-})
+open func diffText(newer: String, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_diff_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(newer),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -5228,53 +5611,78 @@ open func explainText(from: String, to: String)throws  -> String  {
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
      */
-open func peers() -> [String: [String]]  {
-    return try!  FfiConverterDictionaryStringSequenceString.lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_peers(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-})
+open func peers(cancel: CancelToken? = nil)async throws  -> [String: [String]]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_peers(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterDictionaryStringSequenceString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
      */
-open func reachableFrom(who: String)throws  -> ReachableView  {
-    return try  FfiConverterTypeReachableView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),uniffiCallStatus
-    )
-})
+open func reachableFrom(who: String, cancel: CancelToken? = nil)async throws  -> ReachableView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeReachableView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-open func reachableFromText(who: String)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),uniffiCallStatus
-    )
-})
+open func reachableFromText(who: String, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
-open func toJson(question: String)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_to_json(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(question),uniffiCallStatus
-    )
-})
+open func toJson(question: String, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_to_json(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(question),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -10955,6 +11363,97 @@ public func FfiConverterTypeSeenView_lower(_ value: SeenView) -> RustBuffer {
 
 
 /**
+ * Where a server listens, and whom it believes.
+ */
+public struct ServeSettings: Equatable, Hashable {
+    /**
+     * Where it listens: an address of loopback or of the lab's tailnet, and a port. Port 0 takes any that is free.
+     */
+    public let listen: String
+    /**
+     * Whether it believes what Tailscale Serve on this machine says of who is asking. Every program of the machine can
+     * then say that it is anybody.
+     */
+    public let behindServe: Bool
+    /**
+     * The names by which browsers call it, beside its address and its MagicDNS name.
+     */
+    public let names: [String]
+    /**
+     * Whether it asks this machine's tailnet daemon who is behind a connection, where there is one.
+     */
+    public let ownDaemon: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where it listens: an address of loopback or of the lab's tailnet, and a port. Port 0 takes any that is free.
+         */listen: String = "127.0.0.1:8420",
+        /**
+         * Whether it believes what Tailscale Serve on this machine says of who is asking. Every program of the machine can
+         * then say that it is anybody.
+         */behindServe: Bool = false,
+        /**
+         * The names by which browsers call it, beside its address and its MagicDNS name.
+         */names: [String] = [],
+        /**
+         * Whether it asks this machine's tailnet daemon who is behind a connection, where there is one.
+         */ownDaemon: Bool = true) {
+        self.listen = listen
+        self.behindServe = behindServe
+        self.names = names
+        self.ownDaemon = ownDaemon
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ServeSettings: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServeSettings: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ServeSettings {
+        return
+            try ServeSettings(
+                listen: FfiConverterString.read(from: &buf),
+                behindServe: FfiConverterBool.read(from: &buf),
+                names: FfiConverterSequenceString.read(from: &buf),
+                ownDaemon: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ServeSettings, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.listen, into: &buf)
+        FfiConverterBool.write(value.behindServe, into: &buf)
+        FfiConverterSequenceString.write(value.names, into: &buf)
+        FfiConverterBool.write(value.ownDaemon, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServeSettings_lift(_ buf: RustBuffer) throws -> ServeSettings {
+    return try FfiConverterTypeServeSettings.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServeSettings_lower(_ value: ServeSettings) -> RustBuffer {
+    return FfiConverterTypeServeSettings.lower(value)
+}
+
+
+/**
  * Why somebody can, or cannot, reach a service of a lab.
  */
 public struct ServiceExplanationView: Equatable, Hashable {
@@ -15209,15 +15708,19 @@ public func version() -> String  {
  * Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
  * is none: what is wrong with the policy is in the answer.
  */
-public func judgePolicy(policy: String, devices: String, users: String? = nil)throws  -> PolicyCheckView  {
-    return try  FfiConverterTypePolicyCheckView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_func_judge_policy(
-        FfiConverterString.lower(policy),
-        FfiConverterString.lower(devices),
-        FfiConverterOptionString.lower(users),uniffiCallStatus
-    )
-})
+public func judgePolicy(policy: String, devices: String, users: String? = nil, cancel: CancelToken? = nil)async throws  -> PolicyCheckView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_func_judge_policy(FfiConverterString.lower(policy),FfiConverterString.lower(devices),FfiConverterOptionString.lower(users),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePolicyCheckView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 /**
  * Says whether the service would accept the policy of a file for the devices and people of others, its own tests run. Fails
@@ -15265,7 +15768,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_func_judge_policy() != 39698) {
+    if (uniffi_homelab_ffi_checksum_func_judge_policy() != 26892) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_judge_policy_files() != 56957) {
@@ -15298,40 +15801,40 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_events_next() != 25346) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_answer() != 24867) {
+    if (uniffi_homelab_ffi_checksum_method_lab_answer() != 25140) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_answer_json() != 25718) {
+    if (uniffi_homelab_ffi_checksum_method_lab_answer_json() != 52574) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_audit() != 20963) {
+    if (uniffi_homelab_ffi_checksum_method_lab_audit() != 5486) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_audit_with() != 44905) {
+    if (uniffi_homelab_ffi_checksum_method_lab_audit_with() != 8354) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_diagnostics() != 27907) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_drift() != 28614) {
+    if (uniffi_homelab_ffi_checksum_method_lab_drift() != 41548) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_explain() != 45687) {
+    if (uniffi_homelab_ffi_checksum_method_lab_explain() != 36842) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_explain_text() != 50188) {
+    if (uniffi_homelab_ffi_checksum_method_lab_explain_text() != 11541) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_exposure() != 19540) {
+    if (uniffi_homelab_ffi_checksum_method_lab_exposure() != 61910) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_exposures() != 49911) {
+    if (uniffi_homelab_ffi_checksum_method_lab_exposures() != 25996) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_leaks() != 24097) {
+    if (uniffi_homelab_ffi_checksum_method_lab_leaks() != 52347) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_leaks_of() != 65444) {
+    if (uniffi_homelab_ffi_checksum_method_lab_leaks_of() != 35572) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_manifest() != 18326) {
@@ -15340,37 +15843,37 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_name() != 20600) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_down() != 27183) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_down() != 26049) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 11560) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 55270) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_recreate() != 22451) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_recreate() != 14620) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_restart() != 27308) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_restart() != 4639) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_start() != 62036) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_start() != 36772) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_stop() != 7996) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_stop() != 14738) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_up() != 20118) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_up() != 36935) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_update() != 62552) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_update() != 4818) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_portal() != 32696) {
+    if (uniffi_homelab_ffi_checksum_method_lab_portal() != 23579) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_portal_text() != 63020) {
+    if (uniffi_homelab_ffi_checksum_method_lab_portal_text() != 45462) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_posture() != 5155) {
+    if (uniffi_homelab_ffi_checksum_method_lab_posture() != 1624) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_project() != 56446) {
@@ -15379,16 +15882,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_projects() != 4893) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from() != 64789) {
+    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from() != 906) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() != 61647) {
+    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() != 3044) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_root() != 7714) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_running() != 3171) {
+    if (uniffi_homelab_ffi_checksum_method_lab_running() != 7598) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_service() != 20930) {
@@ -15400,16 +15903,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_split() != 35481) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 38717) {
+    if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 42461) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {
+    if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 23848) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach() != 30353) {
+    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach() != 36051) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() != 45879) {
+    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() != 47710) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_changes_finish() != 55781) {
@@ -15601,6 +16104,15 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_report_worst() != 17632) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_server_address() != 20333) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_server_show() != 14193) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_server_stop() != 4385) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export() != 7264) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -15640,13 +16152,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_tailnet_at() != 24116) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_check() != 7407) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_check() != 47710) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_diff() != 32520) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_diff() != 64274) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_diff_text() != 20378) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_diff_text() != 36552) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_tailnet_explain() != 49498) {
@@ -15655,16 +16167,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_tailnet_explain_text() != 30928) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_peers() != 1385) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_peers() != 20841) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() != 53482) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() != 12995) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() != 25047) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() != 23849) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_to_json() != 44732) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_to_json() != 46568) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach() != 33541) {
@@ -15703,13 +16215,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() != 39761) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_constructor_lab_adopt() != 7160) {
+    if (uniffi_homelab_ffi_checksum_constructor_lab_adopt() != 26088) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_from_json() != 60865) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_constructor_lab_from_texts() != 2156) {
+    if (uniffi_homelab_ffi_checksum_constructor_lab_from_texts() != 545) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_load() != 48071) {
@@ -15727,13 +16239,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_constructor_project_resolve() != 38659) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_constructor_server_start() != 19032) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_constructor_template_read() != 33035) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_values_from_private_json() != 53966) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() != 54750) {
+    if (uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() != 60239) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_tailnet_load() != 54453) {
