@@ -15,6 +15,7 @@ mod reachability;
 mod report;
 mod runtime;
 mod serve;
+mod split;
 mod tailnet;
 mod view;
 mod world;
@@ -37,6 +38,7 @@ pub use reachability::{
 };
 pub use report::{Report, TextSettings};
 pub use serve::{ServeSettings, Server};
+pub use split::{Claim, Proof, ShareableTemplate, Split, Template, Values};
 pub use tailnet::{Tailnet, judge_policy, judge_policy_files};
 pub use world::World;
 

@@ -17,6 +17,7 @@ mod query;
 mod runtime;
 mod serve;
 mod service;
+mod split;
 mod tailnet;
 mod world;
 
@@ -85,6 +86,8 @@ mod _native {
     use crate::serve::Server;
     #[pymodule_export]
     use crate::service::Service;
+    #[pymodule_export]
+    use crate::split::{Claim, Proof, ShareableTemplate, Split, Template, Values};
     #[pymodule_export]
     use crate::tailnet::{Tailnet, answer_text};
     #[pymodule_export]

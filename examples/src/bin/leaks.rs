@@ -52,21 +52,12 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     Ok(report.exit_code(fail_on))
 }
 
-/// Returns the lab of a folder, or one that has nothing but this instance.toml. What is not understood would not be looked
-/// for.
+/// Returns the lab of a folder, or one that has nothing but this instance.toml.
 fn instance(path: &str) -> Result<Lab> {
     if !Path::new(path).is_file() {
         return Lab::load(path);
     }
-    let refused = || Error::new(ErrorKind::Invalid, format!("read the values of `{path}`"));
-    let text = std::fs::read_to_string(path).map_err(|error| refused().with_source(error))?;
-    let lab = Lab::from_texts("instance", [("instance.toml", text)]);
-    match lab
-        .diagnostics()
-        .iter()
-        .find(|finding| finding.severity() > Severity::Note)
-    {
-        Some(wrong) => Err(refused().with_hint(format!("{}: {}", wrong.rule().title, wrong.fix()))),
-        None => Ok(lab),
-    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::new(ErrorKind::NotFound, format!("read `{path}`")).with_source(error))?;
+    Lab::of_instance(&text)
 }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::select::{Selection, Switches};
 use super::suppress::{Judged, suppress};
-use crate::error::Result;
-use crate::finding::{Evidence, Finding, Report, Subject};
+use crate::error::{Error, ErrorKind, Result};
+use crate::finding::{Evidence, Finding, Report, Severity, Subject};
 use crate::lab::Lab;
 use crate::leak::Vocabulary;
 use crate::observed::Observed;
@@ -66,6 +66,34 @@ impl Lab {
 }
 
 impl Lab {
+    /// Returns a lab that has nothing but this instance.toml, so that its values can be looked for in another: those of
+    /// [`vocabulary`](Lab::vocabulary). Pure.
+    ///
+    /// ```
+    /// use homelab_core::{ErrorKind, Lab};
+    ///
+    /// assert!(Lab::of_instance("[hosts.zephyr]\naddresses = ['192.168.7.10']").is_ok());
+    /// let error = Lab::of_instance("[hosts.zephyr]\nadresses = ['192.168.7.10']").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Invalid);
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` when something of it is not understood: it would not be looked for.
+    pub fn of_instance(text: &str) -> Result<Lab> {
+        let lab = Lab::from_texts("instance", [(INSTANCE, text)]);
+        let mut wrong = lab.not_understood().into_iter();
+        match wrong.find(|finding| finding.severity() > Severity::Note) {
+            Some(finding) => {
+                let place = finding
+                    .place()
+                    .map_or(String::new(), |place| format!(" in line {}", place.line()));
+                let message = format!("read the values of instance.toml: {}{place}", finding.message());
+                Err(Error::new(ErrorKind::Invalid, message).with_hint(finding.fix()))
+            }
+            None => Ok(lab),
+        }
+    }
+
     /// Returns what instance.toml says and nobody understands: such values are not looked for.
     fn not_understood(&self) -> Vec<Finding> {
         let is_instance = |finding: &&Finding| match finding.place() {
