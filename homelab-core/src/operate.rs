@@ -115,6 +115,28 @@ impl Lab {
         Plan::new(title, steps.collect::<Vec<_>>())
     }
 
+    /// Returns the containers that a target means, by service and name; targets are as for
+    /// [`plan_start`](Lab::plan_start).
+    pub(crate) fn containers_of<'a>(
+        &'a self,
+        target: &str,
+        seen: &'a Observed,
+    ) -> Result<Vec<Placement<'a>>> {
+        let Some(observed) = seen.inventory() else {
+            let message = format!(
+                "find the containers of `{}`: no engine was asked",
+                target.escape_debug()
+            );
+            return Err(Error::new(ErrorKind::Unreachable, message)
+                .with_hint("observe the world first, with its engines"));
+        };
+        let placements = self.placements(observed.value());
+        let title = format!("find {}", target.escape_debug());
+        let mut chosen = self.meant(target, observed.value(), &placements, &title)?;
+        chosen.sort_by_key(|placement| (placement.id(), placement.container().name.clone()));
+        Ok(chosen)
+    }
+
     /// Returns the containers that a target means.
     fn meant<'a>(
         &self,

@@ -22,6 +22,7 @@ final class LiveTests: XCTestCase {
         XCTAssertEqual(drift.hosts().map { $0.seen }, [false])
         XCTAssertTrue("\(lab.running(seen: seen))".contains("not seen"))
         XCTAssertThrowsError(try lab.planStop(target: "web", seen: seen))
+        XCTAssertThrowsError(try world.engines().logs(lab: lab, target: "web", seen: seen, query: LogQuery()))
         for await change in try world.engines().watch().stream() {
             XCTAssertEqual(change.kind, "full")
             break

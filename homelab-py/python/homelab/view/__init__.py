@@ -20,6 +20,7 @@ from .live import (
     DifferenceView,
     DriftView,
     GapView,
+    LogLineView,
     RunningView,
     SeenHostView,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "FileView",
     "FindingView",
     "GapView",
+    "LogLineView",
     "MountView",
     "NearMissView",
     "OutcomeView",
