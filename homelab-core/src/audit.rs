@@ -39,6 +39,7 @@ use crate::finding::{Finding, Report, Rule, Subject};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::service::rules::Declared;
+use crate::view::RuleView;
 use crate::{access, backup, compose, lab, leak, service, tailnet, update};
 
 /// Every rule of every domain, in the order in which docs/rules lists them.
@@ -92,6 +93,27 @@ const fn joined() -> [&'static Rule; count()] {
 /// ```
 pub fn rule(id: &str) -> Option<&'static Rule> {
     ALL.iter().find(|rule| rule.id == id).copied()
+}
+
+/// Returns all that an audit can say, rule by rule, as [`ALL`] has them.
+///
+/// ```
+/// let rules = homelab_core::audit::rules();
+/// let privileged = rules.iter().find(|rule| rule.id == "service.privileged").expect("a rule");
+/// assert!(privileged.page.contains(&privileged.fix));
+/// ```
+pub fn rules() -> Vec<RuleView> {
+    let view = |rule: &&Rule| RuleView {
+        id: rule.id.to_owned(),
+        principle: rule.principle.to_string(),
+        severity: rule.severity.to_string(),
+        title: rule.title.to_owned(),
+        why: rule.why.to_owned(),
+        fix: rule.fix.to_owned(),
+        opt_in: rule.opt_in,
+        page: rule_page(rule),
+    };
+    ALL.iter().map(view).collect()
 }
 
 /// Returns the groups of rules, each once: what stands before the dot of an id.

@@ -25,7 +25,8 @@
 //! let photos = &survival.verdicts()[0];
 //! assert_eq!((photos.copies(), photos.media(), photos.offsite()), (2, 2, 1));
 //! assert_eq!(photos.state(), State::FallsShort);
-//! assert_eq!(survival.if_lost(Loss::House)[0].fate(), Fate::Restored);
+//! // That the safe holds the key nobody can see from here.
+//! assert_eq!(survival.if_lost(Loss::House)[0].fate(), Fate::Perhaps);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -33,8 +34,11 @@ mod copy;
 mod dataset;
 mod domain;
 mod loss;
+mod part;
+mod places;
 mod reason;
 pub(crate) mod rules;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,9 +46,10 @@ mod text;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::copy::{Copy, Held};
-pub use self::dataset::{Dataset, Part, Storage};
+pub use self::dataset::Dataset;
 pub use self::domain::Domain;
 pub use self::loss::{Fate, Loss, Remains};
+pub use self::part::{Part, Storage};
 pub use self::reason::Reason;
 
 use crate::lab::Lab;
@@ -54,9 +59,9 @@ use crate::view::{PartView, SurvivalView, VerdictView};
 /// How a dataset stands against 3-2-1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
-    /// Everything was seen, and no copy counts.
+    /// Everything was seen, and there is no copy elsewhere than on the original's disk.
     NoCopy,
-    /// Something counts, and it is not enough, whatever is not known.
+    /// There is a copy, and it is not enough, whatever is not known: too few count, or it is old, partial or unproven.
     FallsShort,
     /// What is not known decides it.
     NotKnown,
@@ -101,6 +106,7 @@ pub struct Survival {
     asked: bool,
     verdicts: Vec<Verdict>,
     unknown: Vec<Part>,
+    unread: Vec<String>,
 }
 
 impl Survival {
@@ -119,23 +125,28 @@ impl Survival {
         &self.verdicts
     }
 
-    /// Returns the named volumes of which nobody knows whether their data matters: no dataset has them, and the catalogue
-    /// does not know the path. Nothing is said of their copies.
+    /// Returns the volumes and writable folders of which nobody knows whether their data matters: no dataset has them, and
+    /// the catalogue does not know the path. One whose variable has no value stands as it is written. Nothing is said of
+    /// their copies.
     pub fn unknown(&self) -> &[Part] {
         &self.unknown
     }
 
+    /// Returns what of the Compose files could not be read, each as a sentence with its place: the data that it speaks of
+    /// is not known.
+    pub fn unread(&self) -> &[String] {
+        &self.unread
+    }
+
     /// Returns how a command should end: 0 when every dataset meets 3-2-1 or needs no copy, 1 when one does not, 3 when
-    /// none does not and of some it is not known.
+    /// none does not and something is not known: a verdict, whether data matters, or what a file says.
     pub fn exit_code(&self) -> u8 {
         let worst = self.verdicts.iter().map(Verdict::state).min();
         match worst {
             Some(State::NoCopy | State::FallsShort) => 1,
             Some(State::NotKnown) => 3,
-            Some(State::Meets | State::NotNeeded) => 0,
-            // Where there is no data, or nobody knows of it, nothing was judged.
-            None if self.unknown.is_empty() => 0,
-            None => 3,
+            _ if self.unknown.is_empty() && self.unread.is_empty() => 0,
+            Some(State::Meets | State::NotNeeded) | None => 3,
         }
     }
 
@@ -147,6 +158,7 @@ impl Survival {
             asked: self.asked,
             datasets: self.verdicts.iter().map(Verdict::view).collect(),
             unknown: self.unknown.iter().map(part_view).collect(),
+            unread: self.unread.clone(),
             losses: Loss::ALL.iter().map(|loss| self.loss_view(*loss)).collect(),
         }
     }
@@ -183,7 +195,7 @@ impl Verdict {
         &self.copies
     }
 
-    /// Returns how many copies there are; the original is the first.
+    /// Returns how many copies there are; the original is the first, and those that surely fail together are one.
     pub fn copies(&self) -> u32 {
         self.count(Copy::counts)
     }
@@ -220,6 +232,7 @@ impl Verdict {
         }
         match self.copies() {
             1 if open || !self.asked => State::NotKnown,
+            1 if self.copies.iter().any(Copy::falls_short) => State::FallsShort,
             1 => State::NoCopy,
             _ => State::FallsShort,
         }
@@ -232,13 +245,24 @@ impl Verdict {
     }
 
     fn count(&self, is: impl Fn(&Copy) -> bool) -> u32 {
-        1 + u32::try_from(self.copies.iter().filter(|copy| is(copy)).count()).unwrap_or(u32::MAX - 1)
+        1 + u32::try_from(self.apart(is).len()).unwrap_or(u32::MAX - 1)
+    }
+
+    /// Returns one of those that surely fail together.
+    fn apart(&self, is: impl Fn(&Copy) -> bool) -> Vec<&Copy> {
+        let mut apart: Vec<&Copy> = Vec::new();
+        for copy in self.copies.iter().filter(|copy| is(copy)) {
+            if !apart.iter().any(|other| other.fails_with(copy)) {
+                apart.push(copy);
+            }
+        }
+        apart
     }
 
     /// Returns how many media there surely are: one that may be another's is none of its own.
     fn media_of(&self, is: impl Fn(&Copy) -> bool) -> u32 {
         let mut media: Vec<&Domain> = self.domains.iter().take(1).collect();
-        for copy in self.copies.iter().filter(|copy| is(copy)) {
+        for copy in self.apart(is) {
             let apart = |one: &&Domain| one.same_medium(copy.domain()) == Some(false);
             let from_original = self.domains.iter().all(|one| apart(&one));
             if from_original && media.iter().all(apart) {
@@ -276,6 +300,23 @@ fn part_view(part: &Part) -> PartView {
 }
 
 impl Lab {
+    /// Returns what of the Compose files could not be read: what it says of volumes is in no model.
+    fn unread_files(&self) -> Vec<String> {
+        let errors = self.diagnostics().iter().filter(|one| {
+            one.severity() == crate::finding::Severity::Error && one.rule().id.starts_with("compose.")
+        });
+        errors
+            .map(|one| {
+                let mut text = match one.place() {
+                    Some(span) => format!("{span}: {}", one.message()),
+                    None => one.message().to_owned(),
+                };
+                self.unsaid().clear(&mut text);
+                text
+            })
+            .collect()
+    }
+
     /// Returns what is known of the copies of the lab's data, as far as repositories were asked. Pure.
     ///
     /// A lab that says nothing has datasets too: those that the catalogue knows to matter. Where no repository was asked
@@ -294,6 +335,7 @@ impl Lab {
             asked: seen.backups().is_some(),
             verdicts: verdicts.collect(),
             unknown: inventoried.unknown,
+            unread: self.unread_files(),
         }
     }
 }

@@ -355,6 +355,27 @@ pub struct DeclarationView {
     pub replicas: u64,
 }
 
+/// A rule of the audit: what it finds, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleView {
+    /// Its identity: `service.privileged`.
+    pub id: String,
+    /// The principle that it serves.
+    pub principle: String,
+    /// How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+    pub severity: String,
+    /// What is wrong, in a few words.
+    pub title: String,
+    /// Why it matters.
+    pub why: String,
+    /// What to do about it.
+    pub fix: String,
+    /// Whether it speaks only when asked for.
+    pub opt_in: bool,
+    /// All of this and how to accept a finding of it, as a page in Markdown.
+    pub page: String,
+}
+
 /// An application that was recognised in the lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemView {

@@ -17,6 +17,7 @@ use crate::project::Project;
 use crate::reachability::{ReachableServicesView, ServiceExplanationView, ServiceReachView};
 use crate::report::Report;
 use crate::runtime::run_blocking;
+use crate::split::Split;
 use crate::tailnet::Tailnet;
 
 /// A home lab: what is wanted, from files. It always loads; what is wrong in it is in `diagnostics`.
@@ -52,6 +53,13 @@ impl Lab {
         let open = move || homelab_core::Lab::from_json(&text);
         let lab = run_blocking("open the stored lab", cancel, open).await??;
         Ok(Arc::new(Lab(lab)))
+    }
+
+    /// Returns a lab that has nothing but this instance.toml, so that `leaks_of` looks for its values in another. Fails with
+    /// `Invalid` when something of it is not understood.
+    #[uniffi::constructor]
+    pub fn of_instance(text: &str) -> Result<Self, HomelabError> {
+        Ok(Lab(homelab_core::Lab::of_instance(text)?))
     }
 
     /// Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
@@ -253,6 +261,19 @@ impl Lab {
             all.with(&instance.0.vocabulary(&seen))
         });
         Ok(Report(self.0.leaks_of(&all, &seen, &selection)?))
+    }
+
+    /// Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+    /// Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+    #[uniffi::method(default(seen = None, cancel = None))]
+    pub async fn split(
+        &self,
+        seen: Option<Arc<Observed>>,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Arc<Split>, HomelabError> {
+        let (lab, seen) = (self.0.clone(), or_now(seen.as_deref()));
+        let split = run_blocking("split the lab", cancel, move || lab.split(&seen)).await??;
+        Ok(Arc::new(Split(split)))
     }
 
     /// Returns the state of the lab in one record, for a first screen.

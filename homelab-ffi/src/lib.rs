@@ -14,6 +14,7 @@ mod project;
 mod reachability;
 mod report;
 mod runtime;
+mod split;
 mod tailnet;
 mod view;
 mod world;
@@ -35,6 +36,7 @@ pub use reachability::{
     ServiceExplanationView, ServiceReachView, ServiceWayView, WayExplanationView, WhoCanReachView,
 };
 pub use report::{Report, TextSettings};
+pub use split::{Claim, Proof, ShareableTemplate, Split, Template, Values};
 pub use tailnet::{Tailnet, judge_policy, judge_policy_files};
 pub use world::World;
 
@@ -55,6 +57,12 @@ pub fn capabilities() -> Vec<String> {
 #[uniffi::export]
 pub fn require_capability(name: &str) -> Result<(), HomelabError> {
     Ok(homelab_core::require_capability(name)?)
+}
+
+/// Returns all that an audit can say, rule by rule.
+#[uniffi::export]
+pub fn rules() -> Vec<homelab_core::view::RuleView> {
+    homelab_core::audit::rules()
 }
 
 /// Returns the version of the library.

@@ -8,8 +8,8 @@ use homelab_core::lab::HostKind;
 use homelab_core::view::{
     CountsView, DeclarationView, EventView, EvidenceView, FileView, FindingView, MountView, NearMissView,
     OutcomeView, PathView, PlaceView, PlanView, PolicyCheckView, PolicyNoteView, PolicyTestView, PortView,
-    PostureView, ProjectView, Reach, ReachCountsView, ReportView, SeenView, ServiceView, StepResultView,
-    StepView, SuppressedView, SystemView, TailnetRuleView,
+    PostureView, ProjectView, Reach, ReachCountsView, ReportView, RuleView, SeenView, ServiceView,
+    StepResultView, StepView, SuppressedView, SystemView, TailnetRuleView,
 };
 
 /// How far away somebody can be and still reach a service: the widest zone that can come in.
@@ -305,6 +305,27 @@ pub struct DeclarationView {
     pub profiles: Vec<String>,
     /// How many containers there are to be.
     pub replicas: u64,
+}
+
+/// A rule of the audit: what it finds, why, and what to do.
+#[uniffi::remote(Record)]
+pub struct RuleView {
+    /// Its identity: `service.privileged`.
+    pub id: String,
+    /// The principle that it serves.
+    pub principle: String,
+    /// How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+    pub severity: String,
+    /// What is wrong, in a few words.
+    pub title: String,
+    /// Why it matters.
+    pub why: String,
+    /// What to do about it.
+    pub fix: String,
+    /// Whether it speaks only when asked for.
+    pub opt_in: bool,
+    /// All of this and how to accept a finding of it, as a page in Markdown.
+    pub page: String,
 }
 
 /// An application that was recognised in the lab.

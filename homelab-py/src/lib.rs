@@ -16,6 +16,7 @@ mod plan;
 mod query;
 mod runtime;
 mod service;
+mod split;
 mod tailnet;
 mod world;
 
@@ -36,6 +37,15 @@ fn capabilities() -> Vec<&'static str> {
 #[pyo3(signature = (name, /))]
 fn require_capability(name: &str) -> error::Result<()> {
     Ok(homelab_core::require_capability(name)?)
+}
+
+/// Returns all that an audit can say, rule by rule.
+#[pyfunction]
+fn rules() -> Vec<convert::Record> {
+    homelab_core::audit::rules()
+        .iter()
+        .map(|rule| convert::Record::of("RuleView", rule))
+        .collect()
 }
 
 // Every class is frozen and holds only what may be shared, so a free-threaded Python needs no lock.
@@ -68,9 +78,13 @@ mod _native {
     #[pymodule_export]
     use crate::require_capability;
     #[pymodule_export]
+    use crate::rules;
+    #[pymodule_export]
     use crate::runtime::shutdown;
     #[pymodule_export]
     use crate::service::Service;
+    #[pymodule_export]
+    use crate::split::{Claim, Proof, ShareableTemplate, Split, Template, Values};
     #[pymodule_export]
     use crate::tailnet::{Tailnet, answer_text};
     #[pymodule_export]

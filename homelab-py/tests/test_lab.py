@@ -169,6 +169,16 @@ def test_rules_are_chosen(lab: homelab.Lab, seen: homelab.Observed) -> None:
         lab.audit(seen, rules="service.priviledged")
 
 
+def test_every_rule_says_why_it_is_one() -> None:
+    rules = {rule.id: rule for rule in homelab.rules()}
+    assert len(rules) == len(homelab.rules()) > 100
+    privileged = rules["service.privileged"]
+    assert privileged.principle is homelab.Principle.IDENTITY_FITS_AUDIENCE
+    assert privileged.severity is homelab.Severity.WARNING
+    assert privileged.fix in privileged.page
+    assert [rule.id for rule in rules.values() if rule.opt_in]
+
+
 def test_leaks_are_found_in_what_is_shared(seen: homelab.Observed) -> None:
     shared = homelab.Lab.from_texts(
         "template", {"web/compose.yaml": "services: {web: {image: nginx, hostname: zephyr7}}"}

@@ -42,6 +42,16 @@ pub fn rule_page(rule: &Rule) -> String {
         );
     }
     page.push_str("\n## To accept it\n\n");
+    match crate::backup::rules::of_irreplaceable(rule) {
+        Some(true) => {
+            page.push_str("Nothing accepts it: it is about data that cannot be made again.\n");
+            return page;
+        }
+        Some(false) => {
+            page.push_str("Of data that cannot be made again nothing accepts it. Of other data:\n\n")
+        }
+        None => {}
+    }
     if !group_is_audit(rule) {
         let _ = write!(
             page,

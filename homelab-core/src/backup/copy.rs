@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::dataset::{Dataset, Part, Storage};
-use super::domain::{self, Domain};
+use super::dataset::Dataset;
+use super::domain::{self, Domain, Original};
+use super::loss::{self, Key};
+use super::part::Part;
 use super::reason::Reason;
 use super::{Verdict, text};
 use crate::lab::{Lab, RepositoryEntry, RepositoryKind};
@@ -36,8 +38,10 @@ pub struct Copy {
     held: Option<Held>,
     encrypted: Option<bool>,
     key_kept: Vec<String>,
-    /// The same places, each with the site that it is at.
-    keys_at: Vec<(String, String)>,
+    /// The same places, as far as the lab knows them.
+    keys: Vec<Key>,
+    /// Its address, without what makes no difference.
+    location: Option<String>,
     append_only: Protection,
     check: Option<Check>,
     drill: Option<Drill>,
@@ -117,16 +121,38 @@ impl Copy {
         self.reasons.iter().all(Reason::is_unknown)
     }
 
+    /// Returns whether it is a copy, and only too old, partial, or of a database that may have been writing.
+    pub(super) fn falls_short(&self) -> bool {
+        let short = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::Stale { .. } | Reason::Partial | Reason::LiveDatabase(_)
+            )
+        };
+        self.held.is_some()
+            && self
+                .reasons
+                .iter()
+                .all(|reason| short(reason) || reason.is_unknown())
+    }
+
+    /// Returns whether it is declared to be elsewhere, as far as files say.
+    pub(super) fn is_declared_elsewhere(&self) -> bool {
+        self.may_count() && self.may_be_offsite() && self.domain.site.is_some()
+    }
+
     pub(super) fn may_be_offsite(&self) -> bool {
         self.near.iter().all(Reason::is_unknown)
     }
 
-    pub(super) fn key_kept(&self) -> &[String] {
-        &self.key_kept
+    pub(super) fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
-    pub(super) fn keys_at(&self) -> &[(String, String)] {
-        &self.keys_at
+    /// Returns whether two surely fail together: at one address, or on one disk.
+    pub(super) fn fails_with(&self, other: &Copy) -> bool {
+        self.location.is_some() && self.location == other.location && self.domain.host == other.domain.host
+            || self.domain.same_medium(&other.domain) == Some(true)
     }
 
     pub(super) fn protection(&self) -> Protection {
@@ -164,7 +190,7 @@ impl Copy {
 
 /// Judges each repository's copy of a dataset.
 pub(super) fn judge(lab: &Lab, dataset: Dataset, seen: &Observed) -> Verdict {
-    let places: Vec<(Domain, Vec<String>)> = dataset
+    let places: Vec<Original> = dataset
         .parts()
         .iter()
         .map(|part| domain::of_part(lab, part, seen))
@@ -195,7 +221,7 @@ pub(super) fn judge(lab: &Lab, dataset: Dataset, seen: &Observed) -> Verdict {
         })
         .collect();
     Verdict {
-        domains: places.iter().map(|(domain, _)| domain.clone()).collect(),
+        domains: places.into_iter().map(|place| place.domain).collect(),
         dataset,
         copies,
         asked: backups.is_some(),
@@ -205,7 +231,7 @@ pub(super) fn judge(lab: &Lab, dataset: Dataset, seen: &Observed) -> Verdict {
 struct Judge<'a> {
     lab: &'a Lab,
     dataset: &'a Dataset,
-    places: &'a [(Domain, Vec<String>)],
+    places: &'a [Original],
     now: Timestamp,
 }
 
@@ -238,7 +264,11 @@ impl Judge<'_> {
                     .map(|place| place.value().clone())
                     .collect()
             }),
-            keys_at: Vec::new(),
+            keys: Vec::new(),
+            location: entry.and_then(RepositoryEntry::location).map(|one| {
+                let text = one.value().trim().trim_end_matches('/');
+                text.replace("/./", "/")
+            }),
             append_only: match (says, entry.and_then(RepositoryEntry::append_only)) {
                 (Some(true), _) => Protection::Verified,
                 (None, Some(true)) => Protection::Declared,
@@ -250,7 +280,7 @@ impl Judge<'_> {
             near: Vec::new(),
             notes: Vec::new(),
         };
-        copy.keys_at = super::loss::keys_at(self.lab, &copy.key_kept);
+        copy.keys = loss::keys(self.lab, &copy.key_kept);
         self.content(&mut copy, kind, holdings);
         self.place(&mut copy, kind);
         self.elsewhere(&mut copy);
@@ -259,6 +289,9 @@ impl Judge<'_> {
 
     /// Judges what the repository holds.
     fn content(&self, copy: &mut Copy, kind: Option<RepositoryKind>, holdings: Option<&Holdings>) {
+        if kind == Some(RepositoryKind::Rclone) {
+            copy.reasons.push(Reason::Sync);
+        }
         let snapshots = match holdings.map(|one| (one.snapshots.as_ref(), one)) {
             Some((Some(snapshots), _)) => snapshots,
             Some((None, one)) => {
@@ -269,13 +302,10 @@ impl Judge<'_> {
             }
             None => return copy.reasons.push(Reason::NotSeen(None)),
         };
-        if kind == Some(RepositoryKind::Rclone) {
-            copy.reasons.push(Reason::Sync);
-        }
         let mut lacks = Vec::new();
         let mut chosen: Vec<Chosen<'_>> = Vec::new();
-        for (part, (domain, paths)) in self.dataset.parts().iter().zip(self.places) {
-            match self.newest(part, domain, paths, snapshots) {
+        for (part, place) in self.dataset.parts().iter().zip(self.places) {
+            match self.newest(part, place, snapshots) {
                 Some(one) => chosen.push(one),
                 None => lacks.push(part.to_string()),
             }
@@ -342,37 +372,36 @@ impl Judge<'_> {
     /// A database that is copied while it writes may be worthless, unless the copy is of one moment or was proven.
     fn databases(&self, copy: &mut Copy, kind: Option<RepositoryKind>, chosen: &[Chosen<'_>]) {
         let atomic = matches!(kind, Some(RepositoryKind::Zfs | RepositoryKind::Btrfs));
-        let live: Vec<String> = self
-            .dataset
-            .parts()
-            .iter()
-            .zip(chosen)
+        let parts = self.dataset.parts().iter().zip(chosen);
+        let live: Vec<(&Part, &Chosen<'_>)> = parts
             .filter(|(part, one)| part.store().needs_care() && !atomic && !one.snapshot.consistent)
-            .map(|(part, _)| part.to_string())
             .collect();
-        match &copy.drill {
-            _ if live.is_empty() => {}
-            Some(drill) if drill.passed => {
+        if live.is_empty() {
+            return;
+        }
+        // That one copy could be loaded says nothing of the next, which is made while the database writes again.
+        let proves = |drill: &&Drill| {
+            drill.passed && drill.databases && live.iter().all(|(_, one)| one.snapshot.id == drill.snapshot)
+        };
+        match copy.drill.as_ref().filter(proves) {
+            Some(drill) => {
                 let when = text::day(drill.at);
                 copy.notes.push(format!(
                     "it has a database's files, and the drill of {when} loaded them"
                 ));
             }
-            _ => copy.reasons.push(Reason::LiveDatabase(live)),
+            None => {
+                let names = live.iter().map(|(part, _)| part.to_string()).collect();
+                copy.reasons.push(Reason::LiveDatabase(names));
+            }
         }
     }
 
     /// Returns the snapshot that a part stands on: the newest whole one, else the newest.
-    fn newest<'s>(
-        &self,
-        part: &Part,
-        domain: &Domain,
-        paths: &[String],
-        snapshots: &'s [Snapshot],
-    ) -> Option<Chosen<'s>> {
+    fn newest<'s>(&self, part: &Part, place: &Original, snapshots: &'s [Snapshot]) -> Option<Chosen<'s>> {
         let mut holding: Vec<&Snapshot> = snapshots
             .iter()
-            .filter(|one| is_of(one, domain) && holds(one, part, paths))
+            .filter(|one| is_of(one, place) && holds(one, part, &place.paths))
             .collect();
         holding.sort_by_key(|one| std::cmp::Reverse(one.at));
         let is_future = |one: &&&Snapshot| one.at.duration_since(self.now) > AHEAD;
@@ -399,10 +428,10 @@ impl Judge<'_> {
         let parts = self.dataset.parts().iter().zip(self.places);
         let elsewhere = parts.filter(|(part, _)| lacks.contains(&part.to_string()));
         let mut hosts: Vec<String> = elsewhere
-            .flat_map(|(part, (domain, paths))| {
+            .flat_map(|(part, place)| {
                 snapshots
                     .iter()
-                    .filter(move |one| !is_of(one, domain) && holds(one, part, paths))
+                    .filter(move |one| !is_of(one, place) && holds(one, part, &place.paths))
             })
             .map(|one| one.host.clone().unwrap_or_else(|| "unnamed".to_owned()))
             .collect();
@@ -419,29 +448,37 @@ impl Judge<'_> {
         let same: Vec<Option<bool>> = self
             .places
             .iter()
-            .map(|(domain, _)| domain.same_medium(&copy.domain))
+            .map(|place| place.domain.same_medium(&copy.domain))
             .collect();
         if same.contains(&Some(true)) {
             copy.reasons.push(Reason::SameMedium(copy.domain.medium.clone()));
         } else if same.contains(&None) {
             copy.reasons.push(Reason::MediumUnknown);
         }
-        if copy.encrypted != Some(true) || matches!(kind, Some(RepositoryKind::Zfs | RepositoryKind::Btrfs)) {
+        if copy.encrypted == Some(false) || matches!(kind, Some(RepositoryKind::Zfs | RepositoryKind::Btrfs))
+        {
             return;
         }
-        if copy.key_kept.is_empty() {
-            copy.notes
-                .push("nobody has said where else its key is kept".to_owned());
-        } else {
-            let on_original = |place: &String| {
-                self.places
-                    .iter()
-                    .any(|(domain, _)| domain.host.as_ref().is_some_and(|host| host.as_str() == place))
-            };
-            if copy.key_kept.iter().all(on_original) {
-                copy.reasons.push(Reason::KeyLost(copy.key_kept.clone()));
-            }
+        if copy.keys.is_empty() {
+            copy.reasons.push(match copy.encrypted {
+                Some(_) => Reason::KeyUnknown,
+                None => Reason::EncryptionUnknown,
+            });
+            return;
         }
+        let lost: Vec<Option<bool>> = self.keys_lost(copy, false);
+        if copy.encrypted == Some(true) && lost.contains(&Some(true)) {
+            copy.reasons.push(Reason::KeyLost(copy.key_kept.clone()));
+        } else if lost.iter().any(Option::is_none) {
+            copy.notes.push(loss::UNVERIFIED.to_owned());
+        }
+    }
+
+    fn keys_lost(&self, copy: &Copy, house: bool) -> Vec<Option<bool>> {
+        let originals = self.places.iter();
+        originals
+            .map(|one| loss::key_lost(&copy.keys, &one.domain, house))
+            .collect()
     }
 
     /// Judges whether it is at another place, and could be read there if all at the original's place were lost.
@@ -449,7 +486,7 @@ impl Judge<'_> {
         let same: Vec<Option<bool>> = self
             .places
             .iter()
-            .map(|(domain, _)| domain.same_site(&copy.domain))
+            .map(|place| place.domain.same_site(&copy.domain))
             .collect();
         if same.contains(&Some(true)) {
             copy.near
@@ -460,17 +497,10 @@ impl Judge<'_> {
             copy.near.push(Reason::SiteUnknown);
         }
         match copy.encrypted {
-            Some(true) if copy.key_kept.is_empty() => copy.near.push(Reason::KeyUnknown),
+            Some(true) if copy.keys.is_empty() => copy.near.push(Reason::KeyUnknown),
             Some(true) => {
-                let sites = self
-                    .places
-                    .iter()
-                    .filter_map(|(domain, _)| domain.site.as_deref());
-                for site in sites {
-                    if copy.keys_at.iter().all(|(_, at)| at == site) {
-                        copy.near.push(Reason::KeyLost(copy.key_kept.clone()));
-                        break;
-                    }
+                if self.keys_lost(copy, true).contains(&Some(true)) {
+                    copy.near.push(Reason::KeyLost(copy.key_kept.clone()));
                 }
             }
             Some(false) => copy.near.push(Reason::Unencrypted),
@@ -486,24 +516,37 @@ struct Chosen<'a> {
     newer_partial: bool,
 }
 
-/// Returns whether a snapshot is of the machine that has the original. One of an unnamed machine is of any only where the
-/// lab has not said which it should be.
-fn is_of(snapshot: &Snapshot, domain: &Domain) -> bool {
-    match (&snapshot.host, &domain.host) {
-        (_, None) => true,
-        (None, Some(_)) => false,
-        (Some(name), Some(host)) => {
-            let first = name.split('.').next().unwrap_or(name);
-            host.as_str().eq_ignore_ascii_case(name) || host.as_str().eq_ignore_ascii_case(first)
+/// The endings that a machine of one's own network gets from its router.
+const LOCAL: [&str; 7] = [
+    ".home.arpa",
+    ".localdomain",
+    ".internal",
+    ".fritz.box",
+    ".local",
+    ".home",
+    ".lan",
+];
+
+/// Returns whether a snapshot is of a machine that has the original, or uses it. One of an unnamed machine is of any only
+/// where the lab has not said which it should be.
+fn is_of(snapshot: &Snapshot, place: &Original) -> bool {
+    let hosts = [place.used_on.as_ref(), place.domain.host.as_ref()];
+    let mut hosts = hosts.into_iter().flatten().peekable();
+    match &snapshot.host {
+        _ if hosts.peek().is_none() => true,
+        None => false,
+        Some(name) => {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            // With a name of the public internet it may be somebody else's of that first word.
+            let local = LOCAL.iter().find_map(|ending| name.strip_suffix(ending));
+            hosts.any(|host| host.as_str().eq_ignore_ascii_case(local.unwrap_or(&name)))
         }
     }
 }
 
 /// Returns whether a snapshot holds what is needed of a part.
 fn holds(snapshot: &Snapshot, part: &Part, paths: &[String]) -> bool {
-    if let Storage::Volume { project, key, .. } = part.storage()
-        && snapshot.volumes.contains(&format!("{project}/{key}"))
-    {
+    if part.volumes.iter().any(|own| snapshot.volumes.contains(own)) {
         return true;
     }
     paths.iter().any(|path| {

@@ -3,11 +3,27 @@
 use crate::lab::{Host, HostKind, Lab, RepositoryEntry, RepositoryKind};
 use crate::name::HostName;
 
-use super::dataset::{Part, Storage};
+use super::part::{Part, Storage};
 use crate::observed::Observed;
 
-/// The site of a machine that says nothing of it.
+/// What people call the place of a machine that says nothing of it. It never makes two places of anything.
 pub(super) const HOME: &str = "home";
+
+/// The companies that store for others, by the domain of their addresses.
+const PROVIDERS: &[(&str, &str)] = &[
+    ("b2", "backblaze"),
+    ("azure", "azure"),
+    ("gs", "google"),
+    ("amazonaws.com", "amazon"),
+    ("backblazeb2.com", "backblaze"),
+    ("wasabisys.com", "wasabi"),
+    ("cloudflarestorage.com", "cloudflare"),
+    ("digitaloceanspaces.com", "digitalocean"),
+    ("your-storagebox.de", "hetzner"),
+    ("your-objectstorage.com", "hetzner"),
+    ("rsync.net", "rsync.net"),
+    ("borgbase.com", "borgbase"),
+];
 
 /// Where something is kept, by all that could fail with it. What is absent is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,36 +39,52 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Returns whether two things lie on one disk or pool; none where that is not known.
+    /// Returns whether two things lie on one disk or pool; none where that is not known. What is on one machine is compared
+    /// by its disks, whatever has been said of its place.
     pub fn same_medium(&self, other: &Domain) -> Option<bool> {
-        let differs = |a: Option<&str>, b: Option<&str>| matches!((a, b), (Some(a), Some(b)) if a != b);
-        let host = |domain: &Domain| domain.host.as_ref().map(ToString::to_string);
-        if differs(host(self).as_deref(), host(other).as_deref())
-            || differs(self.site.as_deref(), other.site.as_deref())
-        {
-            return Some(false);
+        match (&self.host, &other.host) {
+            (Some(own), Some(host)) if own != host => return Some(false),
+            (Some(_), Some(_)) => {}
+            _ if self.same_site(other) == Some(false) => return Some(false),
+            _ => {}
         }
-        match (&self.medium, &other.medium) {
-            (Some(own), Some(other)) => Some(own == other),
+        let (own, other) = (self.medium.as_ref()?, other.medium.as_ref()?);
+        Some(own.trim().eq_ignore_ascii_case(other.trim()))
+    }
+
+    /// Returns whether two things are at one place; none where that is not known. One machine is at one place, and a company
+    /// that stores for others is not where one's own machines are.
+    pub fn same_site(&self, other: &Domain) -> Option<bool> {
+        if self.host.is_some() && self.host == other.host {
+            return Some(true);
+        }
+        let stored = |site: &str| PROVIDERS.iter().any(|(_, name)| site.eq_ignore_ascii_case(name));
+        match (self.site.as_deref(), other.site.as_deref()) {
+            (Some(own), Some(other)) => Some(own.eq_ignore_ascii_case(other)),
+            (Some(site), None) | (None, Some(site)) if stored(site) => Some(false),
             _ => None,
         }
     }
+}
 
-    /// Returns whether two things are at one place; none where that is not known.
-    pub fn same_site(&self, other: &Domain) -> Option<bool> {
-        Some(self.site.as_ref()? == other.site.as_ref()?)
-    }
+/// Where a part of a dataset lies, and how snapshots may have it.
+pub(super) struct Original {
+    pub(super) domain: Domain,
+    /// The machine that uses it, by which a snapshot may call it.
+    pub(super) used_on: Option<HostName>,
+    /// Its paths there, and where it lies.
+    pub(super) paths: Vec<String>,
 }
 
 /// Returns where a part of a dataset lies, and the paths by which a snapshot may hold it.
-pub(super) fn of_part(lab: &Lab, part: &Part, seen: &Observed) -> (Domain, Vec<String>) {
+pub(super) fn of_part(lab: &Lab, part: &Part, seen: &Observed) -> Original {
     let host = part
         .host()
         .cloned()
         .or_else(|| only(lab).map(|host| host.name().clone()));
     let paths = match part.storage() {
         Storage::Path(path) => vec![path.clone()],
-        Storage::Volume { remote: true, .. } => return (Domain::default(), Vec::new()),
+        Storage::Volume { remote: true, .. } => return of_share(lab, part, host),
         Storage::Volume { name, .. } => {
             let inventory = seen.inventory().map(|seen| seen.value());
             let engine = host.as_ref().and_then(|host| inventory?.host(host.as_str()));
@@ -69,34 +101,97 @@ pub(super) fn of_part(lab: &Lab, part: &Part, seen: &Observed) -> (Domain, Vec<S
     };
     let entry = host.as_ref().and_then(|host| lab.instance().host(host));
     let medium = entry.and_then(|entry| entry.medium_of(paths.first()?));
-    let domain = Domain {
-        medium: medium.map(str::to_owned),
-        site: Some(site_of(entry, host.as_ref())),
-        account: None,
-        host,
+    let used_on = host.clone();
+    // What is called by another machine's name may be mounted from there, until somebody says which disk it is.
+    let mounted = medium.is_none() && paths.iter().any(|path| is_mounted(lab, host.as_ref(), path));
+    let domain = match mounted {
+        true => Domain::default(),
+        false => Domain {
+            medium: medium.map(str::to_owned),
+            site: entry.and_then(site_of),
+            account: None,
+            host,
+        },
     };
-    (domain, paths)
+    Original {
+        domain,
+        used_on,
+        paths,
+    }
+}
+
+/// Returns where a volume of another machine lies, as its driver's options say: `addr=192.0.2.20` and `:/mnt/tank/photos`.
+fn of_share(lab: &Lab, part: &Part, used_on: Option<HostName>) -> Original {
+    let unknown = |used_on| Original {
+        domain: Domain::default(),
+        used_on,
+        paths: Vec::new(),
+    };
+    let Storage::Volume { project, key, .. } = part.storage() else {
+        return unknown(used_on);
+    };
+    let declared = lab.projects().find(|one| one.name() == project);
+    let option = |name: &str| {
+        let volume = declared.and_then(|project| project.volumes().get(key))?;
+        volume.driver_opts.get(name).map(|field| field.value.as_str())
+    };
+    let device = option("device").unwrap_or_default();
+    let address = option("o")
+        .into_iter()
+        .flat_map(|all| all.split(','))
+        .find_map(|word| word.strip_prefix("addr="));
+    // NFS names a path of the machine; what a share of SMB is called says nothing of where it lies.
+    let (named, path) = match (device.strip_prefix("//"), device.split_once(":/")) {
+        (Some(share), _) => (share.split('/').next().unwrap_or_default(), None),
+        (None, Some((named, path))) => (named, Some(format!("/{path}"))),
+        (None, None) => ("", None),
+    };
+    let name = address.filter(|name| !name.is_empty()).unwrap_or(named);
+    let Some(host) = machine(lab, &name.to_ascii_lowercase()) else {
+        return unknown(used_on);
+    };
+    let entry = lab.instance().host(&host);
+    let medium = entry.and_then(|entry| entry.medium_of(path.as_deref()?));
+    Original {
+        domain: Domain {
+            medium: medium.map(str::to_owned),
+            site: entry.and_then(site_of),
+            account: None,
+            host: Some(host),
+        },
+        used_on,
+        paths: path.into_iter().collect(),
+    }
+}
+
+/// Returns whether a path is called as what another machine shares usually is: by its name, or by how it is shared.
+fn is_mounted(lab: &Lab, own: Option<&HostName>, path: &str) -> bool {
+    let others: Vec<&HostName> = lab.instance().hosts().map(Host::name).collect();
+    let is_other = |part: &str| {
+        let named = |host: &&HostName| Some(*host) != own && host.as_str().eq_ignore_ascii_case(part);
+        others.iter().any(named)
+    };
+    let words = |part: &str| {
+        let mut words = part.split(['-', '_', '.']);
+        words.any(|word| ["nfs", "smb", "cifs", "sshfs"].contains(&&*word.to_ascii_lowercase()))
+    };
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    parts.any(|part| words(part) || is_other(part))
 }
 
 /// Returns the lab's machine, where it has one only.
-fn only(lab: &Lab) -> Option<&Host> {
+pub(super) fn only(lab: &Lab) -> Option<&Host> {
     let mut hosts = lab.instance().hosts();
     hosts.next().filter(|_| hosts.next().is_none())
 }
 
-/// Returns where a machine stands: as written; a rented one is at a place of its own, any other at home.
-fn site_of(host: Option<&Host>, name: Option<&HostName>) -> String {
-    let said = host.and_then(Host::site);
-    match (said, host.and_then(Host::kind), name) {
-        (Some(site), ..) => site.to_owned(),
-        (None, Some(HostKind::Vps), Some(name)) => name.to_string(),
-        _ => HOME.to_owned(),
+/// Returns where a machine stands: as written; a rented one is at a place of its own; of any other it is not known.
+pub(super) fn site_of(host: &Host) -> Option<String> {
+    match (host.site(), host.kind()) {
+        (Some(site), _) => Some(site.to_owned()),
+        (None, Some(HostKind::Vps)) => Some(host.name().to_string()),
+        _ => None,
     }
-}
-
-/// Returns where a machine of the lab stands.
-pub(super) fn site_of_host(host: &Host) -> String {
-    site_of(Some(host), Some(host.name()))
 }
 
 /// Returns where a repository is, as far as its table and its address say.
@@ -113,27 +208,52 @@ pub(super) fn of_repository(lab: &Lab, entry: &RepositoryEntry) -> Domain {
         Address::Remote(name) => provider(name),
         _ => None,
     };
-    let site = match (entry.site(), &host, provider) {
-        (Some(site), ..) => Some(site.to_owned()),
-        (None, Some(host), _) => Some(site_of(described, Some(host))),
-        (None, None, Some(provider)) => Some(provider.to_owned()),
-        (None, None, None) => match address {
-            // A path of the machine that runs the backups, which is at home unless it says otherwise.
-            Address::Local(_) if lab.instance().hosts().len() == 0 => Some(HOME.to_owned()),
-            _ => None,
-        },
-    };
-    let medium = entry.medium().map(str::to_owned).or_else(|| match &address {
+    // A machine is where its own table says.
+    let site = described
+        .and_then(site_of)
+        .or_else(|| entry.site().map(str::to_owned))
+        .or_else(|| provider.filter(|_| host.is_none()).map(str::to_owned));
+    let by_address = match &address {
         Address::Local(path) => described.and_then(|host| host.medium_of(path)).map(str::to_owned),
-        Address::Pool(pool) => Some(pool.clone()),
+        Address::Pool(pool) => match described {
+            Some(host) => medium_of_pool(host, pool).map(str::to_owned),
+            None => Some(pool.clone()),
+        },
         Address::Remote(_) | Address::Unknown => None,
-    });
+    };
+    // A label says less than where it lies does, unless all that is known is that it is below `/`.
+    let root = described.and_then(|host| host.medium_of("/"));
+    let said = entry.medium().map(|medium| medium.trim().to_owned());
+    let medium = match (by_address, said) {
+        (Some(own), Some(said)) if Some(&*own) == root && !matches!(address, Address::Pool(_)) => Some(said),
+        (own, said) => own.or(said),
+    };
     Domain {
         host,
         medium,
         site,
         account: entry.account().map(str::to_owned),
     }
+}
+
+/// Returns the machine's own name for a pool: that of the same name, else that of where a pool is usually mounted. None
+/// where neither is declared: it may be any of them.
+fn medium_of_pool<'a>(host: &'a Host, pool: &str) -> Option<&'a str> {
+    let mut names = host.media().keys();
+    let named = names.find(|name| name.eq_ignore_ascii_case(pool));
+    let declared = |path: &str| {
+        let mut paths = host.media().iter();
+        let holds = paths.find(|(_, paths)| {
+            paths
+                .iter()
+                .any(|own| own.value().trim_end_matches('/').eq_ignore_ascii_case(path))
+        });
+        holds.map(|(name, _)| name.as_str())
+    };
+    named
+        .map(String::as_str)
+        .or_else(|| declared(&format!("/mnt/{pool}")))
+        .or_else(|| declared(&format!("/{pool}")))
 }
 
 /// What a repository's address says.
@@ -209,20 +329,6 @@ fn machine(lab: &Lab, name: &str) -> Option<HostName> {
 
 /// Returns who keeps what is at an address that is surely nobody's home: companies that store for others.
 fn provider(name: &str) -> Option<&'static str> {
-    const PROVIDERS: &[(&str, &str)] = &[
-        ("b2", "backblaze"),
-        ("azure", "azure"),
-        ("gs", "google"),
-        ("amazonaws.com", "amazon"),
-        ("backblazeb2.com", "backblaze"),
-        ("wasabisys.com", "wasabi"),
-        ("cloudflarestorage.com", "cloudflare"),
-        ("digitaloceanspaces.com", "digitalocean"),
-        ("your-storagebox.de", "hetzner"),
-        ("your-objectstorage.com", "hetzner"),
-        ("rsync.net", "rsync.net"),
-        ("borgbase.com", "borgbase"),
-    ];
     let is = |domain: &str| name == domain || domain.contains('.') && name.ends_with(&format!(".{domain}"));
     PROVIDERS
         .iter()
@@ -300,7 +406,16 @@ mod tests {
         };
         assert_eq!(of("location = '/mnt/vault/r'").medium.as_deref(), Some("vault"));
         assert_eq!(of("location = '/mnt/vaults/r'").medium.as_deref(), Some("system"));
-        assert_eq!(of("location = '/mnt/vault/r'").site.as_deref(), Some(HOME));
+        assert_eq!(of("location = '/mnt/vault/r'").site, None, "nobody has said");
+        let named = |media: &str| {
+            let text = format!(
+                "[hosts.nas]\nmedia = {{ {media} }}\n[repositories.r]\nkind = 'zfs'\nlocation = 'tank/copies'\nhost = 'nas'"
+            );
+            domain(&text).medium
+        };
+        assert_eq!(named("fast = ['/mnt/tank']").as_deref(), Some("fast"));
+        assert_eq!(named("Tank = ['/srv']").as_deref(), Some("Tank"));
+        assert_eq!(named("fast = ['/srv']"), None);
         let pool = of("kind = 'zfs'\nlocation = 'vault/copies'\nhost = 'nas'");
         assert_eq!(pool.medium.as_deref(), Some("vault"));
     }
@@ -329,12 +444,21 @@ mod tests {
             }),
             None
         );
-        assert_eq!(
-            with(&|one| {
-                one.medium = None;
-                one.site = Some("away".into());
-            }),
-            Some(false)
-        );
+        // One machine is at one place, whatever a repository says.
+        assert_eq!(with(&|one| one.site = Some("away".into())), Some(true));
+        assert_eq!(with(&|one| one.medium = Some("Tank".into())), Some(true));
+        let away = |host: Option<&str>, site: Option<&str>| {
+            let other = Domain {
+                host: host.and_then(|host| host.parse().ok()),
+                site: site.map(str::to_owned),
+                ..Domain::default()
+            };
+            home.same_site(&other)
+        };
+        assert_eq!(away(Some("nas"), Some("away")), Some(true));
+        assert_eq!(away(Some("pi"), Some("Home")), Some(true));
+        assert_eq!(away(Some("pi"), None), None);
+        assert_eq!(away(Some("pi"), Some("office")), Some(false));
+        assert_eq!(away(None, Some("backblaze")), Some(false));
     }
 }

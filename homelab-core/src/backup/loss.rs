@@ -271,6 +271,11 @@ fn after(copy: &Copy, originals: &[Domain], loss: Loss, account: Option<&str>) -
     match loss {
         Loss::Disk => all(&|original| match original.same_medium(copy.domain()) {
             Some(true) => After::Gone,
+            // The key may be on that very disk.
+            Some(false) if copy.encrypted() == Some(true) => match key_after(copy, original, false) {
+                After::Gone => After::Perhaps("its key is kept on the machine of that disk".to_owned()),
+                other => other,
+            },
             Some(false) => After::There,
             None => After::Perhaps("whether it lies on another disk is not known".to_owned()),
         }),
@@ -293,7 +298,8 @@ fn after(copy: &Copy, originals: &[Domain], loss: Loss, account: Option<&str>) -
             _ => After::There,
         },
         Loss::Password => match copy.encrypted() {
-            Some(true) if copy.key_kept().is_empty() => After::Gone,
+            Some(true) if copy.keys().is_empty() => After::Gone,
+            Some(true) => all(&|original| key_after(copy, original, false)),
             _ => After::There,
         },
         Loss::Ransomware => match copy.protection() {
@@ -308,25 +314,70 @@ fn after(copy: &Copy, originals: &[Domain], loss: Loss, account: Option<&str>) -
 
 /// Returns whether a copy can be read after its original's machine, or all of the house, is lost.
 fn key_after(copy: &Copy, original: &Domain, house: bool) -> After {
-    if copy.encrypted() != Some(true) {
+    if copy.encrypted() == Some(false) {
         return After::There;
     }
-    if copy.key_kept().is_empty() {
-        return After::Perhaps("nobody has said where else its key is kept".to_owned());
+    if copy.keys().is_empty() {
+        return After::Perhaps(match copy.encrypted() {
+            Some(_) => "nobody has said where else its key is kept".to_owned(),
+            None => "whether it is encrypted, and where its key would be, is not known".to_owned(),
+        });
     }
-    let lost = |place: &String| {
-        let machine = original.host.as_ref().is_some_and(|host| host.as_str() == place);
-        machine
-            || house
-                && copy
-                    .keys_at()
-                    .iter()
-                    .any(|(key, site)| key == place && Some(site) == original.site.as_ref())
+    match key_lost(copy.keys(), original, house) {
+        Some(true) if copy.encrypted().is_none() => {
+            After::Perhaps("whether it needs its key, which is lost too, is not known".to_owned())
+        }
+        Some(true) => After::Gone,
+        Some(false) => After::There,
+        None => After::Perhaps(UNVERIFIED.to_owned()),
+    }
+}
+
+/// What is so of a key that is kept where nobody can look.
+pub(super) const UNVERIFIED: &str = "where its key is kept is declared, unverified";
+
+/// Where a key is kept.
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    /// In a file of the machine that makes the copies.
+    File,
+    /// On these machines of the lab; none is one of which nothing is known.
+    Machines(Vec<Option<Domain>>),
+    /// Where somebody says that it is, in words.
+    Said(String),
+}
+
+/// Returns whether every place of a key is lost with an original's machine, or with its house; none where it is not known.
+pub(super) fn key_lost(keys: &[Key], original: &Domain, house: bool) -> Option<bool> {
+    let at_machine = |machine: &Option<Domain>| match machine {
+        None => None,
+        Some(machine) if machine.host == original.host => Some(true),
+        Some(machine) if house => original.same_site(machine),
+        Some(_) if original.host.is_some() => Some(false),
+        Some(_) => None,
     };
-    match copy.key_kept().iter().all(lost) {
-        true => After::Gone,
-        false => After::There,
+    let of = |key: &Key| match key {
+        Key::File => Some(true),
+        Key::Machines(machines) => worst(machines.iter().map(at_machine)),
+        Key::Said(place) => {
+            let site = original.site.as_deref().unwrap_or(domain::HOME);
+            (house && place.eq_ignore_ascii_case(site)).then_some(true)
+        }
+    };
+    worst(keys.iter().map(of))
+}
+
+/// Returns false where one is, true where all are.
+fn worst(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut lost = Some(true);
+    for one in all {
+        match one {
+            Some(false) => return Some(false),
+            None => lost = None,
+            Some(true) => {}
+        }
     }
+    lost
 }
 
 /// Returns the account with which most counting copies would go.
@@ -347,11 +398,47 @@ fn worst_account(verdict: &Verdict) -> Option<&str> {
         .map(|(name, _)| name)
 }
 
-/// Returns where each place is at which a key is kept: that of a machine; a site's own name; others are apart.
-pub(super) fn keys_at(lab: &crate::lab::Lab, places: &[String]) -> Vec<(String, String)> {
-    let site = |place: &String| {
-        let machine = lab.instance().hosts().find(|host| host.name().as_str() == place);
-        machine.map_or_else(|| place.clone(), domain::site_of_host)
+/// Returns what the places are at which a key is kept: a machine or a service of the lab by name, a path, or words.
+pub(super) fn keys(lab: &crate::lab::Lab, places: &[String]) -> Vec<Key> {
+    let machine = |name: &str| {
+        let host = lab
+            .instance()
+            .hosts()
+            .find(|host| host.name().as_str().eq_ignore_ascii_case(name))?;
+        Some(Domain {
+            host: Some(host.name().clone()),
+            site: domain::site_of(host),
+            ..Domain::default()
+        })
     };
-    places.iter().map(|place| (place.clone(), site(place))).collect()
+    let of = |place: &String| {
+        let place = place.trim();
+        if place.starts_with(['/', '~', '.']) || place.starts_with("file:") {
+            return Key::File;
+        }
+        let name = place.split([':', '.']).next().unwrap_or(place);
+        if let Some(machine) = machine(place).or_else(|| machine(name)) {
+            return Key::Machines(vec![Some(machine)]);
+        }
+        let is = |id: &crate::name::ServiceId| {
+            let service = id.service().as_str().eq_ignore_ascii_case(place);
+            service
+                || id.project().as_str().eq_ignore_ascii_case(place)
+                || format!("{}/{}", id.project(), id.service()).eq_ignore_ascii_case(place)
+        };
+        let hosts: Vec<Option<Domain>> = lab
+            .services()
+            .filter(|service| is(service.id()))
+            .map(|service| {
+                let own = service.id().host().map(ToString::to_string);
+                let only = || domain::only(lab).map(|host| host.name().to_string());
+                own.or_else(only).and_then(|host| machine(&host))
+            })
+            .collect();
+        match hosts.is_empty() {
+            true => Key::Said(place.to_owned()),
+            false => Key::Machines(hosts),
+        }
+    };
+    places.iter().map(of).collect()
 }

@@ -39,7 +39,7 @@ pub enum Reason {
     Damaged(String),
     /// It is not encrypted, and at another place.
     Unencrypted,
-    /// Whether it is encrypted is not known, and it is at another place.
+    /// Whether it is encrypted is not known: where it is, it needs a key; where not, whoever keeps it can read it.
     EncryptionUnknown,
     /// Every place where its key is kept is lost with the original.
     KeyLost(Vec<String>),
@@ -117,14 +117,14 @@ impl fmt::Display for Reason {
             Reason::Partial => f.write_str("its snapshots are partial: something could not be read"),
             Reason::LiveDatabase(parts) => write!(
                 f,
-                "it has the files of {}, of a database that may have been writing: dump it, or prove it by a drill",
+                "it has the files of {}, of a database that may have been writing: dump it, or prove this snapshot by a drill that opens it",
                 names(parts)
             ),
             Reason::Sync => f.write_str("it follows the original, deletions included: synchronising is no copy"),
             Reason::Future => f.write_str("its snapshots are from the future, so that their age is not known"),
             Reason::Damaged(what) => write!(f, "it is damaged: {what}"),
             Reason::Unencrypted => f.write_str("it is elsewhere, and not encrypted"),
-            Reason::EncryptionUnknown => f.write_str("it is elsewhere, and whether it is encrypted is not known"),
+            Reason::EncryptionUnknown => f.write_str("whether it is encrypted, and so lost without its key, is not known"),
             Reason::KeyLost(places) => {
                 write!(f, "its key is kept only where it is lost with the original: {}", names(places))
             }

@@ -11,27 +11,31 @@ use crate::system::Class;
 rules! {
     NOTHING_DECLARED = "backup.nothing-declared", ThreeTwoOne, Warning,
         "nothing is known to copy data that cannot be made again",
-        "Disks die, hands slip, houses burn. No repository is named, so that nobody can see whether a copy of this data \
-         exists, how old it is, or that it has stopped being made.",
-        "Name each repository under `[repositories]` in instance.toml; `backup status` lists the data.";
+        "Disks die, hands slip, houses burn. No repository is named that could keep a copy of this data elsewhere, so \
+         that nobody can see whether one exists, how old it is, or that it has stopped being made. No comment and no \
+         switch accepts it.",
+        "Name each repository under `[repositories]` in instance.toml. `backup status` lists the data, and why no \
+         repository is known to hold it elsewhere.";
     NO_COPY = "backup.no-copy", ThreeTwoOne, Error,
         "data that matters has no copy",
-        "Every repository was asked, and none holds a copy that counts: the loss of one disk loses the data. Of data that \
-         cannot be made again no comment and no switch accepts it.",
-        "Back it up. If its loss would not matter, say so: `class = \"reproducible\"` for it under `[datasets]` in lab.toml.";
+        "Every repository was asked, and none holds a copy elsewhere than on the original's own disk: the loss of that \
+         disk loses the data. Of data that cannot be made again no comment and no switch accepts it.",
+        "Copy it into a repository on another disk. What is not worth that is named by itself, volume by volume or path by \
+         path, in a dataset of `class = \"reproducible\"` in lab.toml.";
     FALLS_SHORT = "backup.falls-short", ThreeTwoOne, Warning,
         "data has fewer copies than 3-2-1 asks for",
         "Three copies, on two media, one of them elsewhere: with fewer, one fire, one theft or one wrong command can take \
          the last. Of data that cannot be made again no comment and no switch accepts it.",
-        "See `backup status` for what each copy lacks.";
+        "`backup status` says what each copy lacks: too old, partial, on the original's disk, its key lost with it.";
     STALE_COPY = "backup.stale-copy", ThreeTwoOne, Warning,
         "a copy is older than it may be",
         "Backups that stop without a word are the most common way of having none.",
-        "Look why the runs stopped; where the data rarely changes, raise its `recovery_point`.";
+        "Look why the runs stopped; where the data rarely changes, raise its `recovery_point`, to 31 days at most for \
+         data that cannot be made again.";
     DRILL_DUE = "backup.drill-due", ThreeTwoOne, Note,
         "nobody has restored irreplaceable data for a long time",
         "A backup that was never restored is a hope. Keys get lost, dumps come out empty, and only a restore shows it.",
-        "Restore it into a fresh place and look at it: a drill.";
+        "Restore it into a fresh place, and compare it with the original.";
 }
 
 /// How long a drill is good for.
@@ -40,8 +44,17 @@ const DRILL: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Returns whether a finding is about copies of data that cannot be made again, so that no comment and no switch accepts it.
 /// The same of less dear data weighs less than its rule.
 pub(crate) fn is_about_irreplaceable(finding: &Finding) -> bool {
-    let is = |rule: &Rule| std::ptr::eq(finding.rule(), rule) && finding.severity() == rule.severity;
-    is(&NO_COPY) || is(&FALLS_SHORT)
+    of_irreplaceable(finding.rule()).is_some() && finding.severity() == finding.rule().severity
+}
+
+/// Returns whether a rule speaks of data that cannot be made again only, where it speaks of such data and nothing accepts it.
+pub(crate) fn of_irreplaceable(rule: &Rule) -> Option<bool> {
+    let is = |other: &Rule| std::ptr::eq(rule, other);
+    match rule {
+        _ if is(&NOTHING_DECLARED) => Some(true),
+        _ if is(&NO_COPY) || is(&FALLS_SHORT) => Some(false),
+        _ => None,
+    }
 }
 
 impl Lab {
@@ -85,14 +98,18 @@ impl Lab {
         findings
     }
 
-    /// Says once that no repository is named, where there is data that cannot be made again.
+    /// Says once that no repository is named that could be elsewhere, where there is data that cannot be made again.
     fn nothing_declared(&self, survival: &Survival) -> Option<Finding> {
-        if !self.instance().repositories().is_empty() {
-            return None;
-        }
-        let irreplaceable = |one: &&Verdict| one.dataset.class() == Some(Class::Irreplaceable);
+        let irreplaceable = |one: &&Verdict| {
+            let elsewhere = one.held().iter().any(super::Copy::is_declared_elsewhere);
+            one.dataset.class() == Some(Class::Irreplaceable) && !elsewhere
+        };
         let all: Vec<&Verdict> = survival.verdicts().iter().filter(irreplaceable).collect();
-        listed(&NOTHING_DECLARED, &all)
+        let title = match self.instance().repositories().is_empty() {
+            true => NOTHING_DECLARED.title,
+            false => "no repository is known to keep a copy elsewhere of data that cannot be made again",
+        };
+        listed_as(&NOTHING_DECLARED, title, &all)
     }
 }
 
@@ -104,12 +121,16 @@ fn is_stale(copy: &super::Copy) -> bool {
 
 /// Returns one finding for these datasets, with each as evidence.
 fn listed(rule: &'static Rule, verdicts: &[&Verdict]) -> Option<Finding> {
+    listed_as(rule, rule.title, verdicts)
+}
+
+fn listed_as(rule: &'static Rule, title: &str, verdicts: &[&Verdict]) -> Option<Finding> {
     let first = verdicts.first()?;
     let names: Vec<String> = verdicts
         .iter()
         .map(|one| format!("`{}`", one.dataset.name()))
         .collect();
-    let message = format!("{}: {}", rule.title, in_words(&names, "and", 5));
+    let message = format!("{title}: {}", in_words(&names, "and", 5));
     let place = |verdict: &Verdict| {
         let part = || verdict.dataset.parts().iter().find_map(|part| part.place.clone());
         verdict.dataset.declared().cloned().or_else(part)
@@ -134,7 +155,14 @@ fn said(rule: &'static Rule, verdict: &Verdict) -> String {
             .iter()
             .map(|part| format!("`{part}`"))
             .collect();
-        return format!("`{name}` is in {}", in_words(&parts, "and", 4));
+        let mut whys = Vec::new();
+        for copy in verdict.held() {
+            let mut all = copy.reasons().iter().chain(copy.near());
+            if let Some(why) = all.find(|reason| !matches!(reason, Reason::NotSeen(_))) {
+                whys.push(format!("; `{}`: {why}", copy.repository()));
+            }
+        }
+        return format!("`{name}` is in {}{}", in_words(&parts, "and", 4), whys.concat());
     }
     if std::ptr::eq(rule, &DRILL_DUE) {
         let drills = verdict.held().iter().filter_map(|copy| copy.drill());

@@ -53,8 +53,9 @@ impl fmt::Display for Survival {
             for problem in verdict.dataset.problems() {
                 writeln!(f, "  {problem}")?;
             }
-            // That nobody was asked is said once, above.
-            for copy in verdict.copies.iter().filter(|_| self.asked) {
+            // That nobody was asked is said once, above; what files alone prove is said of each.
+            let proven = |copy: &&Copy| !copy.may_count();
+            for copy in verdict.copies.iter().filter(|copy| self.asked || proven(copy)) {
                 copy_lines(f, copy)?;
             }
         }
@@ -64,6 +65,12 @@ impl fmt::Display for Survival {
                 f,
                 "\nWhether data matters is not known of {}.",
                 in_words(&names, "and", 8)
+            )?;
+        }
+        for unread in &self.unread {
+            writeln!(
+                f,
+                "\nWhat data there is, is not known where a file cannot be read: {unread}."
             )?;
         }
         self.losses(f)

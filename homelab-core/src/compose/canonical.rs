@@ -9,9 +9,9 @@ use super::node::{Map, Node, Value};
 use super::rules;
 use super::short;
 
-/// The most ports that the services of one file may have, ranges expanded: a machine has not more of one protocol, and each
-/// takes two kilobytes here.
-const MAX_PORTS: usize = 70_000;
+/// The most ports that the services of one file may have, ranges expanded: a machine has not more of TCP and UDP together, and
+/// each takes two kilobytes here.
+const MAX_PORTS: usize = 140_000;
 
 /// Brings a whole tree into its long forms.
 pub(super) fn canonical(root: &mut Map, problems: &mut Vec<Problem>) {

@@ -380,6 +380,13 @@ impl<'s> Reader<'s> {
             }
             let key_span = self.span(span);
             let (key, merges_here) = self.key(event, span, events, depth)?;
+            if self.flow > 0 && is_key_over_lines(self.source.text(), &key_span) {
+                self.faults.push(Fault {
+                    rule: &rules::SYNTAX,
+                    span: key_span.clone(),
+                    message: "a key inside brackets and its colon must be on one line".into(),
+                });
+            }
             let (event, span) = self.next(events)?;
             self.path.push_key(&key);
             let value = self.value(event, span, events, depth + 1);
@@ -490,6 +497,28 @@ fn escapes_a_slash(written: &str) -> bool {
         }
     }
     false
+}
+
+/// Whether a key inside brackets, which no `?` precedes, ends or has its colon on a later line than it begins.
+fn is_key_over_lines(text: &str, key: &Span) -> bool {
+    let (Some(before), Some(written), Some(mut after)) = (
+        text.get(..key.start()),
+        text.get(key.start()..key.end()),
+        text.get(key.end()..),
+    ) else {
+        return false;
+    };
+    let mut is_over = written.contains('\n');
+    loop {
+        after = after.trim_start_matches([' ', '\t', '\r']);
+        let is_line_end = after.starts_with(['\n', '#']);
+        is_over |= is_line_end;
+        match after.split_once('\n') {
+            Some((_, rest)) if is_line_end => after = rest,
+            _ => break,
+        }
+    }
+    is_over && after.starts_with(':') && !before.trim_end().ends_with('?')
 }
 
 /// The name of one of Compose's own tags, or an empty text.

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{Entry, Instance, Pattern, Selector, Tier, in_words, nearest, rules};
+use super::pattern::OLDEST;
+use super::{
+    DatasetEntry, Entry, Instance, Pattern, RepositoryEntry, Selector, Tier, in_words, nearest, rules,
+};
 use crate::compose::Project;
 use crate::finding::{Finding, Subject};
-use crate::name::ProjectName;
+use crate::name::{HostName, ProjectName};
 use crate::span::{Span, Spanned};
+use crate::system::Class;
 
 /// Returns a finding for each name in the settings that is nobody's.
 pub(super) fn names(
@@ -54,6 +58,9 @@ pub(super) fn names(
             );
         }
     }
+    for dataset in pattern.datasets().values() {
+        check.age(dataset);
+    }
     for repository in instance.repositories().values() {
         if let Some((host, span)) = repository.host().zip(repository.host_span()) {
             check.host(
@@ -61,6 +68,18 @@ pub(super) fn names(
                 span,
                 &format!("repositories.{}.host", repository.name()),
             );
+            let stands = instance.host(host).and_then(|host| host.site());
+            if let Some((site, stands)) = repository.site().zip(stands)
+                && !site.eq_ignore_ascii_case(stands)
+            {
+                let message = format!(
+                    "repository `{}` is said to be at `{site}`, and its host `{host}` at `{stands}`, which is believed",
+                    repository.name()
+                );
+                let found = Finding::new(&rules::CONTRADICTION, Subject::Lab, message).at(repository.span());
+                check.findings.push(found);
+            }
+            check.medium(repository, host);
         }
     }
     check.placed();
@@ -98,6 +117,41 @@ impl Check<'_> {
             Some(near) => finding.with_fix(format!("did you mean `{near}`?")),
             None => finding,
         });
+    }
+
+    /// A copy that may be as old as people like is one that nobody misses.
+    fn age(&mut self, dataset: &DatasetEntry) {
+        let dear = matches!(dataset.class(), None | Some(Class::Irreplaceable));
+        let days = OLDEST.as_hours() / 24;
+        if dear && dataset.recovery_point().is_some_and(|point| point > OLDEST) {
+            let message = format!(
+                "`datasets.{}.recovery_point` is longer than {days} d, the longest for data that cannot be made again, which is taken",
+                dataset.name()
+            );
+            let found = Finding::new(&rules::CONTRADICTION, Subject::Lab, message).at(dataset.span());
+            self.findings.push(found);
+        }
+    }
+
+    /// What a repository is said to lie on, and what its path lies on.
+    fn medium(&mut self, repository: &RepositoryEntry, host: &HostName) {
+        let described = self.instance.host(host);
+        let path = repository.location().map(|location| location.value().as_str());
+        let lies = described
+            .zip(path.filter(|path| path.starts_with('/')))
+            .and_then(|(host, path)| host.medium_of(path));
+        let root = described.and_then(|host| host.medium_of("/"));
+        if let Some((said, lies)) = repository.medium().zip(lies)
+            && Some(lies) != root
+            && !lies.eq_ignore_ascii_case(said.trim())
+        {
+            let message = format!(
+                "repository `{}` is said to be on `{said}`, and its path lies on `{lies}` of `{host}`, which is believed",
+                repository.name()
+            );
+            let found = Finding::new(&rules::CONTRADICTION, Subject::Lab, message).at(repository.span());
+            self.findings.push(found);
+        }
     }
 
     fn project(&mut self, project: &ProjectName, span: &Span, key: &str) -> bool {

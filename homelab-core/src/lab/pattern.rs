@@ -370,6 +370,9 @@ impl DatasetEntry {
     }
 }
 
+/// How old the newest counting snapshot may be of data that cannot be made again, whatever is written.
+pub(crate) const OLDEST: SignedDuration = SignedDuration::from_hours(31 * 24);
+
 /// Returns how old the newest counting snapshot may be where the dataset does not say; none for what can be made
 /// again.
 pub(crate) fn recovery_point_of(class: Class) -> Option<SignedDuration> {

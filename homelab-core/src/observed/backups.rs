@@ -265,6 +265,8 @@ pub struct Drill {
     pub snapshot: String,
     /// Whether what came back is what was saved.
     pub passed: bool,
+    /// Whether the databases in it were opened and found whole.
+    pub databases: bool,
     /// What was proven, or what failed, in one fragment.
     pub proof: String,
 }

@@ -16,8 +16,10 @@ pub struct SurvivalView {
     pub asked: bool,
     /// A verdict for each dataset.
     pub datasets: Vec<VerdictView>,
-    /// Volumes of which nobody knows whether their data matters.
+    /// Volumes and folders of which nobody knows whether their data matters.
     pub unknown: Vec<PartView>,
+    /// What of the Compose files could not be read, so that the data it speaks of is not known.
+    pub unread: Vec<String>,
     /// What each kind of loss would leave.
     pub losses: Vec<LossView>,
 }

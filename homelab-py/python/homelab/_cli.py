@@ -11,7 +11,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from . import __version__, _native
+from . import __version__, _native, _strata
 from ._completion import SHELLS, script
 from ._errors import Ambiguous, Error, NotFound
 from ._native import Lab, Observed, Project, Report, Tailnet
@@ -139,11 +139,16 @@ def parser() -> argparse.ArgumentParser:
     )
     folder(leaks)
     leaks.add_argument(
-        "--instance", action="append", default=[], metavar="DIR", help="the values of the lab in this folder too"
+        "--instance",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="the values of this instance.toml, or of the lab in this folder, too",
     )
     judged(leaks)
     leaks.add_argument("--offline", action="store_true", help="do not ask this machine's tailnet and interfaces")
     now(leaks)
+    _strata.commands(command, folder, now)
 
     init = command(
         "init",
@@ -346,18 +351,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _leaks(arguments: argparse.Namespace) -> int:
-    now = moment(arguments.now)
-    with Progress(3) as progress:
-        progress.step("reading the lab's files")
-        lab = Lab.load(arguments.dir)
-        instances = [Lab.load(folder) for folder in arguments.instance]
-        progress.step("looking at the lab")
-        with connect_sync(lab) as world:
-            seen = Observed.none(now) if arguments.offline else world.observe(engines=False)
-        if now is not None:
-            seen = seen.with_at(now)
-        progress.step("looking through the files")
-        report = lab.leaks_of(instances, seen, rules=arguments.rules)
+    report = _strata.leaks(arguments)
     say(FORMATS[arguments.format](report))
     return report.exit_code(arguments.fail_on)
 
@@ -509,7 +503,7 @@ def _answer(arguments: argparse.Namespace, asked: tuple[Lab, Observed] | None, t
         case (str(to), None, str(who), None):
             return form(of_lab().explain(who, to))
         case (None, None, None, str(newer)):
-            return form(of_lab().diff(_read(newer), name=newer))
+            return form(of_lab().diff(_strata.read(newer), name=newer))
         case (None, None, str(who), None):
             _native.throw(
                 "invalid",
@@ -580,18 +574,6 @@ def _tailnet_files(arguments: argparse.Namespace) -> tuple[str, str, str | None]
         if getattr(arguments, option) is None:
             _native.throw("invalid", f"find the tailnet's {option}: no file is named", FILES)
     return arguments.policy, arguments.devices, arguments.users
-
-
-def _read(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8") as opened:
-            return opened.read()
-    except OSError as error:
-        # In the words in which the core says it of the other files.
-        _native.throw("not_found", f"read `{file}`: {error.strerror} (os error {error.errno})")
-    except UnicodeDecodeError:
-        _native.throw("not_found", f"read `{file}`: stream did not contain valid UTF-8")
-    return ""
 
 
 def _widest_first(exposure: Exposure) -> tuple[int, int]:

@@ -37,10 +37,22 @@ fn the_files_of_a_running_database_are_no_copy_of_it() {
         at: now(),
         snapshot: "s1".into(),
         passed: true,
+        databases: true,
         proof: "12 tables".into(),
     };
-    drilled[1].drills.insert("blog".parse().expect("a name"), drill);
-    assert_eq!(counts(&lab, &seen(drilled)), (3, 3, 1, State::Meets));
+    let mut with = |change: &dyn Fn(&mut Drill)| {
+        let mut drill = drill.clone();
+        change(&mut drill);
+        drilled[1].drills.insert("blog".parse().expect("a name"), drill);
+        counts(&lab, &seen(drilled.clone()))
+    };
+    assert_eq!(with(&|_| {}), (3, 3, 1, State::Meets));
+    // One that only compared files, or that was of another copy, proves nothing of this one.
+    assert_eq!(with(&|one| one.databases = false), (2, 2, 0, State::FallsShort));
+    assert_eq!(
+        with(&|one| one.snapshot = "s99".into()),
+        (2, 2, 0, State::FallsShort)
+    );
 }
 
 #[test]
@@ -113,7 +125,7 @@ volumes: { data: {}, stuff: {}, cache: {} }";
         (asked.verdicts()[0].state(), asked.exit_code()),
         (State::NoCopy, 1)
     );
-    // A sandbox may break.
+    // A sandbox may break; what cannot be made again is lost there as surely.
     let sandbox = Lab::from_texts(
         "home",
         [
@@ -121,7 +133,14 @@ volumes: { data: {}, stuff: {}, cache: {} }";
             ("lab.toml", "[tiers]\nsandbox = ['vault']"),
         ],
     );
-    assert!(sandbox.survival(&Observed::none(now())).verdicts().is_empty());
+    let sandbox = sandbox.survival(&Observed::none(now()));
+    assert_eq!((sandbox.verdicts().len(), sandbox.unknown().len()), (1, 0));
+    let cloud = "services: { grafana: { image: 'grafana/grafana:12.0.0', volumes: ['data:/var/lib/grafana'] } }\nvolumes: { data: {} }";
+    let found = |pattern: &str| {
+        let lab = Lab::from_texts("home", [("graphs/compose.yaml", cloud), ("lab.toml", pattern)]);
+        lab.datasets().len()
+    };
+    assert_eq!((found(""), found("[tiers]\nsandbox = ['graphs']")), (1, 0));
 }
 
 #[test]
@@ -247,4 +266,115 @@ fn the_sample_lab_is_judged() {
         .map(|one| one.dataset().name().as_str())
         .collect();
     assert_eq!(found, ["filebrowser", "grafana", "uptime-kuma"]);
+}
+
+#[test]
+fn what_nobody_knows_is_not_all_well() {
+    let unknown = |volume: &str| {
+        let compose = format!(
+            "services: {{ app: {{ image: 'example/unknown:1', volumes: ['{volume}'] }} }}\nvolumes: {{}}"
+        );
+        let lab = Lab::from_texts("home", [("app/compose.yaml", compose.as_str())]);
+        let survival = lab.survival(&Observed::none(now()));
+        let unknown = survival.unknown().len() + survival.unread().len();
+        (unknown, survival.exit_code())
+    };
+    for data in [
+        "/an/anonymous/volume",
+        "./notes:/var/notes",
+        "/srv/pics:/pics",
+        "./pgdata:/var/lib/postgresql/data",
+        "${UPLOAD_LOCATION}:/data",
+        "${UPLOAD_LOCATION}/photos:/data",
+        "/srv:/data:a:b",
+    ] {
+        assert_eq!(unknown(data), (1, 3), "{data}");
+    }
+    for other in [
+        "./app.yml:/config/app.yml",
+        "/var/run/docker.sock:/var/run/docker.sock",
+        "/etc/localtime:/etc/localtime",
+        "/srv/pics:/pics:ro",
+    ] {
+        assert_eq!(unknown(other), (0, 0), "{other}");
+    }
+}
+
+#[test]
+fn what_can_be_made_again_swallows_no_database_below_it() {
+    let compose =
+        "services: { db: { image: 'postgres:17', volumes: ['/mnt/tank/db:/var/lib/postgresql/data'] } }";
+    let names = |path: &str| {
+        let pattern = format!("[datasets.all]\nclass = 'reproducible'\npaths = ['{path}']\n");
+        let texts = [
+            ("blog/compose.yaml", compose),
+            ("lab.toml", &*pattern),
+            ("instance.toml", INSTANCE),
+        ];
+        let all = Lab::from_texts("home", texts).datasets();
+        all.iter().map(|one| one.name().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("/"), ["all", "blog"]);
+    assert_eq!(names("/mnt/tank/db"), ["all"], "who names it means it");
+}
+
+#[test]
+fn irreplaceable_data_is_excepted_by_nothing_but_its_own_name() {
+    let compose = "services: { db: { image: 'postgres:17', volumes: ['data:/var/lib/postgresql/data'] } }\nvolumes: { data: {} }";
+    let found = |pattern: &str| -> Vec<String> {
+        let texts = [("blog/compose.yaml", compose), ("lab.toml", pattern)];
+        let all = Lab::from_texts("home", texts).datasets();
+        let said = |one: &Dataset| {
+            let days = one.recovery_point().map(|point| point.as_hours() / 24);
+            format!("{} {days:?}", one.name())
+        };
+        all.iter().map(said).collect()
+    };
+    assert_eq!(found("[tiers]\nsandbox = ['blog']\n"), ["blog Some(1)"]);
+    let asked = |point: &str, class: &str| {
+        let class = match class {
+            "" => String::new(),
+            class => format!("class = '{class}'\n"),
+        };
+        found(&format!("[datasets.d]\n{class}volumes = ['blog/data']\n{point}"))
+    };
+    let years = "recovery_point = '3650d'\n";
+    assert_eq!(asked(years, "irreplaceable"), ["d Some(31)"]);
+    assert_eq!(asked(years, "important"), ["d Some(3650)"]);
+    // What nobody knows the worth of may not be as old as it likes.
+    assert_eq!(asked(years, ""), ["d Some(31)"]);
+    assert_eq!(asked("", ""), ["d Some(1)"]);
+    assert_eq!(
+        asked("", "reproducible"),
+        ["d None"],
+        "who names the volume means it"
+    );
+    let lab = Lab::from_texts("home", [("lab.toml", &*format!("{PHOTOS}{years}"))]);
+    let says = |one: &Finding| one.rule().id == "lab.contradiction" && one.message().contains("31 d");
+    assert!(lab.diagnostics().iter().any(says), "{:?}", lab.diagnostics());
+}
+
+#[test]
+fn a_volume_of_two_projects_is_found_once() {
+    let db = |volume: &str| {
+        format!(
+            "services: {{ db: {{ image: 'postgres:17', volumes: ['{volume}:/var/lib/postgresql/data'] }} }}\n\
+             volumes: {{ {volume}: {{ external: true, name: shared }} }}"
+        )
+    };
+    let (first, second) = (db("data"), db("other"));
+    let texts = [
+        ("blog/compose.yaml", first.as_str()),
+        ("copy/compose.yaml", &second),
+        ("instance.toml", INSTANCE),
+    ];
+    let lab = Lab::from_texts("home", texts);
+    let found = lab.datasets();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].parts().len(), 1);
+    let mut dump = snapshot(1, "/dumps");
+    dump.volumes.push("blog/data".into());
+    dump.consistent = true;
+    let held = [holdings("second", []), holdings("offsite", [dump])];
+    assert!(reasons(&lab, &seen(held), "offsite").is_empty());
 }

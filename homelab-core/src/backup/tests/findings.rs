@@ -48,6 +48,7 @@ fn findings_are_one_of_a_kind_with_a_list() {
         at: now() - SignedDuration::from_hours(24 * days),
         snapshot: "s".into(),
         passed: true,
+        databases: false,
         proof: "all".into(),
     };
     drilled[0]
@@ -123,4 +124,40 @@ RULES
             .iter()
             .all(|one| !one.rule().id.starts_with("backup"))
     );
+}
+
+#[test]
+fn a_repository_that_cannot_be_elsewhere_does_not_silence_the_audit() {
+    let found = |instance: &str, rules: &str| {
+        let pattern = format!("{PHOTOS}[rules]\n{rules}\n");
+        let all = [("lab.toml", &*pattern), ("instance.toml", instance)];
+        let report = Lab::from_texts("home", all).audit(&Observed::none(now()));
+        let mut all = report.findings().iter();
+        let one = all.find(|one| one.rule().id == "backup.nothing-declared");
+        one.map(|one| one.evidence()[0].text().to_owned())
+    };
+    let nas = "[hosts.nas]\nsite = 'house'\nmedia = { tank = ['/mnt/tank'] }\n";
+    let of = |repository: &str| found(&format!("{nas}[repositories.r]\n{repository}"), "");
+    assert!(of("location = 'garbage'").is_some_and(|text| text.contains("`r`: whether it lies")));
+    assert!(of("kind = 'rclone'\nlocation = 'b2:copies'").is_some_and(|text| text.contains("synchronising")));
+    assert!(of("location = '/mnt/tank/r'").is_some_and(|text| text.contains("lies on `tank`")));
+    assert_eq!(
+        of("kind = 'restic'\nlocation = 'b2:copies'\nkey_kept = ['a safe']"),
+        None
+    );
+    assert!(
+        found("", "\"backup.nothing-declared\" = false").is_some(),
+        "no switch accepts it"
+    );
+}
+
+#[test]
+fn an_old_copy_is_old_and_not_absent() {
+    let stale = seen([
+        holdings("second", []),
+        holdings("offsite", [snapshot(37, "/mnt")]),
+    ]);
+    let found = lab(PHOTOS, INSTANCE).backup_findings(&stale);
+    assert_eq!(found[0].rule().id, "backup.falls-short");
+    assert!(found[0].evidence()[0].text().contains("37 h old"), "{found:?}");
 }

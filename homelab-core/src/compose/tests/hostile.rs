@@ -143,11 +143,10 @@ fn a_long_list_whose_items_must_differ() {
 
 #[test]
 fn services_that_have_all_ports_each() {
-    let text =
-        "services: {kept: {image: a, ports: ['1-65535:1-65535']}, more: {image: a, ports: ['1-65535']}}";
+    let text = "services: {kept: {image: a, ports: ['1-65535:1-65535', '1-65535:1-65535/udp']}, more: {image: a, ports: ['1-65535']}}";
     ends(
         &[("app/compose.yaml", text)],
-        "a file cannot have more than 70000 ports",
+        "a file cannot have more than 140000 ports",
         "compose.invalid-value",
     );
 }

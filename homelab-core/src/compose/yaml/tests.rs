@@ -129,6 +129,9 @@ fn signs_that_end_a_plain_scalar_in_flow_style_are_faults() {
         ("a: {:b: c}\n", "f:1:5"),
         ("a: [\"\\/\"]\n", "f:1:5"),
         ("a: \"b\\\\\\/\"\n", "f:1:4"),
+        ("a: {b\n  : c}\n", "f:1:5"),
+        ("a: {\"b\" # c\n\n  : d}\n", "f:1:5"),
+        ("a: {b\n  c: d}\n", "f:1:5"),
     ] {
         let reading = read(&Source::new("f", text));
         assert!(reading.broken.is_none(), "{text}");
@@ -146,6 +149,8 @@ fn signs_that_end_a_plain_scalar_in_flow_style_are_faults() {
         "a: ['?', \":b\", b:c, http://h/]\n",
         "a: [\"\\\\/\", '\\/']\n",
         "a:\n- [b]\n- c?\n",
+        "a: {? b\n  : c}\n",
+        "a: {\"b\"\n  , c:\n  d, e: f\n  g}\n",
     ] {
         assert!(read(&Source::new("f", text)).faults.is_empty(), "{text}");
     }

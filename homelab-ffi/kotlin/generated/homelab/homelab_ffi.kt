@@ -686,6 +686,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_require_capability(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_func_rules(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_func_version(
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy(
@@ -775,6 +777,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_service(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_split(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_tailnet(
     ): Int
@@ -916,6 +920,30 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_report_worst(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_shareabletemplate_template(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_proof(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_prove(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_template(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_values(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_template_file(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_template_files(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_join(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_plan_join(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_plan_keep(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_to_private_json(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_at(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_check(
@@ -968,11 +996,17 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_load(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_lab_of_instance(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_observed_none(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_project_from_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_project_resolve(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_template_read(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_values_from_private_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts(
     ): Int
@@ -1048,6 +1082,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_load(`path`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_constructor_lab_of_instance(`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_answer(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_answer_json(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1114,6 +1150,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_split(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_tailnet(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1320,6 +1358,50 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_report_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_shareabletemplate(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_shareabletemplate(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(`ptr`: Long,`to`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_shareabletemplate_template(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_split(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_split(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_split_proof(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_split_prove(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_split_template(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_split_values(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_template(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_template(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_template_read(`lab`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_template_file(`ptr`: Long,`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_template_files(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_values(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_values(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_values_from_private_json(`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_values_join(`ptr`: Long,`template`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_values_plan_join(`ptr`: Long,`template`: Long,`to`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_values_plan_keep(`ptr`: Long,`to`: Long,`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_values_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_tailnet(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_tailnet(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1378,6 +1460,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_require_capability(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_homelab_ffi_fn_func_rules(uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_judge_policy(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1507,6 +1591,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_require_capability() and 0xFFFF) != 35954) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_func_rules() and 0xFFFF) != 61407) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_version() and 0xFFFF) != 65278) {
@@ -1642,6 +1729,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_services() and 0xFFFF) != 31898) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_split() and 0xFFFF) != 35481) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_tailnet() and 0xFFFF) != 38717) {
@@ -1854,6 +1944,42 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_report_worst() and 0xFFFF) != 17632) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export() and 0xFFFF) != 7264) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_shareabletemplate_template() and 0xFFFF) != 31202) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_proof() and 0xFFFF) != 34597) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_prove() and 0xFFFF) != 6136) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_template() and 0xFFFF) != 11501) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_values() and 0xFFFF) != 4615) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_template_file() and 0xFFFF) != 54352) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_template_files() and 0xFFFF) != 61281) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_join() and 0xFFFF) != 50167) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_plan_join() and 0xFFFF) != 16209) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_plan_keep() and 0xFFFF) != 41754) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_to_private_json() and 0xFFFF) != 63897) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_at() and 0xFFFF) != 24116) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1932,6 +2058,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_load() and 0xFFFF) != 48071) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_of_instance() and 0xFFFF) != 19971) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_observed_none() and 0xFFFF) != 42242) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1939,6 +2068,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_project_resolve() and 0xFFFF) != 38659) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_template_read() and 0xFFFF) != 33035) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_values_from_private_json() and 0xFFFF) != 53966) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() and 0xFFFF) != 54750) {
@@ -2347,6 +2482,25 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
         val byteBuf = toUtf8(value)
         buf.putInt(byteBuf.limit())
         buf.put(byteBuf)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
+    override fun read(buf: ByteBuffer): ByteArray {
+        val len = buf.getInt()
+        val byteArr = ByteArray(len)
+        buf.get(byteArr)
+        return byteArr
+    }
+    override fun allocationSize(value: ByteArray): ULong {
+        return 4UL + value.size.toULong()
+    }
+    override fun write(value: ByteArray, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        buf.put(value)
     }
 }
 
@@ -5083,6 +5237,12 @@ public interface LabInterface {
     fun `services`(): List<kotlin.String>
 
     /**
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+     */
+    suspend fun `split`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Split
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
@@ -5829,6 +5989,33 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `split`(`seen`: Observed?, `cancel`: CancelToken?) : Split {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_split(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeSplit.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
@@ -5984,6 +6171,23 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         HomelabException.ErrorHandler,
     )
     }
+
+
+    /**
+     * Returns a lab that has nothing but this instance.toml, so that `leaks_of` looks for its values in another. Fails with
+     * `Invalid` when something of it is not understood.
+     */
+    @Throws(HomelabException::class) fun `ofInstance`(`text`: kotlin.String): Lab {
+            return FfiConverterTypeLab.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_of_instance(
+
+
+        FfiConverterString.lower(`text`),_status)
+}
+    )
+    }
+
 
 
     }
@@ -9283,6 +9487,629 @@ public object FfiConverterTypeRunning: FfiConverter<Running, Long> {
 
 
 /**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+public interface ShareableTemplateInterface {
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+    fun `planExport`(`to`: Lab): Plan
+
+    /**
+     * Returns the template itself.
+     */
+    fun `template`(): Template
+
+    companion object
+}
+
+/**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+open class ShareableTemplate: Disposable, AutoCloseable, ShareableTemplateInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_shareabletemplate(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_shareabletemplate(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+    @Throws(HomelabException::class)override fun `planExport`(`to`: Lab): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(
+        it,
+
+        FfiConverterTypeLab.lower(`to`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the template itself.
+     */override fun `template`(): Template {
+            return FfiConverterTypeTemplate.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_shareabletemplate_template(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeShareableTemplate: FfiConverter<ShareableTemplate, Long> {
+    override fun lower(value: ShareableTemplate): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): ShareableTemplate {
+        return ShareableTemplate(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): ShareableTemplate {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: ShareableTemplate) = 8UL
+
+    override fun write(value: ShareableTemplate, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+public interface SplitInterface {
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */
+    fun `proof`(): Proof
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+    fun `prove`(): ShareableTemplate
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */
+    fun `template`(): Template
+
+    /**
+     * Returns what was taken out: all of it private.
+     */
+    fun `values`(): Values
+
+    companion object
+}
+
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+open class Split: Disposable, AutoCloseable, SplitInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_split(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_split(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */override fun `proof`(): Proof {
+            return FfiConverterTypeProof.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_proof(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+    @Throws(HomelabException::class)override fun `prove`(): ShareableTemplate {
+            return FfiConverterTypeShareableTemplate.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_prove(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */override fun `template`(): Template {
+            return FfiConverterTypeTemplate.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_template(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what was taken out: all of it private.
+     */override fun `values`(): Values {
+            return FfiConverterTypeValues.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_values(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSplit: FfiConverter<Split, Long> {
+    override fun lower(value: Split): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Split {
+        return Split(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Split {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Split) = 8UL
+
+    override fun write(value: Split, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -9770,6 +10597,664 @@ public object FfiConverterTypeTailnet: FfiConverter<Tailnet, Long> {
     override fun allocationSize(value: Tailnet) = 8UL
 
     override fun write(value: Tailnet, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+public interface TemplateInterface {
+
+    /**
+     * Returns the content of the file at a path.
+     */
+    fun `file`(`path`: kotlin.String): kotlin.ByteArray?
+
+    /**
+     * Returns the paths of its files, in order.
+     */
+    fun `files`(): List<kotlin.String>
+
+    companion object
+}
+
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+open class Template: Disposable, AutoCloseable, TemplateInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_template(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_template(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the content of the file at a path.
+     */override fun `file`(`path`: kotlin.String): kotlin.ByteArray? {
+            return FfiConverterOptionalByteArray.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_template_file(
+        it,
+
+        FfiConverterString.lower(`path`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the paths of its files, in order.
+     */override fun `files`(): List<kotlin.String> {
+            return FfiConverterSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_template_files(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Returns the files of a folder that was loaded as a lab and are of strata 1 to 4: a template that was exported. Fails
+     * with `Incomplete` when one of them was not read.
+     */
+    @Throws(HomelabException::class) fun `read`(`lab`: Lab): Template {
+            return FfiConverterTypeTemplate.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_template_read(
+
+
+        FfiConverterTypeLab.lower(`lab`),_status)
+}
+    )
+    }
+
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTemplate: FfiConverter<Template, Long> {
+    override fun lower(value: Template): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Template {
+        return Template(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Template {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Template) = 8UL
+
+    override fun write(value: Template, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+public interface ValuesInterface {
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+    fun `join`(`template`: Template): Map<kotlin.String, kotlin.ByteArray>
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+    fun `planJoin`(`template`: Template, `to`: Lab): Plan
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+    fun `planKeep`(`to`: Lab, `path`: kotlin.String): Plan
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */
+    fun `toPrivateJson`(): kotlin.String
+
+    companion object
+}
+
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+open class Values: Disposable, AutoCloseable, ValuesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_values(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_values(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+    @Throws(HomelabException::class)override fun `join`(`template`: Template): Map<kotlin.String, kotlin.ByteArray> {
+            return FfiConverterMapStringByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_join(
+        it,
+
+        FfiConverterTypeTemplate.lower(`template`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+    @Throws(HomelabException::class)override fun `planJoin`(`template`: Template, `to`: Lab): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_plan_join(
+        it,
+
+        FfiConverterTypeTemplate.lower(`template`),
+        FfiConverterTypeLab.lower(`to`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+    @Throws(HomelabException::class)override fun `planKeep`(`to`: Lab, `path`: kotlin.String): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_plan_keep(
+        it,
+
+        FfiConverterTypeLab.lower(`to`),
+        FfiConverterString.lower(`path`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */override fun `toPrivateJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_to_private_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Returns the values that `to_private_json` wrote.
+     */
+    @Throws(HomelabException::class) fun `fromPrivateJson`(`text`: kotlin.String): Values {
+            return FfiConverterTypeValues.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_values_from_private_json(
+
+
+        FfiConverterString.lower(`text`),_status)
+}
+    )
+    }
+
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeValues: FfiConverter<Values, Long> {
+    override fun lower(value: Values): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Values {
+        return Values(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Values {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Values) = 8UL
+
+    override fun write(value: Values, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -10484,6 +11969,61 @@ public object FfiConverterTypeChangeView: FfiConverterRustBuffer<ChangeView> {
             FfiConverterOptionalString.write(value.`health`, buf)
             FfiConverterBoolean.write(value.`resynced`, buf)
             FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * One thing that was held against the lab.
+ */
+data class Claim (
+    /**
+     * What is claimed, with how much was looked at.
+     */
+    val `text`: kotlin.String
+    ,
+    /**
+     * Whether it holds.
+     */
+    val `holds`: kotlin.Boolean
+    ,
+    /**
+     * Where it does not hold, without any private value.
+     */
+    val `failures`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeClaim: FfiConverterRustBuffer<Claim> {
+    override fun read(buf: ByteBuffer): Claim {
+        return Claim(
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Claim) = (
+            FfiConverterString.allocationSize(value.`text`) +
+            FfiConverterBoolean.allocationSize(value.`holds`) +
+            FfiConverterSequenceString.allocationSize(value.`failures`)
+    )
+
+    override fun write(value: Claim, buf: ByteBuffer) {
+            FfiConverterString.write(value.`text`, buf)
+            FfiConverterBoolean.write(value.`holds`, buf)
+            FfiConverterSequenceString.write(value.`failures`, buf)
     }
 }
 
@@ -13018,6 +14558,61 @@ public object FfiConverterTypeProjectView: FfiConverterRustBuffer<ProjectView> {
 
 
 /**
+ * What was shown of a split.
+ */
+data class Proof (
+    /**
+     * The claims, each with where it fails.
+     */
+    val `claims`: List<Claim>
+    ,
+    /**
+     * Whether all of them hold.
+     */
+    val `holds`: kotlin.Boolean
+    ,
+    /**
+     * A line for each claim, as people read it.
+     */
+    val `text`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeProof: FfiConverterRustBuffer<Proof> {
+    override fun read(buf: ByteBuffer): Proof {
+        return Proof(
+            FfiConverterSequenceTypeClaim.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Proof) = (
+            FfiConverterSequenceTypeClaim.allocationSize(value.`claims`) +
+            FfiConverterBoolean.allocationSize(value.`holds`) +
+            FfiConverterString.allocationSize(value.`text`)
+    )
+
+    override fun write(value: Proof, buf: ByteBuffer) {
+            FfiConverterSequenceTypeClaim.write(value.`claims`, buf)
+            FfiConverterBoolean.write(value.`holds`, buf)
+            FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
  * Addresses of no device that can reach a target.
  */
 data class RangeReachView (
@@ -13540,6 +15135,101 @@ public object FfiConverterTypeResolveSettings: FfiConverterRustBuffer<ResolveSet
             FfiConverterMapStringString.write(value.`environment`, buf)
             FfiConverterOptionalString.write(value.`name`, buf)
             FfiConverterBoolean.write(value.`strict`, buf)
+    }
+}
+
+
+
+/**
+ * A rule of the audit: what it finds, why, and what to do.
+ */
+data class RuleView (
+    /**
+     * Its identity: `service.privileged`.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * The principle that it serves.
+     */
+    val `principle`: kotlin.String
+    ,
+    /**
+     * How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+     */
+    val `severity`: kotlin.String
+    ,
+    /**
+     * What is wrong, in a few words.
+     */
+    val `title`: kotlin.String
+    ,
+    /**
+     * Why it matters.
+     */
+    val `why`: kotlin.String
+    ,
+    /**
+     * What to do about it.
+     */
+    val `fix`: kotlin.String
+    ,
+    /**
+     * Whether it speaks only when asked for.
+     */
+    val `optIn`: kotlin.Boolean
+    ,
+    /**
+     * All of this and how to accept a finding of it, as a page in Markdown.
+     */
+    val `page`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRuleView: FfiConverterRustBuffer<RuleView> {
+    override fun read(buf: ByteBuffer): RuleView {
+        return RuleView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RuleView) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`principle`) +
+            FfiConverterString.allocationSize(value.`severity`) +
+            FfiConverterString.allocationSize(value.`title`) +
+            FfiConverterString.allocationSize(value.`why`) +
+            FfiConverterString.allocationSize(value.`fix`) +
+            FfiConverterBoolean.allocationSize(value.`optIn`) +
+            FfiConverterString.allocationSize(value.`page`)
+    )
+
+    override fun write(value: RuleView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`principle`, buf)
+            FfiConverterString.write(value.`severity`, buf)
+            FfiConverterString.write(value.`title`, buf)
+            FfiConverterString.write(value.`why`, buf)
+            FfiConverterString.write(value.`fix`, buf)
+            FfiConverterBoolean.write(value.`optIn`, buf)
+            FfiConverterString.write(value.`page`, buf)
     }
 }
 
@@ -16544,6 +18234,38 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
 /**
  * @suppress
  */
+public object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteArray?> {
+    override fun read(buf: ByteBuffer): kotlin.ByteArray? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterByteArray.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.ByteArray?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterByteArray.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.ByteArray?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterByteArray.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeCancelToken: FfiConverterRustBuffer<CancelToken?> {
     override fun read(buf: ByteBuffer): CancelToken? {
         if (buf.get().toInt() == 0) {
@@ -17150,6 +18872,34 @@ public object FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer<List<C
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeCarrierView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeClaim: FfiConverterRustBuffer<List<Claim>> {
+    override fun read(buf: ByteBuffer): List<Claim> {
+        val len = buf.getInt()
+        return List<Claim>(len) {
+            FfiConverterTypeClaim.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Claim>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeClaim.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Claim>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeClaim.write(it, buf)
         }
     }
 }
@@ -17776,6 +19526,34 @@ public object FfiConverterSequenceTypeReachableServiceView: FfiConverterRustBuff
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer<List<RuleView>> {
+    override fun read(buf: ByteBuffer): List<RuleView> {
+        val len = buf.getInt()
+        return List<RuleView>(len) {
+            FfiConverterTypeRuleView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RuleView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRuleView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RuleView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRuleView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer<List<SeenHostView>> {
     override fun read(buf: ByteBuffer): List<SeenHostView> {
         val len = buf.getInt()
@@ -18151,6 +19929,45 @@ public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.Str
 /**
  * @suppress
  */
+public object FfiConverterMapStringByteArray: FfiConverterRustBuffer<Map<kotlin.String, kotlin.ByteArray>> {
+    override fun read(buf: ByteBuffer): Map<kotlin.String, kotlin.ByteArray> {
+        val len = buf.getInt()
+        return buildMap<kotlin.String, kotlin.ByteArray>(len) {
+            repeat(len) {
+                val k = FfiConverterString.read(buf)
+                val v = FfiConverterByteArray.read(buf)
+                this[k] = v
+            }
+        }
+    }
+
+    override fun allocationSize(value: Map<kotlin.String, kotlin.ByteArray>): ULong {
+        val spaceForMapSize = 4UL
+        val spaceForChildren = value.map { (k, v) ->
+            FfiConverterString.allocationSize(k) +
+            FfiConverterByteArray.allocationSize(v)
+        }.sum()
+        return spaceForMapSize + spaceForChildren
+    }
+
+    override fun write(value: Map<kotlin.String, kotlin.ByteArray>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        // The parens on `(k, v)` here ensure we're calling the right method,
+        // which is important for compatibility with older android devices.
+        // Ref https://blog.danlew.net/2017/03/16/kotlin-puzzler-whose-line-is-it-anyways/
+        value.forEach { (k, v) ->
+            FfiConverterString.write(k, buf)
+            FfiConverterByteArray.write(v, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<kotlin.String, List<kotlin.String>>> {
     override fun read(buf: ByteBuffer): Map<kotlin.String, List<kotlin.String>> {
         val len = buf.getInt()
@@ -18218,6 +20035,19 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
         FfiConverterString.lower(`name`),_status)
 }
 
+
+
+        /**
+         * Returns all that an audit can say, rule by rule.
+         */ fun `rules`(): List<RuleView> {
+            return FfiConverterSequenceTypeRuleView.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_func_rules(
+
+        _status)
+}
+    )
+    }
 
 
         /**

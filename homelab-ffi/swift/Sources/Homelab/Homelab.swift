@@ -615,6 +615,24 @@ fileprivate struct FfiConverterString: FfiConverter {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterData: FfiConverterRustBuffer {
+    typealias SwiftType = Data
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Data {
+        let len: Int32 = try readInt(&buf)
+        return Data(try readBytes(&buf, count: Int(len)))
+    }
+
+    public static func write(_ value: Data, into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        writeBytes(&buf, value)
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterDuration: FfiConverterRustBuffer {
     typealias SwiftType = TimeInterval
 
@@ -2185,6 +2203,12 @@ public protocol LabProtocol: AnyObject, Sendable {
     func services()  -> [String]
 
     /**
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+     */
+    func split(seen: Observed?, cancel: CancelToken?) async throws  -> Split
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
@@ -2326,6 +2350,19 @@ public static func load(path: String, cancel: CancelToken? = nil)async throws  -
             liftFunc: FfiConverterTypeLab_lift,
             errorHandler: FfiConverterTypeHomelabError_lift
         )
+}
+
+    /**
+     * Returns a lab that has nothing but this instance.toml, so that `leaks_of` looks for its values in another. Fails with
+     * `Invalid` when something of it is not understood.
+     */
+public static func ofInstance(text: String)throws  -> Lab  {
+    return try  FfiConverterTypeLab_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_lab_of_instance(
+        FfiConverterString.lower(text),uniffiCallStatus
+    )
+})
 }
 
 
@@ -2788,6 +2825,26 @@ open func services() -> [String]  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+     */
+open func split(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Split  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_split(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeSplit_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -4779,6 +4836,335 @@ public func FfiConverterTypeRunning_lower(_ value: Running) -> UInt64 {
 
 
 /**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+public protocol ShareableTemplateProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+    func planExport(to: Lab) throws  -> Plan
+
+    /**
+     * Returns the template itself.
+     */
+    func template()  -> Template
+
+}
+/**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+open class ShareableTemplate: ShareableTemplateProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_shareabletemplate(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_shareabletemplate(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+open func planExport(to: Lab)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLab_lower(to),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the template itself.
+     */
+open func template() -> Template  {
+    return try!  FfiConverterTypeTemplate_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_shareabletemplate_template(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeShareableTemplate: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = ShareableTemplate
+
+    public static func lift(_ handle: UInt64) throws -> ShareableTemplate {
+        return ShareableTemplate(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: ShareableTemplate) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ShareableTemplate {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: ShareableTemplate, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeShareableTemplate_lift(_ handle: UInt64) throws -> ShareableTemplate {
+    return try FfiConverterTypeShareableTemplate.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeShareableTemplate_lower(_ value: ShareableTemplate) -> UInt64 {
+    return FfiConverterTypeShareableTemplate.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+public protocol SplitProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */
+    func proof()  -> Proof
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+    func prove() throws  -> ShareableTemplate
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */
+    func template()  -> Template
+
+    /**
+     * Returns what was taken out: all of it private.
+     */
+    func values()  -> Values
+
+}
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+open class Split: SplitProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_split(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_split(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */
+open func proof() -> Proof  {
+    return try!  FfiConverterTypeProof_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_proof(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+open func prove()throws  -> ShareableTemplate  {
+    return try  FfiConverterTypeShareableTemplate_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_prove(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */
+open func template() -> Template  {
+    return try!  FfiConverterTypeTemplate_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_template(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what was taken out: all of it private.
+     */
+open func values() -> Values  {
+    return try!  FfiConverterTypeValues_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_values(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSplit: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Split
+
+    public static func lift(_ handle: UInt64) throws -> Split {
+        return Split(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Split) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Split {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Split, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSplit_lift(_ handle: UInt64) throws -> Split {
+    return try FfiConverterTypeSplit.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSplit_lower(_ value: Split) -> UInt64 {
+    return FfiConverterTypeSplit.lower(value)
+}
+
+
+
+
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -5156,6 +5542,365 @@ public func FfiConverterTypeTailnet_lift(_ handle: UInt64) throws -> Tailnet {
 #endif
 public func FfiConverterTypeTailnet_lower(_ value: Tailnet) -> UInt64 {
     return FfiConverterTypeTailnet.lower(value)
+}
+
+
+
+
+
+
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+public protocol TemplateProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the content of the file at a path.
+     */
+    func file(path: String)  -> Data?
+
+    /**
+     * Returns the paths of its files, in order.
+     */
+    func files()  -> [String]
+
+}
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+open class Template: TemplateProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_template(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_template(handle, $0) }
+    }
+
+
+    /**
+     * Returns the files of a folder that was loaded as a lab and are of strata 1 to 4: a template that was exported. Fails
+     * with `Incomplete` when one of them was not read.
+     */
+public static func read(lab: Lab)throws  -> Template  {
+    return try  FfiConverterTypeTemplate_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_template_read(
+        FfiConverterTypeLab_lower(lab),uniffiCallStatus
+    )
+})
+}
+
+
+
+    /**
+     * Returns the content of the file at a path.
+     */
+open func file(path: String) -> Data?  {
+    return try!  FfiConverterOptionData.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_template_file(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(path),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the paths of its files, in order.
+     */
+open func files() -> [String]  {
+    return try!  FfiConverterSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_template_files(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTemplate: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Template
+
+    public static func lift(_ handle: UInt64) throws -> Template {
+        return Template(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Template) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Template {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Template, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTemplate_lift(_ handle: UInt64) throws -> Template {
+    return try FfiConverterTypeTemplate.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTemplate_lower(_ value: Template) -> UInt64 {
+    return FfiConverterTypeTemplate.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+public protocol ValuesProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+    func join(template: Template) throws  -> [String: Data]
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+    func planJoin(template: Template, to: Lab) throws  -> Plan
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+    func planKeep(to: Lab, path: String) throws  -> Plan
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */
+    func toPrivateJson()  -> String
+
+}
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+open class Values: ValuesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_values(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_values(handle, $0) }
+    }
+
+
+    /**
+     * Returns the values that `to_private_json` wrote.
+     */
+public static func fromPrivateJson(text: String)throws  -> Values  {
+    return try  FfiConverterTypeValues_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_values_from_private_json(
+        FfiConverterString.lower(text),uniffiCallStatus
+    )
+})
+}
+
+
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+open func join(template: Template)throws  -> [String: Data]  {
+    return try  FfiConverterDictionaryStringData.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_join(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeTemplate_lower(template),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+open func planJoin(template: Template, to: Lab)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_plan_join(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeTemplate_lower(template),
+        FfiConverterTypeLab_lower(to),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+open func planKeep(to: Lab, path: String)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_plan_keep(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLab_lower(to),
+        FfiConverterString.lower(path),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */
+open func toPrivateJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_to_private_json(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeValues: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Values
+
+    public static func lift(_ handle: UInt64) throws -> Values {
+        return Values(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Values) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Values {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Values, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeValues_lift(_ handle: UInt64) throws -> Values {
+    return try FfiConverterTypeValues.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeValues_lower(_ value: Values) -> UInt64 {
+    return FfiConverterTypeValues.lower(value)
 }
 
 
@@ -5828,6 +6573,85 @@ public func FfiConverterTypeChangeView_lift(_ buf: RustBuffer) throws -> ChangeV
 #endif
 public func FfiConverterTypeChangeView_lower(_ value: ChangeView) -> RustBuffer {
     return FfiConverterTypeChangeView.lower(value)
+}
+
+
+/**
+ * One thing that was held against the lab.
+ */
+public struct Claim: Equatable, Hashable {
+    /**
+     * What is claimed, with how much was looked at.
+     */
+    public let text: String
+    /**
+     * Whether it holds.
+     */
+    public let holds: Bool
+    /**
+     * Where it does not hold, without any private value.
+     */
+    public let failures: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What is claimed, with how much was looked at.
+         */text: String,
+        /**
+         * Whether it holds.
+         */holds: Bool,
+        /**
+         * Where it does not hold, without any private value.
+         */failures: [String]) {
+        self.text = text
+        self.holds = holds
+        self.failures = failures
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Claim: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeClaim: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Claim {
+        return
+            try Claim(
+                text: FfiConverterString.read(from: &buf),
+                holds: FfiConverterBool.read(from: &buf),
+                failures: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Claim, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.text, into: &buf)
+        FfiConverterBool.write(value.holds, into: &buf)
+        FfiConverterSequenceString.write(value.failures, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClaim_lift(_ buf: RustBuffer) throws -> Claim {
+    return try FfiConverterTypeClaim.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClaim_lower(_ value: Claim) -> RustBuffer {
+    return FfiConverterTypeClaim.lower(value)
 }
 
 
@@ -9325,6 +10149,85 @@ public func FfiConverterTypeProjectView_lower(_ value: ProjectView) -> RustBuffe
 
 
 /**
+ * What was shown of a split.
+ */
+public struct Proof: Equatable, Hashable {
+    /**
+     * The claims, each with where it fails.
+     */
+    public let claims: [Claim]
+    /**
+     * Whether all of them hold.
+     */
+    public let holds: Bool
+    /**
+     * A line for each claim, as people read it.
+     */
+    public let text: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The claims, each with where it fails.
+         */claims: [Claim],
+        /**
+         * Whether all of them hold.
+         */holds: Bool,
+        /**
+         * A line for each claim, as people read it.
+         */text: String) {
+        self.claims = claims
+        self.holds = holds
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Proof: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProof: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Proof {
+        return
+            try Proof(
+                claims: FfiConverterSequenceTypeClaim.read(from: &buf),
+                holds: FfiConverterBool.read(from: &buf),
+                text: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Proof, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeClaim.write(value.claims, into: &buf)
+        FfiConverterBool.write(value.holds, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProof_lift(_ buf: RustBuffer) throws -> Proof {
+    return try FfiConverterTypeProof.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProof_lower(_ value: Proof) -> RustBuffer {
+    return FfiConverterTypeProof.lower(value)
+}
+
+
+/**
  * Addresses of no device that can reach a target.
  */
 public struct RangeReachView: Equatable, Hashable {
@@ -10063,6 +10966,135 @@ public func FfiConverterTypeResolveSettings_lift(_ buf: RustBuffer) throws -> Re
 #endif
 public func FfiConverterTypeResolveSettings_lower(_ value: ResolveSettings) -> RustBuffer {
     return FfiConverterTypeResolveSettings.lower(value)
+}
+
+
+/**
+ * A rule of the audit: what it finds, why, and what to do.
+ */
+public struct RuleView: Equatable, Hashable {
+    /**
+     * Its identity: `service.privileged`.
+     */
+    public let id: String
+    /**
+     * The principle that it serves.
+     */
+    public let principle: String
+    /**
+     * How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+     */
+    public let severity: String
+    /**
+     * What is wrong, in a few words.
+     */
+    public let title: String
+    /**
+     * Why it matters.
+     */
+    public let why: String
+    /**
+     * What to do about it.
+     */
+    public let fix: String
+    /**
+     * Whether it speaks only when asked for.
+     */
+    public let optIn: Bool
+    /**
+     * All of this and how to accept a finding of it, as a page in Markdown.
+     */
+    public let page: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its identity: `service.privileged`.
+         */id: String,
+        /**
+         * The principle that it serves.
+         */principle: String,
+        /**
+         * How much a finding of it weighs unless the finding says otherwise: `note`, `warning` or `error`.
+         */severity: String,
+        /**
+         * What is wrong, in a few words.
+         */title: String,
+        /**
+         * Why it matters.
+         */why: String,
+        /**
+         * What to do about it.
+         */fix: String,
+        /**
+         * Whether it speaks only when asked for.
+         */optIn: Bool,
+        /**
+         * All of this and how to accept a finding of it, as a page in Markdown.
+         */page: String) {
+        self.id = id
+        self.principle = principle
+        self.severity = severity
+        self.title = title
+        self.why = why
+        self.fix = fix
+        self.optIn = optIn
+        self.page = page
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RuleView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRuleView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RuleView {
+        return
+            try RuleView(
+                id: FfiConverterString.read(from: &buf),
+                principle: FfiConverterString.read(from: &buf),
+                severity: FfiConverterString.read(from: &buf),
+                title: FfiConverterString.read(from: &buf),
+                why: FfiConverterString.read(from: &buf),
+                fix: FfiConverterString.read(from: &buf),
+                optIn: FfiConverterBool.read(from: &buf),
+                page: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RuleView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.principle, into: &buf)
+        FfiConverterString.write(value.severity, into: &buf)
+        FfiConverterString.write(value.title, into: &buf)
+        FfiConverterString.write(value.why, into: &buf)
+        FfiConverterString.write(value.fix, into: &buf)
+        FfiConverterBool.write(value.optIn, into: &buf)
+        FfiConverterString.write(value.page, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRuleView_lift(_ buf: RustBuffer) throws -> RuleView {
+    return try FfiConverterTypeRuleView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRuleView_lower(_ value: RuleView) -> RustBuffer {
+    return FfiConverterTypeRuleView.lower(value)
 }
 
 
@@ -13034,6 +14066,30 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionData: FfiConverterRustBuffer {
+    typealias SwiftType = Data?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterData.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterData.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeCancelToken: FfiConverterRustBuffer {
     typealias SwiftType = CancelToken?
 
@@ -13512,6 +14568,31 @@ fileprivate struct FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeCarrierView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeClaim: FfiConverterRustBuffer {
+    typealias SwiftType = [Claim]
+
+    public static func write(_ value: [Claim], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeClaim.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Claim] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Claim]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeClaim.read(from: &buf))
         }
         return seq
     }
@@ -14070,6 +15151,31 @@ fileprivate struct FfiConverterSequenceTypeReachableServiceView: FfiConverterRus
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer {
+    typealias SwiftType = [RuleView]
+
+    public static func write(_ value: [RuleView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRuleView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RuleView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RuleView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRuleView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer {
     typealias SwiftType = [SeenHostView]
 
@@ -14396,6 +15502,32 @@ fileprivate struct FfiConverterDictionaryStringString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterDictionaryStringData: FfiConverterRustBuffer {
+    public static func write(_ value: [String: Data], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for (key, value) in value {
+            FfiConverterString.write(key, into: &buf)
+            FfiConverterData.write(value, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String: Data] {
+        let len: Int32 = try readInt(&buf)
+        var dict = [String: Data]()
+        dict.reserveCapacity(Int(len))
+        for _ in 0..<len {
+            let key = try FfiConverterString.read(from: &buf)
+            let value = try FfiConverterData.read(from: &buf)
+            dict[key] = value
+        }
+        return dict
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterDictionaryStringSequenceString: FfiConverterRustBuffer {
     public static func write(_ value: [String: [String]], into buf: inout [UInt8]) {
         let len = Int32(value.count)
@@ -14489,6 +15621,16 @@ public func requireCapability(name: String)throws   {try rustCallWithError(FfiCo
 }
 }
 /**
+ * Returns all that an audit can say, rule by rule.
+ */
+public func rules() -> [RuleView]  {
+    return try!  FfiConverterSequenceTypeRuleView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_rules(uniffiCallStatus
+    )
+})
+}
+/**
  * Returns the version of the library.
  */
 public func version() -> String  {
@@ -14550,6 +15692,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_require_capability() != 35954) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_rules() != 61407) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {
@@ -14685,6 +15830,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_services() != 31898) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_split() != 35481) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 38717) {
@@ -14897,6 +16045,42 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_report_worst() != 17632) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export() != 7264) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_shareabletemplate_template() != 31202) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_proof() != 34597) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_prove() != 6136) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_template() != 11501) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_values() != 4615) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_template_file() != 54352) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_template_files() != 61281) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_join() != 50167) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_plan_join() != 16209) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_plan_keep() != 41754) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_to_private_json() != 63897) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_tailnet_at() != 24116) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -14975,6 +16159,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_constructor_lab_load() != 48071) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_constructor_lab_of_instance() != 19971) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_constructor_observed_none() != 42242) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -14982,6 +16169,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_project_resolve() != 38659) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_template_read() != 33035) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_values_from_private_json() != 53966) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() != 54750) {

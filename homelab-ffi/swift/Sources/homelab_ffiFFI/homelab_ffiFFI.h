@@ -364,6 +364,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_texts(RustBuffer name, RustB
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_load(RustBuffer path, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_OF_INSTANCE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_OF_INSTANCE
+uint64_t uniffi_homelab_ffi_fn_constructor_lab_of_instance(RustBuffer text, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
 RustBuffer uniffi_homelab_ffi_fn_method_lab_answer(uint64_t ptr, RustBuffer query, RustBuffer seen, RustCallStatus *_Nonnull out_status
@@ -527,6 +532,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_service(uint64_t ptr, RustBuffer nam
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICES
 RustBuffer uniffi_homelab_ffi_fn_method_lab_services(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SPLIT
+uint64_t uniffi_homelab_ffi_fn_method_lab_split(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TAILNET
@@ -1044,6 +1054,116 @@ RustBuffer uniffi_homelab_ffi_fn_method_report_worst(uint64_t ptr, RustCallStatu
 RustBuffer uniffi_homelab_ffi_fn_method_report_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SHAREABLETEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SHAREABLETEMPLATE
+uint64_t uniffi_homelab_ffi_fn_clone_shareabletemplate(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SHAREABLETEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SHAREABLETEMPLATE
+void uniffi_homelab_ffi_fn_free_shareabletemplate(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+uint64_t uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(uint64_t ptr, uint64_t to, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_TEMPLATE
+uint64_t uniffi_homelab_ffi_fn_method_shareabletemplate_template(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SPLIT
+uint64_t uniffi_homelab_ffi_fn_clone_split(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SPLIT
+void uniffi_homelab_ffi_fn_free_split(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROOF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROOF
+RustBuffer uniffi_homelab_ffi_fn_method_split_proof(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROVE
+uint64_t uniffi_homelab_ffi_fn_method_split_prove(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_TEMPLATE
+uint64_t uniffi_homelab_ffi_fn_method_split_template(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_VALUES
+uint64_t uniffi_homelab_ffi_fn_method_split_values(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TEMPLATE
+uint64_t uniffi_homelab_ffi_fn_clone_template(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_TEMPLATE
+void uniffi_homelab_ffi_fn_free_template(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TEMPLATE_READ
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TEMPLATE_READ
+uint64_t uniffi_homelab_ffi_fn_constructor_template_read(uint64_t lab, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILE
+RustBuffer uniffi_homelab_ffi_fn_method_template_file(uint64_t ptr, RustBuffer path, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILES
+RustBuffer uniffi_homelab_ffi_fn_method_template_files(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_VALUES
+uint64_t uniffi_homelab_ffi_fn_clone_values(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_VALUES
+void uniffi_homelab_ffi_fn_free_values(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+uint64_t uniffi_homelab_ffi_fn_constructor_values_from_private_json(RustBuffer text, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_JOIN
+RustBuffer uniffi_homelab_ffi_fn_method_values_join(uint64_t ptr, uint64_t template, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_JOIN
+uint64_t uniffi_homelab_ffi_fn_method_values_plan_join(uint64_t ptr, uint64_t template, uint64_t to, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_KEEP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_KEEP
+uint64_t uniffi_homelab_ffi_fn_method_values_plan_keep(uint64_t ptr, uint64_t to, RustBuffer path, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_TO_PRIVATE_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_values_to_private_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TAILNET
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TAILNET
 uint64_t uniffi_homelab_ffi_fn_clone_tailnet(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -1188,6 +1308,12 @@ RustBuffer uniffi_homelab_ffi_fn_func_capabilities(RustCallStatus *_Nonnull out_
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_REQUIRE_CAPABILITY
 void uniffi_homelab_ffi_fn_func_require_capability(RustBuffer name, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_RULES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_RULES
+RustBuffer uniffi_homelab_ffi_fn_func_rules(RustCallStatus *_Nonnull out_status
+
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_VERSION
@@ -1478,6 +1604,12 @@ uint16_t uniffi_homelab_ffi_checksum_func_require_capability(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_RULES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_RULES
+uint16_t uniffi_homelab_ffi_checksum_func_rules(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 uint16_t uniffi_homelab_ffi_checksum_func_version(void
@@ -1745,6 +1877,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_service(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SERVICES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SERVICES
 uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SPLIT
+uint16_t uniffi_homelab_ffi_checksum_method_lab_split(void
 
 );
 #endif
@@ -2168,6 +2306,78 @@ uint16_t uniffi_homelab_ffi_checksum_method_report_worst(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+uint16_t uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_TEMPLATE
+uint16_t uniffi_homelab_ffi_checksum_method_shareabletemplate_template(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROOF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROOF
+uint16_t uniffi_homelab_ffi_checksum_method_split_proof(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROVE
+uint16_t uniffi_homelab_ffi_checksum_method_split_prove(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_TEMPLATE
+uint16_t uniffi_homelab_ffi_checksum_method_split_template(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_VALUES
+uint16_t uniffi_homelab_ffi_checksum_method_split_values(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILE
+uint16_t uniffi_homelab_ffi_checksum_method_template_file(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILES
+uint16_t uniffi_homelab_ffi_checksum_method_template_files(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_JOIN
+uint16_t uniffi_homelab_ffi_checksum_method_values_join(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_JOIN
+uint16_t uniffi_homelab_ffi_checksum_method_values_plan_join(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_KEEP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_KEEP
+uint16_t uniffi_homelab_ffi_checksum_method_values_plan_keep(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_TO_PRIVATE_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_values_to_private_json(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_AT
 uint16_t uniffi_homelab_ffi_checksum_method_tailnet_at(void
@@ -2324,6 +2534,12 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_lab_load(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_OF_INSTANCE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_OF_INSTANCE
+uint16_t uniffi_homelab_ffi_checksum_constructor_lab_of_instance(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_OBSERVED_NONE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_OBSERVED_NONE
 uint16_t uniffi_homelab_ffi_checksum_constructor_observed_none(void
@@ -2339,6 +2555,18 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_project_from_text(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PROJECT_RESOLVE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PROJECT_RESOLVE
 uint16_t uniffi_homelab_ffi_checksum_constructor_project_resolve(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TEMPLATE_READ
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TEMPLATE_READ
+uint16_t uniffi_homelab_ffi_checksum_constructor_template_read(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+uint16_t uniffi_homelab_ffi_checksum_constructor_values_from_private_json(void
 
 );
 #endif

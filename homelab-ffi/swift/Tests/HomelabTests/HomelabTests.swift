@@ -170,6 +170,14 @@ final class LifetimeTests: XCTestCase {
     }
 }
 
+final class RulesTests: XCTestCase {
+    func testEveryRuleSaysWhyItIsOne() {
+        let all = rules()
+        XCTAssertEqual(Set(all.map(\.id)).count, all.count)
+        XCTAssertTrue(all.allSatisfy { !$0.why.isEmpty && $0.page.contains($0.fix) })
+    }
+}
+
 final class TailnetTests: XCTestCase {
     func testAControlServerIsNamedWithoutItsKey() throws {
         guard capabilities().contains("tailnet-api") else {

@@ -237,3 +237,30 @@ class PostureView(Record):
     """How many services are reached from how far."""
     seen: tuple[SeenView, ...]
     """Which parts of the world were seen, and when."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RuleView(Record):
+    """A rule of the audit: what it finds, why, and what to do."""
+
+    _of: ClassVar[Mapping[str, Convert]] = {
+        "principle": Principle,
+        "severity": Severity,
+    }
+
+    id: str
+    """Its identity: `service.privileged`."""
+    principle: Principle
+    """The principle that it serves."""
+    severity: Severity
+    """How much a finding of it weighs unless the finding says otherwise."""
+    title: str
+    """What is wrong, in a few words."""
+    why: str
+    """Why it matters."""
+    fix: str
+    """What to do about it."""
+    opt_in: bool
+    """Whether it speaks only when asked for."""
+    page: str
+    """All of this and how to accept a finding of it, as a page in Markdown."""

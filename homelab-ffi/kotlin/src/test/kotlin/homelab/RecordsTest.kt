@@ -98,6 +98,15 @@ class RecordsTest {
     }
 
     @Test
+    fun `every rule says why it is one`() {
+        val rules = rules()
+        assertEquals(rules.size, rules.map { it.id }.toSet().size)
+        val privileged = rules.single { it.id == "service.privileged" }
+        assertEquals("identity-fits-audience", privileged.principle)
+        assertContains(privileged.page, privileged.fix)
+    }
+
+    @Test
     fun `a build says what it can do`() {
         assertEquals("0.1.0", version())
         val expected = System.getProperty("homelab.capabilities").split(',').filter { it.isNotEmpty() }
