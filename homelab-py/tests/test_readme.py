@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from engine import Engine
 
 README = (ROOT / "homelab-py" / "README.md").read_text()
 
@@ -25,6 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "examples" / "lab", tmp_path / "lab")
     work = tmp_path / "work"
     shutil.copytree(ROOT / "examples" / "tailnet", work)
+    shutil.copytree(ROOT / "examples" / "tailnet", work / "examples" / "tailnet")
     (work / "compose.yaml").write_text("services: { web: { image: 'nginx:1.29' } }\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -47,10 +49,19 @@ async def test_its_program_runs(home: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_its_commands_run(home: Path) -> None:
+    live = {"inventory", "drift", "watch", "logs", "run"}
     lines = re.findall(r"^    (homelab .*?)(?:   .*)?$", README, re.M)
-    assert {line.split()[1] for line in lines} == {"audit", "reach", "policy", "resolve", "init"}
-    for line in lines:
-        words = [os.path.expanduser(word) for word in shlex.split(line)]
-        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=60)
-        assert (done.returncode, done.stderr) == (1 if words[1] == "audit" else 0, ""), line
-        assert done.stdout, line
+    assert {line.split()[1] for line in lines} == {"audit", "reach", "policy", "resolve", "init", *live}
+    with Engine() as engine:
+        engine.add("immich", "server", "example/other:1")
+        engine.write(1, "ready")
+        instance = home / "lab" / "instance.toml"
+        hosts = re.sub(r"^(\[hosts\.\w+\])$", rf"\1\nengine = '{engine.address}'", instance.read_text(), flags=re.M)
+        instance.write_text(hosts)
+        for line in lines:
+            words = [os.path.expanduser(word) for word in shlex.split(line)]
+            # It goes on until it is interrupted.
+            words += ["--once"] if words[1] == "watch" else []
+            done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=60)
+            assert (done.returncode, done.stderr) == (1 if words[1] in {"audit", "drift"} else 0, ""), line
+            assert done.stdout, line

@@ -205,7 +205,9 @@ def parser() -> argparse.ArgumentParser:
     )
     folder(logs)
     logs.add_argument(
-        "target", metavar="TARGET", help="a project, `immich`; a service, `immich/server` or `nas:immich/server`; or `*`"
+        "target",
+        metavar="TARGET",
+        help="a project, `immich`; a service, `immich/server` or `nas:immich/server`; or `*`",
     )
     logs.add_argument("--follow", action="store_true", help="go on with what is written from now on")
     logs.add_argument("--tail", metavar="LINES", type=int, help="only so many of each container's last lines")
@@ -363,7 +365,7 @@ def _init(arguments: argparse.Namespace) -> int:
         progress.step("looking at the lab")
         world = connect_sync(lab)
         # What no file mentions may be what engines run.
-        seen = world.observe(engines=not lab.services())
+        seen = world.observe(engines=not lab.services)
     with world:
         return _init_in(world, lab.plan_init(seen), arguments.write)
 
@@ -430,8 +432,10 @@ def _logs(arguments: argparse.Namespace) -> int:
         with Progress(1) as progress:
             progress.step("asking the engines")
             seen = world.observe()
-        options = {"follow": arguments.follow, "tail": arguments.tail, "since": since}
-        for line in world.engines().logs(lab, arguments.target, seen, **options):
+        lines = world.engines().logs(
+            lab, arguments.target, seen, follow=arguments.follow, tail=arguments.tail, since=since
+        )
+        for line in lines:
             say(f"{line.line}\n")
     return 0
 
