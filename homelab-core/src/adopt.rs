@@ -170,38 +170,15 @@ impl Lab {
 
 /// Returns the files of a lab that has what an inventory has.
 pub(crate) fn adopted(inventory: &Inventory) -> Texts {
-    // A lab without files knows nobody: each container is what its labels say.
-    let nothing = Lab::from_texts("", Texts::new());
-    let placements = nothing.placements(inventory);
-    let mut projects: BTreeMap<(ProjectName, HostName), Group<'_>> = BTreeMap::new();
-    for placement in placements.iter().filter(|one| !one.container().is_one_off()) {
-        let id = placement.id();
-        let key = (id.project().clone(), placement.host().host.clone());
-        let group = projects.entry(key).or_default();
-        group.entry(id).or_default().push(placement.container());
-    }
     let mut texts = Texts::new();
     let mut instance = String::from("# The hosts whose engines were asked.\n");
     for host in inventory.hosts() {
         instance.push_str(&format!("[hosts.{}]\n", write::key(host.host.as_str())));
     }
     let several = inventory.hosts().len() > 1;
-    for ((project, host), group) in &projects {
-        // A project of one name on two hosts may be two different ones.
-        let shared = projects.keys().filter(|(other, _)| other == project).count() > 1;
-        let loose = project.as_str() == "_";
-        let called = match (shared, loose) {
-            (false, false) => project.clone(),
-            (true, false) => write::project_name(&format!("{host}-{project}")),
-            (_, true) => write::project_name(&format!("{host}-loose")),
-        };
-        let written = write::project(&called, group, write::For::People);
-        texts.extend(
-            written
-                .texts
-                .into_iter()
-                .map(|(name, text)| (format!("services/{called}/{name}"), text)),
-        );
+    for Adopted { host, called, files } in adopted_projects(inventory) {
+        let files = files.into_iter();
+        texts.extend(files.map(|(name, text)| (format!("services/{called}/{name}"), text)));
         if several {
             instance.push_str(&format!(
                 "[projects.{}]\nhosts = [{:?}]\n",
@@ -214,6 +191,45 @@ pub(crate) fn adopted(inventory: &Inventory) -> Texts {
         texts.push(("instance.toml".to_owned(), instance));
     }
     texts
+}
+
+/// A project that only an engine has.
+pub(crate) struct Adopted {
+    pub(crate) host: HostName,
+    /// Its name, as it is on its host, unless that is another project's on another host too.
+    pub(crate) called: ProjectName,
+    /// Its files, by their names in its folder: Compose's, and one of variables for each service that has some.
+    pub(crate) files: Texts,
+}
+
+/// Returns the projects that an inventory has, by name and host.
+pub(crate) fn adopted_projects(inventory: &Inventory) -> Vec<Adopted> {
+    // A lab without files knows nobody: each container is what its labels say.
+    let nothing = Lab::from_texts("", Texts::new());
+    let placements = nothing.placements(inventory);
+    let mut projects: BTreeMap<(ProjectName, HostName), Group<'_>> = BTreeMap::new();
+    for placement in placements.iter().filter(|one| !one.container().is_one_off()) {
+        let id = placement.id();
+        let key = (id.project().clone(), placement.host().host.clone());
+        let group = projects.entry(key).or_default();
+        group.entry(id).or_default().push(placement.container());
+    }
+    let of = |((project, host), group): (&(ProjectName, HostName), &Group<'_>)| {
+        // A project of one name on two hosts may be two different ones.
+        let shared = projects.keys().filter(|(other, _)| other == project).count() > 1;
+        let loose = project.as_str() == "_";
+        let called = match (shared, loose) {
+            (false, false) => project.clone(),
+            (true, false) => write::project_name(&format!("{host}-{project}")),
+            (_, true) => write::project_name(&format!("{host}-loose")),
+        };
+        Adopted {
+            host: host.clone(),
+            files: write::project(&called, group, write::For::People).texts,
+            called,
+        }
+    };
+    projects.iter().map(of).collect()
 }
 
 /// Whether a container is open in a way that its service does not say.

@@ -51,7 +51,7 @@ mod yaml;
 
 pub(crate) use dotenv::variables_of;
 pub use model::{
-    Attachment, Field, Interpolation, Material, Mount, MountKind, Network, NetworkMode, Port, Project,
-    Protocol, RestartPolicy, Service, VariableState, Volume,
+    Attachment, Condition, Dependency, Field, Interpolation, Material, Mount, MountKind, Network,
+    NetworkMode, Port, Project, Protocol, RestartPolicy, Service, VariableState, Volume,
 };
 pub use options::ResolveOptions;

@@ -157,6 +157,8 @@ pub enum DifferenceKind {
     Mounts,
     /// Variables are absent, or have another value.
     Environment,
+    /// It was started with another command or entry point than is written.
+    Command,
     /// A volume that nothing uses any more.
     OrphanedVolume,
     /// Images that have no name any more.
@@ -165,7 +167,7 @@ pub enum DifferenceKind {
 
 impl DifferenceKind {
     /// Every kind.
-    pub const ALL: [DifferenceKind; 12] = [
+    pub const ALL: [DifferenceKind; 13] = [
         DifferenceKind::Missing,
         DifferenceKind::Stopped,
         DifferenceKind::Unhealthy,
@@ -176,6 +178,7 @@ impl DifferenceKind {
         DifferenceKind::Ports,
         DifferenceKind::Mounts,
         DifferenceKind::Environment,
+        DifferenceKind::Command,
         DifferenceKind::OrphanedVolume,
         DifferenceKind::DanglingImages,
     ];
@@ -193,6 +196,7 @@ impl DifferenceKind {
             DifferenceKind::Ports => "ports",
             DifferenceKind::Mounts => "mounts",
             DifferenceKind::Environment => "environment",
+            DifferenceKind::Command => "command",
             DifferenceKind::OrphanedVolume => "orphaned_volume",
             DifferenceKind::DanglingImages => "dangling_images",
         }
@@ -210,7 +214,8 @@ impl DifferenceKind {
             DifferenceKind::Image
             | DifferenceKind::Ports
             | DifferenceKind::Mounts
-            | DifferenceKind::Environment => {
+            | DifferenceKind::Environment
+            | DifferenceKind::Command => {
                 "Run `docker compose up -d` to make it as written, or write what is meant."
             }
             DifferenceKind::Outdated => "Run `docker compose up -d`: the newer image is there already.",

@@ -42,6 +42,7 @@ pub mod docker;
 mod extension;
 mod feed;
 mod hosts;
+mod logs;
 pub mod memory;
 mod watch;
 
@@ -54,6 +55,7 @@ use jiff::Timestamp;
 pub use self::extension::{EngineExt, ExecResult};
 pub use self::feed::{Feed, Sink};
 pub use self::hosts::Engines;
+pub use self::logs::Logged;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::inventory::{Container, EngineInfo, Health, Image, Network, Volume};

@@ -12,11 +12,12 @@ use std::str::FromStr as _;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::adopt::adopted_projects;
 use crate::compose::MountKind;
 use crate::lab::{Lab, in_words};
 use crate::name::{DatasetName, ServiceId, SlotName, VolumeName};
 use crate::observed::{Machine, Observed};
-use crate::plan::{FileMode, LabPath, Plan, Step};
+use crate::plan::{Content, FileMode, LabPath, Plan, Step};
 use crate::system::{Class, names_secret};
 use crate::view::Reach;
 
@@ -26,6 +27,10 @@ impl Lab {
     ///
     /// Both are commented, and made of what the files hold and of the machine that was seen. lab.toml can be shared;
     /// instance.toml is for its owner's eyes only.
+    ///
+    /// Of a lab without services, whose engines were seen to run some (Portainer, Unraid, TrueNAS apps), it also writes
+    /// the Compose files that would make them, as [`Lab::adopt`] reads them: each project in a folder of its own, by host
+    /// where there are several, and the variables of each service in a file that nobody else may read and no output shows.
     ///
     /// ```
     /// use homelab_core::observed::Machine;
@@ -40,7 +45,8 @@ impl Lab {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn plan_init(&self, seen: &Observed) -> Plan {
-        let texts = Texts::new(self, seen);
+        let adopted = self.only_on_engines(seen);
+        let texts = Texts::new(self, adopted.as_ref().map_or(self, |(lab, _)| lab), seen);
         let files = [
             ("lab.toml", texts.pattern, FileMode::Shared),
             ("instance.toml", texts.instance, FileMode::Private),
@@ -52,7 +58,46 @@ impl Lab {
                 let path = LabPath::from_str(name).expect("both names are paths of the lab");
                 Step::write_new(path, text).with_mode(mode)
             });
-        Plan::new("write the lab's settings", steps).expect("the two files have different names")
+        let adopted = adopted.into_iter().flat_map(|(_, steps)| steps);
+        Plan::new("write the lab's settings", steps.chain(adopted)).expect("the files have different names")
+    }
+
+    /// Returns what only engines have, as a lab, and the steps that write its files; nothing where there are files.
+    fn only_on_engines(&self, seen: &Observed) -> Option<(Lab, Vec<Step>)> {
+        let inventory = seen.inventory()?.value();
+        if self.services().len() > 0 || inventory.containers().next().is_none() {
+            return None;
+        }
+        let lab = Lab::adopt("adopted", inventory);
+        let several = inventory.hosts().len() > 1;
+        let (mut folders, mut files) = (BTreeSet::new(), Vec::new());
+        for project in adopted_projects(inventory) {
+            // A folder that is called after a host says that its projects run there.
+            let above = if several {
+                project.host.as_str()
+            } else {
+                "services"
+            };
+            let folder = format!("{above}/{}", project.called);
+            for (name, text) in project.files {
+                let mut shown = text.clone();
+                lab.unsaid().clear(&mut shown);
+                let content = match name.ends_with(".env") || shown != text {
+                    true => Content::hidden(text),
+                    false => Content::from(text),
+                };
+                let path = LabPath::from_str(&format!("{folder}/{name}"));
+                let path = path.expect("names of hosts, projects and services are parts of a path");
+                files.push(Step::write_new(path, content).with_mode(FileMode::Private));
+            }
+            folders.extend([above.to_owned(), folder]);
+        }
+        let folders = folders.iter().map(|folder| {
+            let path = LabPath::from_str(folder);
+            Step::create_folder(path.expect("names of hosts and projects are parts of a path"))
+        });
+        let steps = folders.chain(files).collect();
+        Some((lab, steps))
     }
 }
 
@@ -64,10 +109,11 @@ struct Texts {
 }
 
 impl Texts {
-    fn new(lab: &Lab, seen: &Observed) -> Texts {
+    /// The files are those of the lab, or what was found on its engines.
+    fn new(own: &Lab, lab: &Lab, seen: &Observed) -> Texts {
         let exposures = lab.exposures(seen).into_iter();
         let init = Init {
-            id: new_id(lab, seen),
+            id: new_id(own, seen),
             machine: seen.machine().map(|machine| machine.value()),
             reaches: exposures
                 .map(|exposure| (exposure.id().clone(), exposure.reach()))

@@ -159,6 +159,8 @@ pub struct Container {
     pub terminal: bool,
     /// The words that it was started with, those of its image included. They may hold a secret.
     pub command: Vec<String>,
+    /// The program that gets them, with its own words, that of its image included.
+    pub entrypoint: Vec<String>,
     /// Who it runs as, where that is said.
     pub user: Option<String>,
     /// Whether it runs with all privileges.
@@ -191,6 +193,7 @@ impl Container {
             environment: BTreeMap::new(),
             terminal: false,
             command: Vec::new(),
+            entrypoint: Vec::new(),
             user: None,
             privileged: false,
             restart: None,

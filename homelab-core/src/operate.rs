@@ -1,20 +1,22 @@
 //! Plans that start, stop and restart what is there already: the right containers, in the right order.
 
 mod compose;
+mod order;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::compose::NetworkMode;
+use crate::compose::Condition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::inventory::{Container, ContainerState, Inventory, Placement};
-use crate::lab::{Lab, ServiceRef, in_words};
+use crate::inventory::{Container, ContainerState, Health, Inventory, Placement};
+use crate::lab::{Lab, in_words};
 use crate::name::ServiceId;
 use crate::observed::Observed;
 use crate::plan::{ContainerAction, ContainerBefore, ContainerStep, Plan, Step};
 
 impl Lab {
-    /// Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
-    /// its health check, where it has one, passes. What runs already is left as it is.
+    /// Returns the plan that starts a project or a service: first what it waits for, named or not, each waited for until
+    /// it is up and its health check, where it has one, passes; a job that is waited for to the end is run to its end. What
+    /// runs already is left as it is, and waited for where its health is.
     ///
     /// The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
     /// What the lab does not own is only meant by a service's whole name: `_/adminer`.
@@ -55,7 +57,8 @@ impl Lab {
     }
 
     /// Returns the plan that restarts what runs of a project or a service, what it waits for first, each waited for until
-    /// it is up. Targets are as for [`plan_start`](Lab::plan_start).
+    /// it is up; and after that who says that it is then restarted too (`restart: true`), as who uses its network has to
+    /// be. Targets are as for [`plan_start`](Lab::plan_start).
     ///
     /// # Errors
     /// As for [`plan_start`](Lab::plan_start).
@@ -80,7 +83,12 @@ impl Lab {
         let mut chosen = self.meant(target, inventory, &placements, &title)?;
         // One that was made for a single command is nobody's to restart.
         chosen.retain(|placement| !placement.container().is_one_off());
-        let depths = depths(&chosen);
+        match action {
+            ContainerAction::Start => order::with_needed(&mut chosen, &placements),
+            ContainerAction::Restart => order::with_dependents(&mut chosen, &placements),
+            ContainerAction::Stop | ContainerAction::Run => {}
+        }
+        let depths = order::depths(&chosen);
         chosen.sort_by_key(|placement| {
             let depth = depths.get(&placement.id()).copied().unwrap_or(0);
             (depth, placement.id(), placement.container().name.clone())
@@ -88,10 +96,45 @@ impl Lab {
         if action == ContainerAction::Stop {
             chosen.reverse();
         }
-        let steps = chosen
-            .iter()
-            .filter(|placement| is_to(action, placement.container()));
-        Plan::new(title, steps.map(|placement| step(action, placement)))
+        let steps = chosen.iter().filter_map(|placement| {
+            let needed = match action {
+                ContainerAction::Start => order::needed_as(placement, &chosen),
+                _ => Condition::Started,
+            };
+            let container = placement.container();
+            let runs = container.state == ContainerState::Running;
+            let is_ill = container.health.is_some_and(|health| health != Health::Healthy);
+            match needed {
+                Condition::Completed if runs || is_to(action, container) => {
+                    Some(step(ContainerAction::Run, placement))
+                }
+                Condition::Healthy if runs && is_ill => Some(step(action, placement)),
+                _ => is_to(action, container).then(|| step(action, placement)),
+            }
+        });
+        Plan::new(title, steps.collect::<Vec<_>>())
+    }
+
+    /// Returns the containers that a target means, by service and name; targets are as for
+    /// [`plan_start`](Lab::plan_start).
+    pub(crate) fn containers_of<'a>(
+        &'a self,
+        target: &str,
+        seen: &'a Observed,
+    ) -> Result<Vec<Placement<'a>>> {
+        let Some(observed) = seen.inventory() else {
+            let message = format!(
+                "find the containers of `{}`: no engine was asked",
+                target.escape_debug()
+            );
+            return Err(Error::new(ErrorKind::Unreachable, message)
+                .with_hint("observe the world first, with its engines"));
+        };
+        let placements = self.placements(observed.value());
+        let title = format!("find {}", target.escape_debug());
+        let mut chosen = self.meant(target, observed.value(), &placements, &title)?;
+        chosen.sort_by_key(|placement| (placement.id(), placement.container().name.clone()));
+        Ok(chosen)
     }
 
     /// Returns the containers that a target means.
@@ -181,7 +224,9 @@ fn is_to(action: ContainerAction, container: &Container) -> bool {
         ContainerState::Running | ContainerState::Paused | ContainerState::Restarting
     );
     match action {
-        ContainerAction::Start => matches!(container.state, ContainerState::Created | ContainerState::Exited),
+        ContainerAction::Start | ContainerAction::Run => {
+            matches!(container.state, ContainerState::Created | ContainerState::Exited)
+        }
         ContainerAction::Stop => runs,
         ContainerAction::Restart => container.state == ContainerState::Running,
     }
@@ -200,48 +245,6 @@ fn step(action: ContainerAction, placement: &Placement<'_>) -> Step {
         started: container.started,
     };
     Step::container(step, before)
-}
-
-/// Returns how long the longest chain of services is that each one waits for. Rings, which Compose refuses, end.
-fn depths(chosen: &[Placement<'_>]) -> BTreeMap<ServiceId, usize> {
-    let by_id: BTreeMap<ServiceId, ServiceRef<'_>> = chosen
-        .iter()
-        .filter_map(|placement| Some((placement.id(), placement.service()?)))
-        .collect();
-    let mut depths: BTreeMap<ServiceId, usize> = by_id.keys().map(|id| (id.clone(), 0)).collect();
-    // As often as the longest chain could be.
-    for _ in 0..by_id.len() {
-        let mut settled = true;
-        for (id, service) in &by_id {
-            let own = depths.get(id).copied().unwrap_or(0);
-            let least = before(service).filter_map(|name| {
-                let name = crate::name::ServiceName::new(name).ok()?;
-                let other = ServiceId::new(id.host().cloned(), id.project().clone(), name);
-                depths.get(&other).map(|depth| depth + 1)
-            });
-            let depth = least.max().unwrap_or(0).clamp(own, by_id.len());
-            settled &= depth == own;
-            depths.insert(id.clone(), depth);
-        }
-        if settled {
-            break;
-        }
-    }
-    depths
-}
-
-/// Returns the services that have to be up before this one: those it waits for, and the one whose network it uses.
-fn before<'a>(service: &ServiceRef<'a>) -> impl Iterator<Item = &'a str> {
-    let service = service.service();
-    let network = service.network_mode.as_ref().and_then(|mode| match &mode.value {
-        NetworkMode::Service(name) => Some(name.as_str()),
-        _ => None,
-    });
-    service
-        .depends_on
-        .iter()
-        .map(|field| field.value.as_str())
-        .chain(network)
 }
 
 #[cfg(test)]

@@ -421,6 +421,7 @@ impl StepKind {
             StepKind::PutBack { .. } => "put_back",
             StepKind::Container(step) => match step.action {
                 ContainerAction::Start => "start_container",
+                ContainerAction::Run => "run_container",
                 ContainerAction::Stop => "stop_container",
                 ContainerAction::Restart => "restart_container",
             },

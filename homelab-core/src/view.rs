@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::backup::{CopyView, LossView, PartView, ReasonView, RemainsView, SurvivalView, VerdictView};
 pub use self::live::{
-    ChangeView, ContainerView, DifferenceView, DriftView, GapView, RunningView, SeenHostView,
+    ChangeView, ContainerView, DifferenceView, DriftView, GapView, LogLineView, RunningView, SeenHostView,
 };
 pub use self::portal::{
     PortalServiceView, PortalView, PortalWayView, ServiceExplanationView, WayExplanationView,

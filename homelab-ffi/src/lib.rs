@@ -25,7 +25,7 @@ pub use control::ControlApi;
 pub use error::HomelabError;
 pub use events::Events;
 pub use lab::Lab;
-pub use live::{Changes, Drift, Engines, Inventory, Running};
+pub use live::{Changes, Drift, Engines, Inventory, LogQuery, Logs, Running};
 pub use observed::{Machine, Observed};
 pub use operation::{Operation, Outcome};
 pub use plan::Plan;

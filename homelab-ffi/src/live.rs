@@ -4,17 +4,19 @@ use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use homelab_core::cancel::Cancel;
-use homelab_core::engine;
+use homelab_core::engine::{self, Feed, LogOptions, Logged};
 use homelab_core::inventory::{self, Change, HostInventory};
 use homelab_core::subscription::Subscription;
 use homelab_core::view::{
-    ChangeView, ContainerView, DifferenceView, DriftView, GapView, MountView, PlaceView, PortView, Reach,
-    RunningView, SeenHostView,
+    ChangeView, ContainerView, DifferenceView, DriftView, GapView, LogLineView, MountView, PlaceView,
+    PortView, Reach, RunningView, SeenHostView,
 };
 use tokio::sync::Mutex;
 
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
+use crate::lab::Lab;
+use crate::observed::{Observed, moment};
 use crate::runtime::{run, runtime};
 
 /// A host, and whether its engine answered.
@@ -62,7 +64,7 @@ pub struct DriftView {
 #[uniffi::remote(Record)]
 pub struct DifferenceView {
     /// Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
-    /// `environment`, `orphaned_volume` or `dangling_images`.
+    /// `environment`, `command`, `orphaned_volume` or `dangling_images`.
     pub kind: String,
     /// The host; nothing where the lab does not say which one should run it.
     pub host: Option<String>,
@@ -165,6 +167,29 @@ pub struct ChangeView {
     pub text: String,
 }
 
+/// A line that a container has written.
+#[uniffi::remote(Record)]
+pub struct LogLineView {
+    /// The host.
+    pub host: String,
+    /// The project, `_` for a container of none.
+    pub project: String,
+    /// The service within the project.
+    pub service: String,
+    /// The container's name.
+    pub container: String,
+    /// When it was written, as the engine says, RFC 3339.
+    pub at: Option<String>,
+    /// Where it was written to: `stdout`, of a container with a terminal always, or `stderr`.
+    pub output: String,
+    /// The text without its line break; what is no UTF-8 is replaced.
+    pub text: String,
+    /// Whether the line goes on in the next one of this container and output: lines are cut at 1 MiB.
+    pub continues: bool,
+    /// It as people read it: `web/site | ready`. What a terminal would obey is shown in it, and not done.
+    pub line: String,
+}
+
 /// What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
 ///
 /// `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
@@ -222,6 +247,104 @@ impl Engines {
             inventory: Lock::new(inventory::Inventory::default()),
             finished: Cancel::new(),
         })
+    }
+}
+
+/// What is asked of containers' logs.
+#[derive(Clone, Debug, Default, uniffi::Record)]
+pub struct LogQuery {
+    /// Whether to go on with what is written from now on.
+    #[uniffi(default = false)]
+    pub follow: bool,
+    /// Only what was written at this moment of the engine's clock or later, RFC 3339.
+    #[uniffi(default = None)]
+    pub since: Option<String>,
+    /// Only what was written before this moment, RFC 3339.
+    #[uniffi(default = None)]
+    pub until: Option<String>,
+    /// Only so many of each container's last lines.
+    #[uniffi(default = None)]
+    pub tail: Option<u64>,
+}
+
+#[uniffi::export]
+impl Engines {
+    /// Returns what the containers of a target have written: in the order of time, and where it is followed, as it comes.
+    ///
+    /// Targets are as for `Lab.planStart`. What is followed ends when all of them have.
+    pub fn logs(
+        &self,
+        lab: &Lab,
+        target: &str,
+        seen: &Observed,
+        query: LogQuery,
+    ) -> Result<Logs, HomelabError> {
+        let options = LogOptions {
+            follow: query.follow,
+            since: query.since.as_deref().map(moment).transpose()?,
+            until: query.until.as_deref().map(moment).transpose()?,
+            tail: query.tail,
+        };
+        Ok(Logs {
+            lines: Arc::new(Mutex::new(Some(self.0.logs(&lab.0, target, &seen.0, options)?))),
+            finished: Cancel::new(),
+        })
+    }
+}
+
+/// What containers have written, line by line.
+///
+/// Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+/// AsyncThrowingStream of it.
+#[derive(Debug, uniffi::Object)]
+pub struct Logs {
+    /// None once it has ended.
+    lines: Arc<Mutex<Option<Feed<Logged>>>>,
+    finished: Cancel,
+}
+
+impl Logs {
+    async fn take(&self) -> Result<Option<LogLineView>, HomelabError> {
+        let lines = self.lines.clone();
+        // What reads it has to be woken by the runtime's own sockets.
+        let next = async move {
+            let mut lines = lines.lock().await;
+            let Some(feed) = lines.as_mut() else {
+                return Ok(None);
+            };
+            let next = feed.next().await;
+            if !matches!(next, Ok(Some(_))) {
+                *lines = None;
+            }
+            next
+        };
+        let line = run("read the logs", None, next).await??;
+        Ok(line.map(|line| line.view()))
+    }
+}
+
+#[uniffi::export]
+impl Logs {
+    /// Returns the next line, or nothing when there will be none. It fails where not all can be read.
+    pub async fn next(&self) -> Result<Option<LogLineView>, HomelabError> {
+        tokio::select! {
+            biased;
+            () = self.finished.cancelled() => {
+                if let Ok(mut lines) = self.lines.try_lock() {
+                    *lines = None;
+                }
+                Ok(None)
+            }
+            line = self.take() => line,
+        }
+    }
+
+    /// Ends it, a call that waits for its next line included, and closes its connections.
+    pub fn finish(&self) {
+        self.finished.cancel();
+        if let Ok(mut lines) = self.lines.try_lock() {
+            *lines = None;
+        }
     }
 }
 

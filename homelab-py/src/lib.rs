@@ -69,7 +69,7 @@ mod _native {
     #[pymodule_export]
     use crate::lab::Lab;
     #[pymodule_export]
-    use crate::live::{Changes, Drift, Engines, Inventory, Running};
+    use crate::live::{Changes, Drift, Engines, Inventory, Logs, Running};
     #[pymodule_export]
     use crate::observed::{Checkout, Interrupted, Machine, Observed, Worktree};
     #[pymodule_export]

@@ -1,12 +1,14 @@
-//! `Engines`, `Inventory`, `Changes`, `Drift` and `Running`: what runs, and how it differs from what was written.
+//! `Engines`, `Inventory`, `Changes`, `Logs`, `Drift` and `Running`: what runs, and how it differs from what was written.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream as _;
 use homelab_core as core;
+use homelab_core::engine::{Feed, LogOptions, Logged};
 use homelab_core::inventory::{self, Change, HostInventory};
 use homelab_core::subscription::Subscription;
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use tokio::sync::watch;
 
 use crate::convert::{Record, equals_dict, hash};
 use crate::error::{Failed, Result};
+use crate::lab::Lab;
+use crate::observed::Observed;
 use crate::runtime::{block, runtime, spawn};
 
 /// What all engines of a lab have, each with when and by whom it was seen. Immutable; its text has a line for each
@@ -115,6 +119,36 @@ impl Engines {
         })
     }
 
+    /// Returns what the containers of a target have written: in the order of time, and with `follow`, as it comes. To be
+    /// read by `for` or by `async for`, until it is closed.
+    ///
+    /// Targets are as for `Lab.plan_start`. `since` and `until` are moments of the engine's clock, `tail` is how many of the
+    /// last lines of each container. What is followed ends when all of them have.
+    #[pyo3(signature = (lab, target, seen, /, *, follow = false, since = None, until = None, tail = None))]
+    #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
+    fn logs(
+        &self,
+        lab: &Lab,
+        target: &str,
+        seen: &Observed,
+        follow: bool,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        tail: Option<u64>,
+    ) -> Result<Logs> {
+        let options = LogOptions {
+            follow,
+            since,
+            until,
+            tail,
+        };
+        let (closed, _) = watch::channel(false);
+        Ok(Logs {
+            lines: Arc::new(Mutex::new(Some(self.0.logs(&lab.0, target, &seen.0, options)?))),
+            closed: Arc::new(closed),
+        })
+    }
+
     fn __repr__(&self) -> String {
         let hosts: Vec<&str> = self.0.hosts().map(|host| host.as_str()).collect();
         format!("<Engines of {}>", hosts.join(", "))
@@ -208,6 +242,83 @@ impl Changes {
     fn __repr__(&self) -> String {
         let state = if *self.closed.borrow() { "closed" } else { "open" };
         format!("<Changes, {state}>")
+    }
+}
+
+/// What containers have written, line by line: an iterator, and an async one. Each line is told to one reader. It raises
+/// where not all can be read. Dropping it closes it.
+#[pyclass(frozen, module = "homelab")]
+pub(crate) struct Logs {
+    /// None once it has ended.
+    lines: Arc<Mutex<Option<Feed<Logged>>>>,
+    closed: Arc<watch::Sender<bool>>,
+}
+
+impl Logs {
+    fn reading(&self) -> impl Future<Output = core::Result<Option<Record>>> + Send + 'static {
+        let lines = self.lines.clone();
+        let mut closed = self.closed.subscribe();
+        async move {
+            let next = poll_fn(|context| {
+                let mut held = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                match held.as_mut() {
+                    Some(feed) => Pin::new(feed).poll_next(context),
+                    None => Poll::Ready(None),
+                }
+            });
+            let next = tokio::select! {
+                biased;
+                _ = closed.wait_for(|closed| *closed) => None,
+                line = next => line,
+            };
+            match next {
+                Some(Ok(line)) => Ok(Some(Record::of("LogLineView", &line.view()))),
+                ended => {
+                    *lines.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    ended.map_or(Ok(None), |line| line.map(|_| None))
+                }
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Logs {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> Result<Option<Record>> {
+        Ok(block(py, self.reading())??)
+    }
+
+    fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method0("_next")
+    }
+
+    async fn _next(&self) -> Result<Record> {
+        let next = spawn(self.reading()).await??;
+        next.ok_or_else(|| Failed::Python(PyStopAsyncIteration::new_err(())))
+    }
+
+    /// Ends it, also for a reader that waits in another task or thread, and closes its connections.
+    fn close(&self) {
+        self.closed.send_replace(true);
+        *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// As `close`: for `contextlib.aclosing`.
+    async fn aclose(&self) {
+        self.close();
+    }
+
+    fn __repr__(&self) -> String {
+        let state = if *self.closed.borrow() { "closed" } else { "open" };
+        format!("<Logs, {state}>")
     }
 }
 

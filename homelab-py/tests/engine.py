@@ -23,6 +23,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.containers: dict[str, dict[str, Any]] = {}
+        self.written: dict[str, list[tuple[int, str]]] = {}
         self.told: list[dict[str, Any]] = []
         self.listeners: list[queue.Queue[dict[str, Any] | None]] = []
         self.lock = threading.Lock()
@@ -59,6 +60,11 @@ class Engine:
         }
         self.tell(identity, "create")
         return identity
+
+    def write(self, number: int, line: str, output: int = 1) -> None:
+        """Has the container of this number write a line, to its output or, with 2, its error output."""
+        lines = self.written.setdefault(f"{number:064x}", [])
+        lines.append((output, f"{moment()} {line}"))
 
     def act(self, identity: str, action: str) -> None:
         state = self.containers[identity]["State"]
@@ -108,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.answer({"Name": "made-up", "ServerVersion": "28.0.0", "SystemTime": moment()})
             case ["containers", "json"]:
                 self.answer([{"Id": identity} for identity in containers])
+            case ["containers", identity, "logs"] if identity in containers:
+                self.send_logs(self.engine.written.get(identity, []))
             case ["containers", identity, "json"] if identity in containers:
                 self.answer(containers[identity])
             case ["images" | "networks", *_]:
@@ -127,6 +135,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self.end_headers()
             case _:
                 self.answer({"message": "no such container"}, 404)
+
+    def send_logs(self, lines: list[tuple[int, str]]) -> None:
+        tail = parse_qs(urlsplit(self.path).query).get("tail", ["all"])[0]
+        body = b""
+        for output, line in lines if tail == "all" else lines[len(lines) - int(tail) :]:
+            data = f"{line}\n".encode()
+            body += bytes([output, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+        self.send_response(200)
+        self.send_header("Content-Type", "application/vnd.docker.multiplexed-stream")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def answer(self, value: object, status: int = 200) -> None:
         body = json.dumps(value).encode()

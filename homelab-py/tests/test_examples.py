@@ -87,9 +87,9 @@ def test_the_pattern_is_published_without_the_lab(folder: Path, tmp_path: Path) 
     compose = COMPOSE.replace("'8080:80'", "'192.168.7.10:8080:80'")
     (folder / "notes" / "compose.yaml").write_text(compose)
     template, values = tmp_path / "template", tmp_path / "values.json"
-    for _ in range(2):
-        done = run("publish_my_pattern.py", folder, template, values)
-        assert (done.returncode, done.stderr) == (0, "")
+    run("publish_my_pattern.py", folder, template, values)
+    done = run("publish_my_pattern.py", folder, template, values)
+    assert (done.returncode, done.stderr) == (0, "")
     assert "FAILS" not in done.stdout
     shared = (template / "notes" / "compose.yaml").read_text()
     assert "${HOST_1_ADDRESS}:8080:80" in shared

@@ -163,6 +163,36 @@ async def test_changes_are_awaited_too(lab: homelab.Lab, engine: Engine) -> None
         assert len(await world.engines().inventory_async()) == 3
 
 
+def test_what_containers_have_written_is_one_story(lab: homelab.Lab, engine: Engine) -> None:
+    for number, line in enumerate(["one", "two", "\x1b[2Jthree"]):
+        engine.write(1 + number % 2, line, output=1 + number % 2)
+    with homelab.connect_sync(lab) as world:
+        seen = world.observe()
+        lines = list(world.engines().logs(lab, "web", seen))
+        told = [(line.service, line.output, line.text) for line in lines]
+        assert told == [("site", "stdout", "one"), ("db", "stderr", "two"), ("site", "stdout", "\x1b[2Jthree")]
+        assert [line.line for line in lines][1:] == ["web/db | two", "web/site | \\u{1b}[2Jthree"]
+        assert (lines[0].host, lines[0].container, lines[0].continues) == ("nas", "web-site-1", False)
+        assert lines[0].at is not None
+        assert [line.text for line in world.engines().logs(lab, "web/site", seen, tail=1)] == ["\x1b[2Jthree"]
+        with pytest.raises(homelab.NotFound):
+            world.engines().logs(lab, "nothing", seen)
+        logs = world.engines().logs(lab, "web", seen)
+        logs.close()
+        assert (list(logs), repr(logs)) == ([], "<Logs, closed>")
+        engine.__exit__()
+        with pytest.raises(homelab.Unreachable):
+            list(world.engines().logs(lab, "web", seen))
+
+
+async def test_what_containers_have_written_is_awaited_too(lab: homelab.Lab, engine: Engine) -> None:
+    engine.write(2, "ready")
+    async with homelab.connect(lab) as world:
+        logs = world.engines().logs(lab, "web", await world.observe())
+        assert [line.line async for line in logs] == ["web/db | ready"]
+        await logs.aclose()
+
+
 def test_docker_compose_makes_what_is_written(lab: homelab.Lab, engine: Engine, tmp_path: Path) -> None:
     said = tmp_path / "said"
     compose = tmp_path / "docker-compose"
@@ -221,13 +251,18 @@ def test_a_real_engine_is_watched_and_restarted(name: str, tmp_path: Path, monke
         changes = world.engines().watch()
         assert next(changes).kind == "full"
         limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-        docker("run", "-d", "--name", container, "--network", "none", *limits, "homelab/contract:1", "sleep", "600")
+        says = ["sh", "-c", "echo ready; exec sleep 600"]
+        docker("run", "-d", "--name", container, "--network", "none", *limits, "homelab/contract:1", *says)
         try:
             while (change := next(changes)).name != container or change.state != "running":
                 pass
             seen = world.observe()
             [own] = [one for one in lab.running(seen).containers if one.project == project]
             assert (own.service, own.placed_by, own.state) == ("site", "name", "running")
+            logs = world.engines().logs(lab, f"{project}/site", seen, follow=True)
+            assert next(logs).line == f"{project}/site | ready"
+            threading.Timer(0.2, logs.close).start()
+            assert list(logs) == []
             lab.plan_restart(f"{project}/site", seen).apply(world)
             [again] = [one for one in lab.running(world.observe()).containers if one.project == project]
             assert again.started is not None
@@ -255,6 +290,10 @@ NOW = "--now=2026-12-01"
         (["drift", "{dead}", NOW], 3),
         (["watch", "{lab}", "--once"], 0),
         (["watch", "{dead}", "--once"], 0),
+        (["logs", "{lab}", "web"], 0),
+        (["logs", "{lab}", "web/db", "--tail", "1"], 0),
+        (["logs", "{lab}", "nothing"], 2),
+        (["logs", "{dead}", "web"], 2),
         (["run", "restart", "{lab}", "web"], 0),
         (["run", "restart", "{lab}", "web", "--yes"], 0),
         (["run", "start", "{lab}", "*", "--yes"], 0),
@@ -268,7 +307,11 @@ NOW = "--now=2026-12-01"
         (["run", "stop", "{dead}", "web", "--yes"], 2),
     ],
 )
-def test_commands_say_what_the_rust_examples_say(lab: homelab.Lab, tmp_path: Path, words: list[str], code: int) -> None:
+def test_commands_say_what_the_rust_examples_say(
+    lab: homelab.Lab, engine: Engine, tmp_path: Path, words: list[str], code: int
+) -> None:
+    for number, line in enumerate(["one", "two", "three"]):
+        engine.write(1 + number % 2, line)
     dead = tmp_path / "dead"
     shutil.copytree(lab.root, dead)
     (dead / "instance.toml").write_text("[hosts.nas]\nengine = 'unix:///homelab/none'\n")

@@ -1,7 +1,9 @@
 //! Real engines, which `tests/engines.py` has started: the contract, and what only shows on them.
 
 mod compose;
+mod guarded;
 mod killed;
+mod left;
 mod live;
 
 use std::env;
@@ -16,6 +18,10 @@ use homelab_core::inventory::{Container, EngineKind, Health};
 use homelab_tests::needs::{Need, engine};
 
 use self::compose::twenty_containers_are_made_and_removed_by_plans;
+use self::guarded::{
+    a_proxy_that_only_reads_is_used_for_what_it_allows, a_socket_without_permission_says_so,
+    asked_by_another_user, logs_of_a_project_are_one,
+};
 use self::live::{
     a_change_is_seen_at_once, a_host_that_never_answers_is_a_fact, drift_is_found_and_gone_after_up,
     what_was_told_is_what_there_is,
@@ -69,6 +75,8 @@ pub(crate) fn tests() -> Vec<Test> {
         what_was_told_is_what_there_is,
         a_change_is_seen_at_once,
         a_host_that_never_answers_is_a_fact,
+        a_proxy_that_only_reads_is_used_for_what_it_allows,
+        logs_of_a_project_are_one,
     ];
     // Docker Compose does not know this machine's limits for Podman.
     tests.extend([
@@ -98,6 +106,29 @@ pub(crate) fn tests() -> Vec<Test> {
             let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
             runtime.block_on(killed::an_engine_that_is_killed_is_an_error_and_then_there_again())
         },
+    ));
+    tests.push(test(
+        "engines::what_was_told_is_what_there_is_though_the_engine_is_killed",
+        &[Need::Docker20, Need::Python],
+        || {
+            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+            runtime.block_on(killed::what_was_told_is_what_there_is_though_the_engine_is_killed())
+        },
+    ));
+    tests.push(test(
+        "engines::a_socket_without_permission_says_so",
+        &[Need::Docker20],
+        || match env::var("HOMELAB_ASKED") {
+            Ok(address) => asked_by_another_user(address),
+            Err(_) => run(Need::Docker20, async |engine| {
+                a_socket_without_permission_says_so(engine).await
+            }),
+        },
+    ));
+    tests.push(test(
+        "engines::nothing_is_left_behind_whatever_failed",
+        &[Need::Docker20, Need::Python],
+        left::nothing_is_left_behind_whatever_failed,
     ));
     tests.extend(on_each_with_compose![
         twenty_containers_are_made_and_removed_by_plans

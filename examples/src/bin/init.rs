@@ -8,7 +8,8 @@ use homelab_examples::{Arguments, fail, one, say, wait};
 const USAGE: &str = "init [DIR] [--write]
 
 Shows the commented lab.toml and instance.toml that it would write into this folder (the working folder without one), made
-of what is found there and of this machine's interfaces. A file that exists is never touched.
+of what is found there and of this machine's interfaces. Where there are no services, but engines run some, the Compose
+files of these too. A file that exists is never touched.
 
   --write  write them";
 
@@ -22,7 +23,10 @@ fn main() -> ExitCode {
 fn run(mut arguments: Arguments) -> Result<()> {
     let write = arguments.flag("--write");
     let lab = Lab::load(one(arguments.rest()?)?)?;
-    let world = wait(World::connect(&lab)).without_engines();
+    let mut world = wait(World::connect(&lab));
+    if lab.services().len() > 0 {
+        world = world.without_engines();
+    }
     let plan = lab.plan_init(&wait(world.observe(&lab)));
     if plan.is_empty() {
         say("lab.toml and instance.toml are there already; nothing to do\n")?;

@@ -11,12 +11,17 @@ use crate::plan::{ContainerAction, ContainerBefore, ContainerStep, StepStatus};
 /// How long a container may take until it is up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long a job may take: a database is migrated in minutes, not hours.
+const PATIENCE_FOR_JOBS: Duration = Duration::from_secs(1800);
+
 /// How often it is looked at meanwhile.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How things stand for a step.
 enum Standing {
     Reached,
+    /// It runs, and is not well yet.
+    Waiting,
     AsPlanned,
 }
 
@@ -37,11 +42,13 @@ pub(super) fn perform(
 ) -> Result<StepStatus> {
     wait(async {
         let engine = engines.engine(step.host.as_str()).await?;
-        if let Standing::Reached = standing(&*engine, step, before).await? {
-            return Ok(StepStatus::Skipped);
+        match standing(&*engine, step, before).await? {
+            Standing::Reached => return Ok(StepStatus::Skipped),
+            Standing::Waiting => return waited(&*engine, step, cancel).await,
+            Standing::AsPlanned => {}
         }
         let action = match step.action {
-            ContainerAction::Start => Action::Start,
+            ContainerAction::Start | ContainerAction::Run => Action::Start,
             ContainerAction::Stop => Action::Stop { grace: None },
             ContainerAction::Restart => Action::Restart { grace: None },
         };
@@ -53,13 +60,18 @@ pub(super) fn perform(
         if step.action == ContainerAction::Stop {
             return Ok(StepStatus::Done);
         }
-        tokio::select! {
-            up = up(&*engine, step) => up.map(|()| StepStatus::Done),
-            () = cancel.cancelled() => Ok(StepStatus::Partial {
-                left_out: "whether it is up was not waited for, since it was asked to stop".to_owned(),
-            }),
-        }
+        waited(&*engine, step, cancel).await
     })
+}
+
+/// Waits for what a step leads to, unless it is cancelled.
+async fn waited(engine: &dyn Engine, step: &ContainerStep, cancel: &Cancel) -> Result<StepStatus> {
+    tokio::select! {
+        up = up(engine, step) => up.map(|()| StepStatus::Done),
+        () = cancel.cancelled() => Ok(StepStatus::Partial {
+            left_out: "whether it is up was not waited for, since it was asked to stop".to_owned(),
+        }),
+    }
 }
 
 /// Runs what engines are asked on a runtime of its own: the caller's may have neither IO nor a timer.
@@ -77,8 +89,17 @@ async fn standing(engine: &dyn Engine, step: &ContainerStep, before: &ContainerB
         Err(error) => return Err(error),
     };
     let runs = container.state == ContainerState::Running;
+    let is_ill = container.health.is_some_and(|health| health != Health::Healthy);
+    if step.action == ContainerAction::Start && runs && is_ill {
+        return Ok(Standing::Waiting);
+    }
     let reached = match step.action {
         ContainerAction::Start => runs,
+        ContainerAction::Run => {
+            container.state == ContainerState::Exited
+                && container.exit_code == Some(0)
+                && container.started > before.started
+        }
         ContainerAction::Stop => matches!(
             container.state,
             ContainerState::Exited | ContainerState::Created | ContainerState::Dead
@@ -106,7 +127,16 @@ pub(super) async fn up(engine: &dyn Engine, step: &ContainerStep) -> Result<()> 
             let error = Error::new(ErrorKind::ToolFailed, format!("{step}: {why}"));
             Err(error.with_hint(format!("its logs say why: `docker logs {}`", step.name)))
         };
+        let is_job = step.action == ContainerAction::Run;
         match (container.state, container.health) {
+            (ContainerState::Running, _) if is_job && began.elapsed() <= PATIENCE_FOR_JOBS => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            (ContainerState::Running, _) if is_job => {
+                let minutes = PATIENCE_FOR_JOBS.as_secs() / 60;
+                let message = format!("{step}: it has not ended after {minutes} minutes");
+                return Err(Error::new(ErrorKind::TimedOut, message).with_hint("it may yet end: look again"));
+            }
             (ContainerState::Running, None | Some(Health::Healthy)) => return Ok(()),
             (ContainerState::Running, Some(Health::Unhealthy)) => {
                 return failed("its health check fails".to_owned());
@@ -273,6 +303,40 @@ mod tests {
         let error = plan.apply(&world).await.expect_err("its check fails");
         assert_eq!(error.kind(), ErrorKind::ToolFailed);
         assert_eq!(error.done().len(), 1, "the database was started");
+    }
+
+    #[tokio::test]
+    async fn a_job_is_waited_for_until_it_has_ended_well() {
+        let text = "services:\n  site: { image: nginx, depends_on: { db: { condition: service_completed_successfully } } }\n  \
+                    db: { image: migration }";
+        let lab = Lab::from_texts("home", [("web/compose.yaml", text)]);
+        let (_, engine, world) = sample(ContainerState::Exited);
+        let plan = lab.plan_start("web/site", &seen(&world).await).expect("a plan");
+        assert_eq!(plan.steps().len(), 2, "{plan}");
+        for code in [1, 0] {
+            let operation = plan.clone().apply(&world);
+            let mut events = operation.events();
+            while !matches!(events.next().await, Some(Event::StepStarted { number: 1, .. })) {}
+            tokio::time::sleep(PAUSE * 2).await;
+            let mut job = engine.container("web-db-1").await.expect("there");
+            assert_eq!(job.state, ContainerState::Running);
+            assert_eq!(states(&engine).await[1], "exited", "the other waits");
+            job.state = ContainerState::Exited;
+            job.exit_code = Some(code);
+            engine.insert(job.clone());
+            match code {
+                0 => assert_eq!(operation.await.expect("it goes on").status(), Status::Complete),
+                _ => {
+                    let error = operation.await.expect_err("the job failed");
+                    assert_eq!(error.kind(), ErrorKind::ToolFailed);
+                    assert!(error.to_string().contains("it ended with code 1"), "{error}");
+                    // As it was, for the next round.
+                    engine.insert(container("db", ContainerState::Exited));
+                }
+            }
+            let expected = if code == 0 { "running" } else { "exited" };
+            assert_eq!(states(&engine).await[1], expected);
+        }
     }
 
     #[tokio::test]

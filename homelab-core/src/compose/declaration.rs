@@ -49,7 +49,11 @@ fn declaration(service: &Service) -> DeclarationView {
             .as_ref()
             .map(|field| restart(field.value).to_owned()),
         healthcheck: service.healthcheck.is_some(),
-        depends_on: all(&service.depends_on),
+        depends_on: service
+            .depends_on
+            .iter()
+            .map(|field| field.value.service.clone())
+            .collect(),
         profiles: all(&service.profiles),
         replicas: service.replicas,
     }

@@ -267,6 +267,28 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+/// A service that another one waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dependency {
+    /// The service, in the same project.
+    pub service: String,
+    /// What has to be true of it.
+    pub condition: Condition,
+    /// Whether who waits for it is restarted after it was.
+    pub restart: bool,
+}
+
+/// What has to be true of a service before another one starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// It was started.
+    Started,
+    /// Its health check passes.
+    Healthy,
+    /// It has ended, and well.
+    Completed,
+}
+
 /// How a service is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RestartPolicy {
@@ -345,7 +367,7 @@ pub struct Service {
     /// Whether a limit of memory or CPU is written.
     pub limits: Option<Span>,
     /// The services it waits for.
-    pub depends_on: Vec<Field<String>>,
+    pub depends_on: Vec<Field<Dependency>>,
     /// Its profiles; it runs only when one of them is active, or always where there are none.
     pub profiles: Vec<Field<String>>,
     /// The command, in words; a text is split as Compose splits it.

@@ -394,7 +394,7 @@ fn the_model_reads_network_modes_commands_and_health() {
     let words: Vec<_> = a.command.iter().map(|word| word.value.as_str()).collect();
     assert_eq!(words, ["sh", "-c", "a b"]);
     assert!(
-        a.depends_on.iter().any(|on| on.value == "b"),
+        a.depends_on.iter().any(|on| on.value.service == "b"),
         "sharing a network is a dependency"
     );
     assert!(project.services()["b"].healthcheck.is_none());

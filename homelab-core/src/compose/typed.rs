@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use super::json::{pairs, words};
 use super::model::{
-    Attachment, Field, Material, Mount, MountKind, Network, NetworkMode, Port, Protocol, RestartPolicy,
-    Service, Volume,
+    Attachment, Condition, Dependency, Field, Material, Mount, MountKind, Network, NetworkMode, Port,
+    Protocol, RestartPolicy, Service, Volume,
 };
 use super::node::{Map, Node, Value};
 use super::short::range;
@@ -104,6 +104,36 @@ fn options(map: &Map, key: &str) -> IndexMap<String, Field<String>> {
     .collect()
 }
 
+/// Returns the services that are waited for: a list, or a map with a condition for each.
+fn dependencies(map: &Map) -> Vec<Field<Dependency>> {
+    let conditions = map.get("depends_on").and_then(Node::as_map);
+    let names = texts(map, "depends_on").into_iter();
+    let of = |name: Field<String>| {
+        let words = conditions
+            .and_then(|all| all.get(&name.value))
+            .and_then(Node::as_map);
+        let condition = words
+            .and_then(|words| words.get("condition"))
+            .and_then(Node::as_text);
+        Field {
+            value: Dependency {
+                condition: match condition {
+                    Some("service_healthy") => Condition::Healthy,
+                    Some("service_completed_successfully") => Condition::Completed,
+                    _ => Condition::Started,
+                },
+                restart: words
+                    .and_then(|words| flag(words, "restart"))
+                    .is_some_and(|restart| restart.value),
+                service: name.value,
+            },
+            span: name.span,
+            interpolation: name.interpolation,
+        }
+    };
+    names.map(of).collect()
+}
+
 fn command(map: &Map, key: &str) -> Vec<Field<String>> {
     let Some(node) = map.get(key) else {
         return Vec::new();
@@ -199,7 +229,7 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
             .or_else(|| map.get("mem_limit"))
             .or_else(|| map.get("cpus"))
             .map(|node| node.place().clone()),
-        depends_on: texts(map, "depends_on"),
+        depends_on: dependencies(map),
         profiles: texts(map, "profiles"),
         command: command(map, "command"),
         entrypoint: command(map, "entrypoint"),

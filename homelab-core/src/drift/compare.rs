@@ -32,6 +32,7 @@ pub(super) fn container(
         ports(container, service),
         mounts::compared(placement, service),
         environment(container, service),
+        command(container, service),
     ];
     let found = found.into_iter().flatten();
     differences.extend(found.map(|difference| {
@@ -288,4 +289,29 @@ fn environment(container: &Container, service: ServiceRef<'_>) -> Option<Differe
     let message: Vec<String> = [absent, other].into_iter().flatten().collect();
     let place = place?;
     Some(Difference::new(DifferenceKind::Environment, message.join("; ")).at(place))
+}
+
+/// Returns that it was started with other words than are written. They may hold a secret, and are not told.
+fn command(container: &Container, service: ServiceRef<'_>) -> Option<Difference> {
+    let declared = service.service();
+    // systemd puts its own words into a unit's before Podman sees them.
+    if declared.span.source().name().ends_with(".container") {
+        return None;
+    }
+    let pairs = [
+        ("command", &declared.command, &container.command),
+        ("entrypoint", &declared.entrypoint, &container.entrypoint),
+    ];
+    let mut others = pairs.into_iter().filter(|(_, written, seen)| {
+        let unset = written.iter().any(Field::is_unset);
+        // What is not written is the image's, and that is not known here.
+        !written.is_empty() && !unset && !written.iter().map(|word| &word.value).eq(seen.iter())
+    });
+    let (name, written, _) = others.next()?;
+    let names = match others.next() {
+        Some((other, ..)) => format!("`{name}` and `{other}` are"),
+        None => format!("`{name}` is"),
+    };
+    let message = format!("{names} written otherwise than it was started with");
+    Some(Difference::new(DifferenceKind::Command, message).at(&written.first()?.span))
 }

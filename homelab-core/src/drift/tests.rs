@@ -458,6 +458,44 @@ async fn variables_are_named_and_their_values_never_told() {
 }
 
 #[tokio::test]
+async fn another_command_or_entry_point_is_told_and_neither_is_shown() {
+    let declared = lab("    command: serve --token hunter2\n    entrypoint: [/bin/app, run]\n");
+    let started = |command: &[&str], entrypoint: &[&str]| {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        with(|one| {
+            one.command = words(command);
+            one.entrypoint = words(entrypoint);
+        })
+    };
+    let (command, entrypoint) = (["serve", "--token", "hunter2"], ["/bin/app", "run"]);
+    assert_eq!(one(&declared, started(&command, &entrypoint)).await, []);
+    assert_eq!(
+        one(&lab(""), started(&command, &entrypoint)).await,
+        [],
+        "what is not written is the image's"
+    );
+    let unset = lab("    command: [serve, '${NOT_SET}']\n");
+    assert_eq!(one(&unset, started(&["serve", "x"], &[])).await, []);
+    let cases = [
+        (
+            started(&["serve", "--token", "other"], &entrypoint),
+            "`command` is",
+        ),
+        (started(&command[..2], &entrypoint), "`command` is"),
+        (started(&command, &["/bin/app"]), "`entrypoint` is"),
+        (started(&[], &[]), "`command` and `entrypoint` are"),
+    ];
+    for (container, what) in cases {
+        let told = one(&declared, container).await;
+        let message = format!("{what} written otherwise than it was started with");
+        assert_eq!(told, [(DifferenceKind::Command, message)]);
+    }
+    let other = drift(&declared, [started(&["letmein"], &entrypoint)]).await;
+    let all = format!("{other}{other:?}{}", other.to_json());
+    assert!(!all.contains("hunter2") && !all.contains("letmein"), "{all}");
+}
+
+#[tokio::test]
 async fn volumes_and_images_that_nothing_uses_are_told() {
     let volume = |name: &str| Volume {
         name: name.to_owned(),

@@ -40,7 +40,7 @@ fn turned_on(text: &str) -> String {
 fn what_is_written_is_read_without_a_word_and_valid() {
     for (files, seen) in [(rich(), machine()), (rich(), nothing()), (vec![], nothing())] {
         let lab = Lab::from_texts("home", files.iter().copied());
-        let texts = Texts::new(&lab, &seen);
+        let texts = Texts::new(&lab, &lab, &seen);
         let mut with = files.clone();
         with.extend([
             ("lab.toml", texts.pattern.as_str()),
@@ -51,7 +51,7 @@ fn what_is_written_is_read_without_a_word_and_valid() {
         assert_eq!(said, [""; 0], "{}\n{}", texts.pattern, texts.instance);
         assert_eq!(schema::is_valid("lab", &texts.pattern), Ok(()));
         assert_eq!(schema::is_valid("instance", &texts.instance), Ok(()));
-        assert_eq!(Texts::new(&again, &seen), texts, "the same again");
+        assert_eq!(Texts::new(&again, &again, &seen), texts, "the same again");
     }
 }
 
@@ -60,7 +60,7 @@ fn the_plan_writes_what_is_absent_and_nothing_else() {
     let lab = Lab::from_texts("home", rich());
     let plan = lab.plan_init(&machine());
     assert_eq!(plan.steps().len(), 2);
-    let texts = Texts::new(&lab, &machine());
+    let texts = Texts::new(&lab, &lab, &machine());
     let half: Vec<_> = rich()
         .into_iter()
         .chain([("lab.toml", "audience = 'solo'")])
@@ -80,7 +80,7 @@ fn the_plan_writes_what_is_absent_and_nothing_else() {
 fn what_is_offered_can_be_turned_on() {
     let lab = Lab::from_texts("home", rich());
     for seen in [machine(), nothing()] {
-        let texts = Texts::new(&lab, &seen);
+        let texts = Texts::new(&lab, &lab, &seen);
         let (pattern, instance) = (turned_on(&texts.pattern), turned_on(&texts.instance));
         assert_eq!(schema::is_valid("lab", &pattern), Ok(()), "{pattern}");
         assert_eq!(schema::is_valid("instance", &instance), Ok(()), "{instance}");
@@ -101,11 +101,8 @@ fn what_is_offered_can_be_turned_on() {
 #[test]
 fn what_is_no_volumes_name_is_said_by_its_service() {
     let compose = "services:\n  v:\n    image: vaultwarden/server:1\n    volumes: ['vw/sub:/data']\n";
-    let pattern = Texts::new(
-        &Lab::from_texts("home", [("m/compose.yaml", compose)]),
-        &nothing(),
-    )
-    .pattern;
+    let lab = Lab::from_texts("home", [("m/compose.yaml", compose)]);
+    let pattern = Texts::new(&lab, &lab, &nothing()).pattern;
     assert!(
         pattern.contains("services = [\"m/v\"]") && !pattern.contains("vw/sub"),
         "{pattern}"
@@ -116,7 +113,7 @@ fn what_is_no_volumes_name_is_said_by_its_service() {
 #[test]
 fn data_reach_and_variables_are_filled_in_and_paths_are_not() {
     let lab = Lab::from_texts("home", rich());
-    let texts = Texts::new(&lab, &machine());
+    let texts = Texts::new(&lab, &lab, &machine());
     for line in [
         "[datasets.photos]\nclass = \"irreplaceable\"\nvolumes = [\"photos/vw\"]\nservices = [\"photos/files\"]\n",
         "#volumes = [\"photos/odd\"]",
@@ -143,7 +140,8 @@ fn data_reach_and_variables_are_filled_in_and_paths_are_not() {
 #[test]
 fn each_lab_gets_an_id_of_its_own_that_is_read_back() {
     let id = |name: &str, seen: &Observed| {
-        let texts = Texts::new(&Lab::from_texts(name, rich()), seen);
+        let lab = Lab::from_texts(name, rich());
+        let texts = Texts::new(&lab, &lab, seen);
         let lab = Lab::from_texts(name, [("instance.toml", texts.instance)]);
         lab.instance().id().expect("it is written").to_owned()
     };
@@ -157,4 +155,89 @@ fn each_lab_gets_an_id_of_its_own_that_is_read_back() {
     assert_eq!(BTreeSet::from(ids.clone()).len(), ids.len(), "{ids:?}");
     assert_eq!(id("a", &nothing()), ids[0], "planning again is the same");
     assert_eq!(ids[0].len(), 36);
+}
+
+fn on_engines(hosts: &[&str]) -> Observed {
+    use crate::inventory::{Container, ContainerState, HostInventory, Inventory};
+    use crate::secret::Secret;
+    let all = hosts.iter().map(|name| {
+        let at = "2027-01-01T00:00:00Z".parse().expect("a time");
+        let mut host = HostInventory::new(name.parse().expect("a name"), at, "docker");
+        let mut container = Container::new(format!("id-{name}"), "photos-server-1");
+        container.state = ContainerState::Running;
+        container.image = "immich-app/immich-server:v1".to_owned();
+        for (label, value) in [("project", "photos"), ("service", "server")] {
+            let label = format!("com.docker.compose.{label}");
+            container.labels.insert(label, value.to_owned());
+        }
+        let secret = Secret::new("hunter2");
+        container.environment.insert("DB_PASSWORD".into(), secret);
+        host.containers = Some(vec![container]);
+        host
+    });
+    machine().with_inventory(Inventory::new(all.collect::<Vec<_>>()))
+}
+
+/// Returns the lab that lies in a folder in which this plan was applied.
+fn written(plan: &Plan) -> Lab {
+    let files = plan.steps().iter().filter_map(|step| match step.kind() {
+        crate::plan::StepKind::WriteFile { path, content, .. } => {
+            let text = String::from_utf8(content.bytes().to_vec()).expect("it is text");
+            Some((path.to_string(), text))
+        }
+        _ => None,
+    });
+    Lab::from_texts("home", files.collect::<Vec<_>>())
+}
+
+#[test]
+fn a_lab_that_only_engines_have_gets_its_files() {
+    let empty = Lab::from_texts("home", Vec::<(&str, &str)>::new());
+    let seen = on_engines(&["nas.home"]);
+    let plan = empty.plan_init(&seen);
+    let paths: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
+    assert!(
+        paths
+            .iter()
+            .any(|line| line.contains("services/photos/compose.yaml")),
+        "{paths:?}"
+    );
+    let shown = format!(
+        "{plan:#}{plan:?}{}",
+        serde_json::to_string(&plan.view()).expect("plain data")
+    );
+    assert!(
+        shown.contains("immich-server") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    let lab = written(&plan);
+    assert_eq!(
+        lab.diagnostics()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        [""; 0]
+    );
+    let drift = lab.drift(&seen);
+    assert!(drift.differences().is_empty() && drift.is_complete(), "{drift}");
+    assert!(
+        lab.plan_init(&seen).is_empty(),
+        "what is there is not written again"
+    );
+    let instance = "[hosts.a]\nengine = 'none'\n[hosts.b]\nengine = 'none'";
+    let two = Lab::from_texts("home", [("instance.toml", instance)]);
+    let seen = on_engines(&["a", "b"]);
+    let plan = two.plan_init(&seen);
+    let text = plan.to_string();
+    assert!(
+        text.contains("`a/a-photos/compose.yaml`") && text.contains("`b/b-photos/compose.yaml`"),
+        "{text}"
+    );
+    assert!(!text.contains("`instance.toml`"), "it is there: {text}");
+}
+
+#[test]
+fn a_lab_with_files_adopts_nothing() {
+    let lab = Lab::from_texts("home", rich());
+    assert_eq!(lab.plan_init(&on_engines(&["nas.home"])).steps().len(), 2);
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{depths, is_named};
+use super::is_named;
+use super::order::depths;
 use crate::compose::{MountKind, Project, ResolveOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::inventory::{HostInventory, Inventory, Placement};

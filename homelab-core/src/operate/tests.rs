@@ -133,3 +133,94 @@ fn the_same_state_gives_the_same_plan_and_another_gives_another() {
         "the container is there, and is running"
     );
 }
+
+/// A migration that has to end, a database that has to be well, and who shares another's network.
+fn conditions() -> Lab {
+    Lab::from_texts(
+        "home",
+        [(
+            "web/compose.yaml",
+            "services:\n  site:\n    image: nginx\n    depends_on:\n      app: { condition: service_started, restart: true }\n\
+             \x20 app:\n    image: app\n    depends_on:\n      vpn: { condition: service_completed_successfully }\n      \
+             db: { condition: service_healthy }\n  db: { image: postgres, healthcheck: { test: 'true' } }\n\
+             \x20 vpn: { image: migration }\n  torrent: { image: q, network_mode: 'service:db' }",
+        )],
+    )
+}
+
+fn doing(states: [(&str, ContainerState, Option<Health>); 5]) -> Observed {
+    let at = "2027-01-01T00:00:00Z".parse().expect("a time");
+    let mut nas = HostInventory::new("nas".parse().expect("a name"), at, "docker");
+    let all = states.map(|(name, state, health)| Container {
+        health,
+        ..container(name, state)
+    });
+    nas.containers = Some(all.into());
+    Observed::none(at).with_inventory(Inventory::new([nas]))
+}
+
+fn lines(plan: Result<Plan>) -> Vec<String> {
+    let plan = plan.expect("a plan");
+    let all = plan.steps().iter().map(ToString::to_string);
+    all.map(|line| {
+        line.replace("container `web-", "")
+            .replace("-1` on host `nas`", "")
+    })
+    .collect()
+}
+
+#[test]
+fn conditions_say_what_is_waited_for() {
+    use ContainerState::{Exited, Running};
+    let stopped = doing([
+        ("app", Exited, None),
+        ("db", Exited, None),
+        ("site", Exited, None),
+        ("torrent", Exited, None),
+        ("vpn", Exited, None),
+    ]);
+    assert_eq!(
+        lines(conditions().plan_start("web/site", &stopped)),
+        ["start db", "run vpn, to its end", "start app", "start site"],
+        "with what it waits for, and no other"
+    );
+    let ill = |health| {
+        doing([
+            ("app", Exited, None),
+            ("db", Running, Some(health)),
+            ("site", Exited, None),
+            ("torrent", Running, None),
+            ("vpn", Running, None),
+        ])
+    };
+    assert_eq!(
+        lines(conditions().plan_start("web/app", &ill(Health::Starting))),
+        ["start db", "run vpn, to its end", "start app"],
+        "what runs and is not well is waited for, and a job to its end"
+    );
+    assert_eq!(
+        lines(conditions().plan_start("web/app", &ill(Health::Healthy))),
+        ["run vpn, to its end", "start app"]
+    );
+    let running = doing([
+        ("app", Running, None),
+        ("db", Running, Some(Health::Healthy)),
+        ("site", Running, None),
+        ("torrent", Running, None),
+        ("vpn", Exited, None),
+    ]);
+    assert_eq!(
+        lines(conditions().plan_start("web/app", &running)),
+        [""; 0],
+        "a job is not run again for what runs"
+    );
+    assert_eq!(
+        lines(conditions().plan_restart("web/app", &running)),
+        ["restart app", "restart site"]
+    );
+    assert_eq!(
+        lines(conditions().plan_restart("web/db", &running)),
+        ["restart db", "restart torrent"],
+        "its network is the other's"
+    );
+}

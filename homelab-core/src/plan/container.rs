@@ -11,6 +11,8 @@ use crate::name::HostName;
 pub enum ContainerAction {
     /// Starts it, and waits until it is up.
     Start,
+    /// Starts what is a job, and waits until it has ended well.
+    Run,
     /// Stops it, and kills it when it has not ended after its grace.
     Stop,
     /// Stops it and starts it again, and waits until it is up.
@@ -22,6 +24,7 @@ impl ContainerAction {
     pub fn as_str(self) -> &'static str {
         match self {
             ContainerAction::Start => "start",
+            ContainerAction::Run => "run",
             ContainerAction::Stop => "stop",
             ContainerAction::Restart => "restart",
         }
@@ -50,9 +53,13 @@ pub struct ContainerStep {
 /// One line: `restart container `immich-server-1` on host `nas``.
 impl fmt::Display for ContainerStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = match self.action {
+            ContainerAction::Run => ", to its end",
+            ContainerAction::Start | ContainerAction::Stop | ContainerAction::Restart => "",
+        };
         write!(
             f,
-            "{} container `{}` on host `{}`",
+            "{} container `{}` on host `{}`{end}",
             self.action, self.name, self.host
         )
     }

@@ -50,7 +50,7 @@ pub struct DriftView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DifferenceView {
     /// Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
-    /// `environment`, `orphaned_volume` or `dangling_images`.
+    /// `environment`, `command`, `orphaned_volume` or `dangling_images`.
     pub kind: String,
     /// The host; nothing where the lab does not say which one should run it.
     pub host: Option<String>,
@@ -151,4 +151,27 @@ pub struct ChangeView {
     pub resynced: bool,
     /// The change in one line.
     pub text: String,
+}
+
+/// A line that a container has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogLineView {
+    /// The host.
+    pub host: String,
+    /// The project, `_` for a container of none.
+    pub project: String,
+    /// The service within the project.
+    pub service: String,
+    /// The container's name.
+    pub container: String,
+    /// When it was written, as the engine says, RFC 3339.
+    pub at: Option<String>,
+    /// Where it was written to: `stdout`, of a container with a terminal always, or `stderr`.
+    pub output: String,
+    /// The text without its line break; what is no UTF-8 is replaced.
+    pub text: String,
+    /// Whether the line goes on in the next one of this container and output: lines are cut at 1 MiB.
+    pub continues: bool,
+    /// It as people read it: `web/site | ready`. What a terminal would obey is shown in it, and not done.
+    pub line: String,
 }

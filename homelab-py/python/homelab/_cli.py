@@ -153,7 +153,8 @@ def parser() -> argparse.ArgumentParser:
         _init,
         "begin lab.toml and instance.toml",
         "Shows the commented lab.toml and instance.toml that it would write into the folder, made of what is found "
-        "there and of this machine's interfaces. A file that exists is never touched.",
+        "there and of this machine's interfaces. Where there are no services, but engines run some, the Compose files "
+        "of these too. A file that exists is never touched.",
     )
     folder(init)
     init.add_argument("--write", action="store_true", help="write them")
@@ -192,6 +193,23 @@ def parser() -> argparse.ArgumentParser:
     )
     folder(watch)
     watch.add_argument("--once", action="store_true", help="only what runs now")
+
+    logs = command(
+        "logs",
+        _logs,
+        "say what a project, a service or all have written",
+        "Says what the containers of a project, a service or all of the lab have written, in the order of time, each "
+        "line with its service.",
+    )
+    folder(logs)
+    logs.add_argument(
+        "target",
+        metavar="TARGET",
+        help="a project, `immich`; a service, `immich/server` or `nas:immich/server`; or `*`",
+    )
+    logs.add_argument("--follow", action="store_true", help="go on with what is written from now on")
+    logs.add_argument("--tail", metavar="LINES", type=int, help="only so many of each container's last lines")
+    logs.add_argument("--since", metavar="TIME", help="only what was written at this moment or later")
 
     doing = command(
         "run",
@@ -360,7 +378,8 @@ def _init(arguments: argparse.Namespace) -> int:
         lab = Lab.load(arguments.dir)
         progress.step("looking at the lab")
         world = connect_sync(lab)
-        seen = world.observe(engines=False)
+        # What no file mentions may be what engines run.
+        seen = world.observe(engines=not lab.services)
     with world:
         return _init_in(world, lab.plan_init(seen), arguments.write)
 
@@ -415,6 +434,23 @@ def _watch(arguments: argparse.Namespace) -> int:
                 say(str(changes.inventory))
                 if arguments.once:
                     break
+    return 0
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    if arguments.tail is not None and arguments.tail < 0:
+        _native.throw("invalid", f"read `--tail {arguments.tail}`", "name how many lines")
+    since = moment(arguments.since)
+    lab = Lab.load(arguments.dir)
+    with connect_sync(lab) as world:
+        with Progress(1) as progress:
+            progress.step("asking the engines")
+            seen = world.observe()
+        lines = world.engines().logs(
+            lab, arguments.target, seen, follow=arguments.follow, tail=arguments.tail, since=since
+        )
+        for line in lines:
+            say(f"{line.line}\n")
     return 0
 
 

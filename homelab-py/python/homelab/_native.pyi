@@ -20,6 +20,7 @@ from .view import (
     ExplanationView,
     FileView,
     FindingView,
+    LogLineView,
     OutcomeView,
     PathView,
     PlanView,
@@ -57,6 +58,7 @@ __all__ = [
     "Interrupted",
     "Inventory",
     "Lab",
+    "Logs",
     "Machine",
     "Observed",
     "Operation",
@@ -284,6 +286,28 @@ class Engines:
     def inventory(self) -> Inventory: ...
     async def inventory_async(self) -> Inventory: ...
     def watch(self) -> Changes: ...
+    def logs(
+        self,
+        lab: Lab,
+        target: str,
+        seen: Observed,
+        /,
+        *,
+        follow: bool = False,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tail: int | None = None,
+    ) -> Logs: ...
+
+@final
+class Logs:
+    def __iter__(self) -> Logs: ...
+    def __next__(self) -> LogLineView: ...
+    def __aiter__(self) -> Logs: ...
+    def __anext__(self) -> Coroutine[Any, Any, LogLineView]: ...
+    async def _next(self) -> LogLineView: ...
+    def close(self) -> None: ...
+    async def aclose(self) -> None: ...
 
 @final
 class Changes:

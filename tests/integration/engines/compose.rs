@@ -14,6 +14,14 @@ use super::{IMAGE, Real, ensure, text};
 const PROJECTS: usize = 5;
 const SERVICES: [&str; 4] = ["web", "app", "cache", "db"];
 
+/// The images of the services by the names that people know, with the one that there is behind them.
+const IMAGES: [&str; 4] = [
+    "docker.io/library/nginx:1.29",
+    "ghcr.io/immich-app/immich-server:v1.120.0",
+    "docker.io/valkey/valkey:8",
+    "docker.io/library/postgres:16",
+];
+
 /// A lab whose files lie in a folder of the test's own.
 struct Twenty<'a> {
     real: &'a Real,
@@ -35,7 +43,7 @@ impl Twenty<'_> {
         let folder = root.join(&name);
         let mut compose = "services:\n".to_owned();
         for (index, service) in SERVICES.iter().enumerate() {
-            let next = SERVICES.get(index + 1);
+            let (next, image) = (SERVICES.get(index + 1), IMAGES[index]);
             // Podman runs health checks by systemd's timers, which are not there.
             let healthy = self.real.prefix != "podman";
             let condition = if healthy {
@@ -51,7 +59,7 @@ impl Twenty<'_> {
                 false => "",
             };
             compose.push_str(&format!(
-                "  {service}:\n    image: {IMAGE}\n    command: [sleep, '{seconds}']\n    network_mode: none\n    \
+                "  {service}:\n    image: {image}\n    command: [sleep, '{seconds}']\n    network_mode: none\n    \
                  stop_grace_period: 0s\n    ulimits: {{ nofile: 1024, nproc: 1024 }}\n    volumes: ['./conf:/conf:ro']\n\
                  {waits}{health}"
             ));
@@ -106,6 +114,9 @@ fn refused<T>(result: Result<T, Error>, kind: ErrorKind) -> Result<Error, String
 pub(super) async fn twenty_containers_are_made_and_removed_by_plans(real: &Real) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let lab = Twenty { real, folder };
+    for name in IMAGES {
+        real.docker(&["tag", IMAGE, name])?;
+    }
     for number in 0..PROJECTS {
         lab.write(&lab.root(), number, 600)?;
     }

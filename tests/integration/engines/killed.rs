@@ -9,6 +9,7 @@ use homelab_core::inventory::{Change, Inventory};
 use homelab_core::{ErrorKind, Lab};
 use homelab_tests::needs::repository;
 
+use super::live::random_changes;
 use super::{LIMIT, Real, ensure, text};
 
 /// How long all of it may take until it is as it was.
@@ -71,6 +72,14 @@ impl Drop for Mortal {
         drop(self.starter.stdin.take());
         let _ = self.starter.wait();
     }
+}
+
+/// 200 random changes, with the connection cut and the engine killed and restarted at random moments.
+pub(super) async fn what_was_told_is_what_there_is_though_the_engine_is_killed() -> Result<(), String> {
+    let mortal = Mortal::start()?;
+    let real = Real::connect(mortal.address.clone(), "mortal").await?;
+    let kill = || mortal.kill();
+    random_changes(&real, Some(&kill)).await
 }
 
 pub(super) async fn an_engine_that_is_killed_is_an_error_and_then_there_again() -> Result<(), String> {

@@ -110,6 +110,13 @@ async fn next(changes: &mut Subscription<Change>) -> Result<Option<Change>, Stri
 
 /// 200 random changes with the connection cut, or refused for a while, at random moments.
 pub(super) async fn what_was_told_is_what_there_is(real: &Real) -> Result<(), String> {
+    random_changes(real, None).await
+}
+
+/// How an engine is killed that comes back by itself.
+pub(super) type Kill<'a> = &'a (dyn Fn() -> Result<(), String> + Sync);
+
+pub(super) async fn random_changes(real: &Real, kill: Option<Kill<'_>>) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let between = Between::new(folder.path(), &real.address).map_err(|error| error.to_string())?;
     let host: homelab_core::HostName = real.prefix.parse().map_err(|error| format!("{error}"))?;
@@ -121,7 +128,21 @@ pub(super) async fn what_was_told_is_what_there_is(real: &Real) -> Result<(), St
     let mut changes = engines.watch();
     let mut picture = Inventory::default();
     let (mut numbers, mut unique, start) = (Numbers(7), 0, format!("watched-{host}-"));
-    for _ in 0..200 {
+    let mut killed = 0;
+    for round in 0..200 {
+        if let Some(kill) = kill
+            && (numbers.below(40) == 0 || round == 100)
+        {
+            kill()?;
+            killed += 1;
+            let began = Instant::now();
+            while real.docker(&["version"]).is_err() {
+                ensure(began.elapsed() < Duration::from_secs(60), || {
+                    "the engine does not come back".to_owned()
+                })?;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
         let there = own(&direct.inventory().await, &start);
         let some = usize::try_from(numbers.below(there.len().max(1) as u64)).unwrap_or(0);
         let some = there.get(some).map(|container| container.id.clone());
@@ -194,6 +215,7 @@ pub(super) async fn what_was_told_is_what_there_is(real: &Real) -> Result<(), St
             picture.apply(change);
         }
     }
+    ensure(kill.is_none() || killed > 0, || "it was never killed".to_owned())?;
     for container in own(&direct.inventory().await, &start) {
         real.engine.remove(&container.id, true).await.map_err(text)?;
     }

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 
 use super::unit::{Line, Unit};
 use super::{Named, Reading, field, plain};
-use crate::compose::model::{Field, Material, Mount, MountKind, RestartPolicy, Service};
+use crate::compose::model::{
+    Condition, Dependency, Field, Material, Mount, MountKind, RestartPolicy, Service,
+};
 use crate::name::ServiceName;
 use crate::span::{Source, Span};
 
@@ -276,7 +278,7 @@ fn restart(line: &Line) -> Option<Field<RestartPolicy>> {
 }
 
 /// Returns the containers among the units that this one waits for.
-fn depends_on(unit: &Unit, units: &[Named]) -> Vec<Field<String>> {
+fn depends_on(unit: &Unit, units: &[Named]) -> Vec<Field<Dependency>> {
     ["Requires", "BindsTo", "Wants"]
         .iter()
         .flat_map(|key| unit.words("Unit", key))
@@ -287,7 +289,12 @@ fn depends_on(unit: &Unit, units: &[Named]) -> Vec<Field<String>> {
             let container = units
                 .iter()
                 .find(|other| other.kind == "container" && other.stem == stem)?;
-            Some(field(container.stem.clone(), span))
+            let dependency = Dependency {
+                service: container.stem.clone(),
+                condition: Condition::Started,
+                restart: false,
+            };
+            Some(field(dependency, span))
         })
         .collect()
 }

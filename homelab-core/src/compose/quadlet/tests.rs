@@ -168,7 +168,7 @@ fn a_container_is_a_service_with_the_place_of_every_value() {
         web.restart.as_ref().expect("restart").value,
         RestartPolicy::Always
     );
-    assert_eq!(web.depends_on[0].value, "db");
+    assert_eq!(web.depends_on[0].value.service, "db");
     assert!(web.healthcheck.is_some() && web.limits.is_some());
     let command: Vec<_> = web.command.iter().map(|word| word.value.as_str()).collect();
     assert_eq!(command, ["serve", "--name", "my page"]);

@@ -242,8 +242,26 @@ struct Config {
     labels: Map<String>,
     tty: Option<bool>,
     cmd: Option<Vec<String>>,
+    entrypoint: Option<Words>,
     user: Option<String>,
     stop_timeout: Option<i64>,
+}
+
+/// Podman tells one word where there is only one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Words {
+    List(Vec<String>),
+    One(String),
+}
+
+impl Words {
+    fn list(self) -> Vec<String> {
+        match self {
+            Words::List(words) => words,
+            Words::One(word) => some_text(Some(word)).into_iter().collect(),
+        }
+    }
 }
 
 impl Inspected {
@@ -312,6 +330,7 @@ impl Inspected {
             environment: environment.collect(),
             terminal: config.tty.unwrap_or(false),
             command: config.cmd.unwrap_or_default(),
+            entrypoint: config.entrypoint.map(Words::list).unwrap_or_default(),
             user: some_text(config.user),
             privileged: host.privileged.unwrap_or(false),
             restart: host

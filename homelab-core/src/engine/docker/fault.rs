@@ -155,7 +155,8 @@ fn of_connection(error: &Bollard, endpoint: &Endpoint) -> (ErrorKind, String) {
         if let Some(tls) = current.downcast_ref::<rustls::Error>() {
             return of_tls(tls);
         }
-        if let Some(inner) = current.downcast_ref::<io::Error>() {
+        if let Some(outer) = current.downcast_ref::<io::Error>() {
+            let inner = innermost(outer);
             #[cfg(feature = "tls")]
             if let Some(tls) = inner
                 .get_ref()
@@ -193,6 +194,17 @@ fn of_connection(error: &Bollard, endpoint: &Endpoint) -> (ErrorKind, String) {
             format!("the connection to `{endpoint}` broke"),
         ),
     }
+}
+
+/// Returns what an error of the system was made of: libraries put one into another, and the outer one names no kind.
+fn innermost(mut error: &io::Error) -> &io::Error {
+    while let Some(inner) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<io::Error>())
+    {
+        error = inner;
+    }
+    error
 }
 
 #[cfg(feature = "tls")]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::Instant;
 
 use super::*;
@@ -42,7 +42,7 @@ async fn connect(endpoint: &Endpoint) -> Result<DockerEngine> {
     DockerEngine::connect(host, endpoint, Duration::from_millis(500)).await
 }
 
-fn answer(mut stream: TcpStream, answers: &BTreeMap<String, (u16, String)>) {
+fn answer(mut stream: impl Read + Write, answers: &BTreeMap<String, (u16, String)>) {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
@@ -187,4 +187,101 @@ async fn certificates_that_are_not_there_are_an_error_and_no_panic() {
         .await
         .expect_err("no files");
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+}
+
+/// An engine behind TLS, whose certificate this authority has signed.
+#[cfg(feature = "tls")]
+fn secured(authority: &rcgen::CertifiedIssuer<'_, rcgen::KeyPair>, knows: Option<&str>) -> u16 {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::server::WebPkiClientVerifier;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let settings = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .expect("versions");
+    let settings = match knows {
+        None => settings.with_no_client_auth(),
+        Some(pem) => {
+            let mut roots = rustls::RootCertStore::empty();
+            let known = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+            roots.add(known).expect("an authority");
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            settings.with_client_cert_verifier(verifier.build().expect("a verifier"))
+        }
+    };
+    let (certificate, key) = signed(authority);
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
+    let settings = settings.with_single_cert(vec![certificate], key);
+    let settings = Arc::new(settings.expect("a certificate and its key"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let settings = settings.clone();
+            std::thread::spawn(move || {
+                let connection = rustls::ServerConnection::new(settings).expect("settings");
+                let answers = [("/version", VERSION), ("/containers/json", "[]")];
+                let answers = answers.map(|(path, body)| (path.to_owned(), (200, body.to_owned())));
+                answer(rustls::StreamOwned::new(connection, stream), &answers.into());
+            });
+        }
+    });
+    port
+}
+
+#[cfg(feature = "tls")]
+fn authority() -> rcgen::CertifiedIssuer<'static, rcgen::KeyPair> {
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    rcgen::CertifiedIssuer::self_signed(parameters, key).expect("an authority")
+}
+
+/// Returns a certificate for this machine, and its key.
+#[cfg(feature = "tls")]
+fn signed(authority: &rcgen::CertifiedIssuer<'_, rcgen::KeyPair>) -> (String, String) {
+    let parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = parameters.signed_by(&key, authority).expect("a certificate");
+    (certificate.pem(), key.serialize_pem())
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn over_tls_only_those_who_know_each_other_speak() {
+    let (own, other) = (authority(), authority());
+    let folder = |trusts: &str, (certificate, key): (String, String)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in [("ca.pem", trusts), ("cert.pem", &certificate), ("key.pem", &key)] {
+            std::fs::write(folder.path().join(name), text).expect("it is written");
+        }
+        folder
+    };
+    let ask = async |port: u16, folder: &tempfile::TempDir| {
+        let endpoint: Endpoint = format!("tcp://localhost:{port}").parse().expect("an address");
+        let endpoint = endpoint.with_certificates(folder.path());
+        let host = "nas".parse().expect("a name");
+        let engine = DockerEngine::connect(host, &endpoint, Duration::from_secs(10)).await?;
+        engine.containers().await
+    };
+    let known = folder(&own.pem(), signed(&own));
+    let containers = ask(secured(&own, Some(&own.pem())), &known).await;
+    assert!(containers.expect("both know each other").is_empty());
+    let wrong = ask(secured(&other, None), &known)
+        .await
+        .expect_err("another authority");
+    assert_eq!(wrong.kind(), ErrorKind::Unauthorised, "{wrong:?}");
+    assert!(
+        wrong.hint().is_some_and(|hint| hint.contains("`ca.pem`")),
+        "{wrong:?}"
+    );
+    let stranger = folder(&own.pem(), signed(&other));
+    let refused = ask(secured(&own, Some(&own.pem())), &stranger).await;
+    let refused = refused.expect_err("it does not know us");
+    // What it says reaches us unless the connection is gone before.
+    assert!(
+        matches!(refused.kind(), ErrorKind::Unauthorised | ErrorKind::Unreachable),
+        "{refused:?}"
+    );
 }

@@ -124,7 +124,11 @@ fn joined(left: &Declared<'_>, right: &Declared<'_>) -> bool {
             .network_mode
             .as_ref()
             .is_some_and(|mode| matches!(&mode.value, NetworkMode::Service(service) if service == name));
-        borrows || a.service.depends_on.iter().any(|other| other.value == name)
+        borrows
+            || a.service
+                .depends_on
+                .iter()
+                .any(|other| other.value.service == name)
     };
     waits(left, right) || waits(right, left) || same_maker(left, right) || same_storage(left, right)
 }

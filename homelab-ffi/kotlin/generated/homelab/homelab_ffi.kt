@@ -812,11 +812,17 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_engines_inventory(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engines_logs(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_engines_watch(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_engines_with_limit(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_inventory_hosts(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_logs_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_logs_next(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_running_at(
     ): Int
@@ -1200,6 +1206,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_engines_inventory(`ptr`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_engines_logs(`ptr`: Long,`lab`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`query`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_engines_watch(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_engines_with_limit(`ptr`: Long,`limit`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1212,6 +1220,14 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_inventory_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_logs(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_logs(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_logs_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_logs_next(`ptr`: Long,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_running(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_running(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1786,6 +1802,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_engines_inventory() and 0xFFFF) != 24806) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engines_logs() and 0xFFFF) != 9926) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_engines_watch() and 0xFFFF) != 57960) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1793,6 +1812,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_inventory_hosts() and 0xFFFF) != 47493) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_logs_finish() and 0xFFFF) != 58103) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_logs_next() and 0xFFFF) != 50682) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_running_at() and 0xFFFF) != 5180) {
@@ -4109,6 +4134,13 @@ public interface EnginesInterface {
     suspend fun `inventory`(`cancel`: CancelToken? = null): Inventory
 
     /**
+     * Returns what the containers of a target have written: in the order of time, and where it is followed, as it comes.
+     *
+     * Targets are as for `Lab.planStart`. What is followed ends when all of them have.
+     */
+    fun `logs`(`lab`: Lab, `target`: kotlin.String, `seen`: Observed, `query`: LogQuery): Logs
+
+    /**
      * Watches all hosts: first everything (`full`), then what becomes different, as the engines' events tell; nothing is
      * polled.
      *
@@ -4269,6 +4301,29 @@ open class Engines: Disposable, AutoCloseable, EnginesInterface
         HomelabException.ErrorHandler,
     )
     }
+
+
+    /**
+     * Returns what the containers of a target have written: in the order of time, and where it is followed, as it comes.
+     *
+     * Targets are as for `Lab.planStart`. What is followed ends when all of them have.
+     */
+    @Throws(HomelabException::class)override fun `logs`(`lab`: Lab, `target`: kotlin.String, `seen`: Observed, `query`: LogQuery): Logs {
+            return FfiConverterTypeLogs.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engines_logs(
+        it,
+
+        FfiConverterTypeLab.lower(`lab`),
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterTypeLogQuery.lower(`query`),_status)
+}
+    }
+    )
+    }
+
 
 
     /**
@@ -6442,6 +6497,307 @@ public object FfiConverterTypeLab: FfiConverter<Lab, Long> {
     override fun allocationSize(value: Lab) = 8UL
 
     override fun write(value: Lab, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What containers have written, line by line.
+ *
+ * Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public interface LogsInterface {
+
+    /**
+     * Ends it, a call that waits for its next line included, and closes its connections.
+     */
+    fun `finish`()
+
+    /**
+     * Returns the next line, or nothing when there will be none. It fails where not all can be read.
+     */
+    suspend fun `next`(): LogLineView?
+
+    companion object
+}
+
+/**
+ * What containers have written, line by line.
+ *
+ * Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class Logs: Disposable, AutoCloseable, LogsInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_logs(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_logs(handle, status)
+        }
+    }
+
+
+    /**
+     * Ends it, a call that waits for its next line included, and closes its connections.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_logs_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Returns the next line, or nothing when there will be none. It fails where not all can be read.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : LogLineView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_logs_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeLogLineView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLogs: FfiConverter<Logs, Long> {
+    override fun lower(value: Logs): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Logs {
+        return Logs(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Logs {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Logs) = 8UL
+
+    override fun write(value: Logs, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -12858,7 +13214,7 @@ public object FfiConverterTypeDeviceReachView: FfiConverterRustBuffer<DeviceReac
 data class DifferenceView (
     /**
      * Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
-     * `environment`, `orphaned_volume` or `dangling_images`.
+     * `environment`, `command`, `orphaned_volume` or `dangling_images`.
      */
     val `kind`: kotlin.String
     ,
@@ -13497,6 +13853,172 @@ public object FfiConverterTypeGapView: FfiConverterRustBuffer<GapView> {
             FfiConverterString.write(value.`kind`, buf)
             FfiConverterString.write(value.`message`, buf)
             FfiConverterOptionalString.write(value.`hint`, buf)
+    }
+}
+
+
+
+/**
+ * A line that a container has written.
+ */
+data class LogLineView (
+    /**
+     * The host.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * The project, `_` for a container of none.
+     */
+    val `project`: kotlin.String
+    ,
+    /**
+     * The service within the project.
+     */
+    val `service`: kotlin.String
+    ,
+    /**
+     * The container's name.
+     */
+    val `container`: kotlin.String
+    ,
+    /**
+     * When it was written, as the engine says, RFC 3339.
+     */
+    val `at`: kotlin.String?
+    ,
+    /**
+     * Where it was written to: `stdout`, of a container with a terminal always, or `stderr`.
+     */
+    val `output`: kotlin.String
+    ,
+    /**
+     * The text without its line break; what is no UTF-8 is replaced.
+     */
+    val `text`: kotlin.String
+    ,
+    /**
+     * Whether the line goes on in the next one of this container and output: lines are cut at 1 MiB.
+     */
+    val `continues`: kotlin.Boolean
+    ,
+    /**
+     * It as people read it: `web/site | ready`. What a terminal would obey is shown in it, and not done.
+     */
+    val `line`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLogLineView: FfiConverterRustBuffer<LogLineView> {
+    override fun read(buf: ByteBuffer): LogLineView {
+        return LogLineView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LogLineView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`project`) +
+            FfiConverterString.allocationSize(value.`service`) +
+            FfiConverterString.allocationSize(value.`container`) +
+            FfiConverterOptionalString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`output`) +
+            FfiConverterString.allocationSize(value.`text`) +
+            FfiConverterBoolean.allocationSize(value.`continues`) +
+            FfiConverterString.allocationSize(value.`line`)
+    )
+
+    override fun write(value: LogLineView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`project`, buf)
+            FfiConverterString.write(value.`service`, buf)
+            FfiConverterString.write(value.`container`, buf)
+            FfiConverterOptionalString.write(value.`at`, buf)
+            FfiConverterString.write(value.`output`, buf)
+            FfiConverterString.write(value.`text`, buf)
+            FfiConverterBoolean.write(value.`continues`, buf)
+            FfiConverterString.write(value.`line`, buf)
+    }
+}
+
+
+
+/**
+ * What is asked of containers' logs.
+ */
+data class LogQuery (
+    /**
+     * Whether to go on with what is written from now on.
+     */
+    val `follow`: kotlin.Boolean = false
+    ,
+    /**
+     * Only what was written at this moment of the engine's clock or later, RFC 3339.
+     */
+    val `since`: kotlin.String? = null
+    ,
+    /**
+     * Only what was written before this moment, RFC 3339.
+     */
+    val `until`: kotlin.String? = null
+    ,
+    /**
+     * Only so many of each container's last lines.
+     */
+    val `tail`: kotlin.ULong? = null
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLogQuery: FfiConverterRustBuffer<LogQuery> {
+    override fun read(buf: ByteBuffer): LogQuery {
+        return LogQuery(
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LogQuery) = (
+            FfiConverterBoolean.allocationSize(value.`follow`) +
+            FfiConverterOptionalString.allocationSize(value.`since`) +
+            FfiConverterOptionalString.allocationSize(value.`until`) +
+            FfiConverterOptionalULong.allocationSize(value.`tail`)
+    )
+
+    override fun write(value: LogQuery, buf: ByteBuffer) {
+            FfiConverterBoolean.write(value.`follow`, buf)
+            FfiConverterOptionalString.write(value.`since`, buf)
+            FfiConverterOptionalString.write(value.`until`, buf)
+            FfiConverterOptionalULong.write(value.`tail`, buf)
     }
 }
 
@@ -18651,6 +19173,38 @@ public object FfiConverterOptionalTypeEventView: FfiConverterRustBuffer<EventVie
         } else {
             buf.put(1)
             FfiConverterTypeEventView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeLogLineView: FfiConverterRustBuffer<LogLineView?> {
+    override fun read(buf: ByteBuffer): LogLineView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeLogLineView.read(buf)
+    }
+
+    override fun allocationSize(value: LogLineView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeLogLineView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: LogLineView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeLogLineView.write(value, buf)
         }
     }
 }

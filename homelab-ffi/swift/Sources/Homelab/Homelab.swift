@@ -1506,6 +1506,13 @@ public protocol EnginesProtocol: AnyObject, Sendable {
     func inventory(cancel: CancelToken?) async throws  -> Inventory
 
     /**
+     * Returns what the containers of a target have written: in the order of time, and where it is followed, as it comes.
+     *
+     * Targets are as for `Lab.planStart`. What is followed ends when all of them have.
+     */
+    func logs(lab: Lab, target: String, seen: Observed, query: LogQuery) throws  -> Logs
+
+    /**
      * Watches all hosts: first everything (`full`), then what becomes different, as the engines' events tell; nothing is
      * polled.
      *
@@ -1605,6 +1612,24 @@ open func inventory(cancel: CancelToken? = nil)async throws  -> Inventory  {
             liftFunc: FfiConverterTypeInventory_lift,
             errorHandler: FfiConverterTypeHomelabError_lift
         )
+}
+
+    /**
+     * Returns what the containers of a target have written: in the order of time, and where it is followed, as it comes.
+     *
+     * Targets are as for `Lab.planStart`. What is followed ends when all of them have.
+     */
+open func logs(lab: Lab, target: String, seen: Observed, query: LogQuery)throws  -> Logs  {
+    return try  FfiConverterTypeLogs_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engines_logs(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLab_lower(lab),
+        FfiConverterString.lower(target),
+        FfiConverterTypeObserved_lower(seen),
+        FfiConverterTypeLogQuery_lower(query),uniffiCallStatus
+    )
+})
 }
 
     /**
@@ -3083,6 +3108,164 @@ public func FfiConverterTypeLab_lift(_ handle: UInt64) throws -> Lab {
 #endif
 public func FfiConverterTypeLab_lower(_ value: Lab) -> UInt64 {
     return FfiConverterTypeLab.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What containers have written, line by line.
+ *
+ * Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public protocol LogsProtocol: AnyObject, Sendable {
+
+    /**
+     * Ends it, a call that waits for its next line included, and closes its connections.
+     */
+    func finish()
+
+    /**
+     * Returns the next line, or nothing when there will be none. It fails where not all can be read.
+     */
+    func next() async throws  -> LogLineView?
+
+}
+/**
+ * What containers have written, line by line.
+ *
+ * Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class Logs: LogsProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_logs(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_logs(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Ends it, a call that waits for its next line included, and closes its connections.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_logs_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Returns the next line, or nothing when there will be none. It fails where not all can be read.
+     */
+open func next()async throws  -> LogLineView?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_logs_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeLogLineView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLogs: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Logs
+
+    public static func lift(_ handle: UInt64) throws -> Logs {
+        return Logs(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Logs) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Logs {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Logs, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogs_lift(_ handle: UInt64) throws -> Logs {
+    return try FfiConverterTypeLogs.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogs_lower(_ value: Logs) -> UInt64 {
+    return FfiConverterTypeLogs.lower(value)
 }
 
 
@@ -7535,7 +7718,7 @@ public func FfiConverterTypeDeviceReachView_lower(_ value: DeviceReachView) -> R
 public struct DifferenceView: Equatable, Hashable {
     /**
      * Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
-     * `environment`, `orphaned_volume` or `dangling_images`.
+     * `environment`, `command`, `orphaned_volume` or `dangling_images`.
      */
     public let kind: String
     /**
@@ -7580,7 +7763,7 @@ public struct DifferenceView: Equatable, Hashable {
     public init(
         /**
          * Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
-         * `environment`, `orphaned_volume` or `dangling_images`.
+         * `environment`, `command`, `orphaned_volume` or `dangling_images`.
          */kind: String,
         /**
          * The host; nothing where the lab does not say which one should run it.
@@ -8422,6 +8605,234 @@ public func FfiConverterTypeGapView_lift(_ buf: RustBuffer) throws -> GapView {
 #endif
 public func FfiConverterTypeGapView_lower(_ value: GapView) -> RustBuffer {
     return FfiConverterTypeGapView.lower(value)
+}
+
+
+/**
+ * A line that a container has written.
+ */
+public struct LogLineView: Equatable, Hashable {
+    /**
+     * The host.
+     */
+    public let host: String
+    /**
+     * The project, `_` for a container of none.
+     */
+    public let project: String
+    /**
+     * The service within the project.
+     */
+    public let service: String
+    /**
+     * The container's name.
+     */
+    public let container: String
+    /**
+     * When it was written, as the engine says, RFC 3339.
+     */
+    public let at: String?
+    /**
+     * Where it was written to: `stdout`, of a container with a terminal always, or `stderr`.
+     */
+    public let output: String
+    /**
+     * The text without its line break; what is no UTF-8 is replaced.
+     */
+    public let text: String
+    /**
+     * Whether the line goes on in the next one of this container and output: lines are cut at 1 MiB.
+     */
+    public let continues: Bool
+    /**
+     * It as people read it: `web/site | ready`. What a terminal would obey is shown in it, and not done.
+     */
+    public let line: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The host.
+         */host: String,
+        /**
+         * The project, `_` for a container of none.
+         */project: String,
+        /**
+         * The service within the project.
+         */service: String,
+        /**
+         * The container's name.
+         */container: String,
+        /**
+         * When it was written, as the engine says, RFC 3339.
+         */at: String?,
+        /**
+         * Where it was written to: `stdout`, of a container with a terminal always, or `stderr`.
+         */output: String,
+        /**
+         * The text without its line break; what is no UTF-8 is replaced.
+         */text: String,
+        /**
+         * Whether the line goes on in the next one of this container and output: lines are cut at 1 MiB.
+         */continues: Bool,
+        /**
+         * It as people read it: `web/site | ready`. What a terminal would obey is shown in it, and not done.
+         */line: String) {
+        self.host = host
+        self.project = project
+        self.service = service
+        self.container = container
+        self.at = at
+        self.output = output
+        self.text = text
+        self.continues = continues
+        self.line = line
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LogLineView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLogLineView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LogLineView {
+        return
+            try LogLineView(
+                host: FfiConverterString.read(from: &buf),
+                project: FfiConverterString.read(from: &buf),
+                service: FfiConverterString.read(from: &buf),
+                container: FfiConverterString.read(from: &buf),
+                at: FfiConverterOptionString.read(from: &buf),
+                output: FfiConverterString.read(from: &buf),
+                text: FfiConverterString.read(from: &buf),
+                continues: FfiConverterBool.read(from: &buf),
+                line: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LogLineView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.project, into: &buf)
+        FfiConverterString.write(value.service, into: &buf)
+        FfiConverterString.write(value.container, into: &buf)
+        FfiConverterOptionString.write(value.at, into: &buf)
+        FfiConverterString.write(value.output, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+        FfiConverterBool.write(value.continues, into: &buf)
+        FfiConverterString.write(value.line, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogLineView_lift(_ buf: RustBuffer) throws -> LogLineView {
+    return try FfiConverterTypeLogLineView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogLineView_lower(_ value: LogLineView) -> RustBuffer {
+    return FfiConverterTypeLogLineView.lower(value)
+}
+
+
+/**
+ * What is asked of containers' logs.
+ */
+public struct LogQuery: Equatable, Hashable {
+    /**
+     * Whether to go on with what is written from now on.
+     */
+    public let follow: Bool
+    /**
+     * Only what was written at this moment of the engine's clock or later, RFC 3339.
+     */
+    public let since: String?
+    /**
+     * Only what was written before this moment, RFC 3339.
+     */
+    public let until: String?
+    /**
+     * Only so many of each container's last lines.
+     */
+    public let tail: UInt64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Whether to go on with what is written from now on.
+         */follow: Bool = false,
+        /**
+         * Only what was written at this moment of the engine's clock or later, RFC 3339.
+         */since: String? = nil,
+        /**
+         * Only what was written before this moment, RFC 3339.
+         */until: String? = nil,
+        /**
+         * Only so many of each container's last lines.
+         */tail: UInt64? = nil) {
+        self.follow = follow
+        self.since = since
+        self.until = until
+        self.tail = tail
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LogQuery: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLogQuery: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LogQuery {
+        return
+            try LogQuery(
+                follow: FfiConverterBool.read(from: &buf),
+                since: FfiConverterOptionString.read(from: &buf),
+                until: FfiConverterOptionString.read(from: &buf),
+                tail: FfiConverterOptionUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LogQuery, into buf: inout [UInt8]) {
+        FfiConverterBool.write(value.follow, into: &buf)
+        FfiConverterOptionString.write(value.since, into: &buf)
+        FfiConverterOptionString.write(value.until, into: &buf)
+        FfiConverterOptionUInt64.write(value.tail, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogQuery_lift(_ buf: RustBuffer) throws -> LogQuery {
+    return try FfiConverterTypeLogQuery.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogQuery_lower(_ value: LogQuery) -> RustBuffer {
+    return FfiConverterTypeLogQuery.lower(value)
 }
 
 
@@ -14298,6 +14709,30 @@ fileprivate struct FfiConverterOptionTypeEventView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeLogLineView: FfiConverterRustBuffer {
+    typealias SwiftType = LogLineView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeLogLineView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeLogLineView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeMachine: FfiConverterRustBuffer {
     typealias SwiftType = Machine?
 
@@ -15951,6 +16386,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_engines_inventory() != 24806) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_engines_logs() != 9926) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_engines_watch() != 57960) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -15958,6 +16396,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_inventory_hosts() != 47493) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_logs_finish() != 58103) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_logs_next() != 50682) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_running_at() != 5180) {

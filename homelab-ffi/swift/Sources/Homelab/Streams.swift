@@ -20,6 +20,29 @@ extension Changes {
     }
 }
 
+extension Logs {
+    /// The lines as a stream, which is to be read once, and fails where not all can be read. Whoever stops reading closes
+    /// it.
+    public func stream() -> AsyncThrowingStream<LogLineView, Error> {
+        AsyncThrowingStream { continuation in
+            let reading = Task {
+                do {
+                    while let line = try await self.next() {
+                        continuation.yield(line)
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in
+                self.finish()
+                reading.cancel()
+            }
+        }
+    }
+}
+
 /// Does work with a token that is uttered when the task is cancelled: cancelling a task alone stops nothing below it.
 ///
 ///     let seen = try await withCancelToken { try await world.observe(lab: lab, cancel: $0) }

@@ -654,6 +654,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_engines_hosts(uint64_t ptr, RustCallStat
 uint64_t uniffi_homelab_ffi_fn_method_engines_inventory(uint64_t ptr, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_LOGS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_LOGS
+uint64_t uniffi_homelab_ffi_fn_method_engines_logs(uint64_t ptr, uint64_t lab, RustBuffer target, uint64_t seen, RustBuffer query, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_WATCH
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_WATCH
 uint64_t uniffi_homelab_ffi_fn_method_engines_watch(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -682,6 +687,26 @@ RustBuffer uniffi_homelab_ffi_fn_method_inventory_hosts(uint64_t ptr, RustCallSt
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_INVENTORY_UNIFFI_TRAIT_DISPLAY
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_INVENTORY_UNIFFI_TRAIT_DISPLAY
 RustBuffer uniffi_homelab_ffi_fn_method_inventory_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_LOGS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_LOGS
+uint64_t uniffi_homelab_ffi_fn_clone_logs(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_LOGS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_LOGS
+void uniffi_homelab_ffi_fn_free_logs(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOGS_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOGS_FINISH
+void uniffi_homelab_ffi_fn_method_logs_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOGS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOGS_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_logs_next(uint64_t ptr
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_RUNNING
@@ -1987,6 +2012,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_engines_inventory(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_LOGS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_LOGS
+uint16_t uniffi_homelab_ffi_checksum_method_engines_logs(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_WATCH
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_WATCH
 uint16_t uniffi_homelab_ffi_checksum_method_engines_watch(void
@@ -2002,6 +2033,18 @@ uint16_t uniffi_homelab_ffi_checksum_method_engines_with_limit(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_INVENTORY_HOSTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_INVENTORY_HOSTS
 uint16_t uniffi_homelab_ffi_checksum_method_inventory_hosts(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOGS_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOGS_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_logs_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOGS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOGS_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_logs_next(void
 
 );
 #endif

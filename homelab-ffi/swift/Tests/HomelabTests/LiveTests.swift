@@ -26,6 +26,7 @@ final class LiveTests: XCTestCase {
             _ = try await lab.planStop(target: "web", seen: seen)
             XCTFail("its host was not seen")
         } catch HomelabError.Unreachable {}
+        XCTAssertThrowsError(try world.engines().logs(lab: lab, target: "web", seen: seen, query: LogQuery()))
         for await change in try world.engines().watch().stream() {
             XCTAssertEqual(change.kind, "full")
             break

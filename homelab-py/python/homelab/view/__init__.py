@@ -20,6 +20,7 @@ from .live import (
     DifferenceView,
     DriftView,
     GapView,
+    LogLineView,
     RunningView,
     SeenHostView,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "FileView",
     "FindingView",
     "GapView",
+    "LogLineView",
     "MountView",
     "NearMissView",
     "OutcomeView",

@@ -56,7 +56,7 @@ class DifferenceView(Record):
 
     kind: str
     """Its kind: `missing`, `stopped`, `unhealthy`, `restarting`, `extra`, `image`, `outdated`, `ports`, `mounts`,
-    `environment`, `orphaned_volume` or `dangling_images`.
+    `environment`, `command`, `orphaned_volume` or `dangling_images`.
     """
     host: str | None
     """The host; nothing where the lab does not say which one should run it."""
@@ -198,3 +198,27 @@ class ChangeView(Record):
     """Whether this was found by looking again after the connection was lost: what happened in between is not known."""
     text: str
     """The change in one line."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LogLineView(Record):
+    """A line that a container has written."""
+
+    host: str
+    """The host."""
+    project: str
+    """The project, `_` for a container of none."""
+    service: str
+    """The service within the project."""
+    container: str
+    """The container's name."""
+    at: str | None
+    """When it was written, as the engine says, RFC 3339."""
+    output: str
+    """Where it was written to: `stdout`, of a container with a terminal always, or `stderr`."""
+    text: str
+    """The text without its line break; what is no UTF-8 is replaced."""
+    continues: bool
+    """Whether the line goes on in the next one of this container and output: lines are cut at 1 MiB."""
+    line: str
+    """It as people read it: `web/site | ready`. What a terminal would obey is shown in it, and not done."""

@@ -21,6 +21,19 @@ fun Events.flow(): Flow<EventView> = flow {
 fun Operation.flow(): Flow<EventView> = flow { events().flow().collect { emit(it) } }
 
 /**
+ * The lines as a flow, which is to be collected once. Whoever stops collecting closes it.
+ */
+fun Logs.flow(): Flow<LogLineView> = flow {
+    use { logs ->
+        try {
+            while (true) emit(logs.next() ?: break)
+        } finally {
+            logs.finish()
+        }
+    }
+}
+
+/**
  * The changes as a flow, which is to be collected once. Whoever stops collecting stops watching, and closes it: take
  * `inventory()` while you collect.
  */

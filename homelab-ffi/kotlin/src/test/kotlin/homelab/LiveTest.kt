@@ -56,7 +56,7 @@ class LiveTest {
 
     private fun run(address: String, project: String) = docker(
         address, "run", "-d", "--name", "$project-site-1", "--network", "none", "--ulimit", "nofile=1024:1024",
-        "--ulimit", "nproc=1024:1024", IMAGE, "sleep", "600",
+        "--ulimit", "nproc=1024:1024", IMAGE, "sh", "-c", "echo ready; exec sleep 600",
     )
 
     @Test
@@ -94,6 +94,11 @@ class LiveTest {
             val before = world.observe(lab)
             val own = lab.running(before).containers().single { it.project == project }
             assertEquals(listOf("running", "name", "host"), listOf(own.state, own.placedBy, own.reach.toString().lowercase()))
+            val said = world.engines().logs(lab, project, before, LogQuery(follow = true)).flow().first()
+            assertEquals(listOf("$project/site | ready", "stdout"), listOf(said.line, said.output))
+            val all = world.engines().logs(lab, "$project/site", before, LogQuery(tail = 5uL)).flow().toList()
+            assertEquals(listOf("ready"), all.map { it.text })
+            assertFailsWith<HomelabException.NotFound> { world.engines().logs(lab, "nothing", before, LogQuery()) }
             val plan = lab.planRestart("$project/site", before)
             assertEquals(listOf("nas:$project-site-1"), plan.steps().map { it.target })
             val outcome = plan.apply(world).use { it.outcome() }
