@@ -199,10 +199,9 @@ fn comments(lab: &Lab, judged: Judged, findings: &mut Vec<Finding>) -> HashMap<S
     ];
     for file in lab.manifest().files() {
         let is_shared = judged == Judged::Leaks && file.stratum().is_shareable();
-        if !kinds.contains(&file.kind()) && !is_shared || !file.bytes().is_some_and(is_marked) {
+        if !kinds.contains(&file.kind()) && !is_shared {
             continue;
         }
-        let Some(text) = file.text() else { continue };
         let syntax = match file.kind() {
             FileKind::Compose => Syntax::Yaml,
             FileKind::Quadlet => Syntax::Unit,
@@ -210,6 +209,10 @@ fn comments(lab: &Lab, judged: Judged, findings: &mut Vec<Finding>) -> HashMap<S
             FileKind::Markdown => Syntax::Markdown,
             _ => Syntax::Text,
         };
+        if !file.bytes().is_some_and(|bytes| is_marked(bytes, syntax)) {
+            continue;
+        }
+        let Some(text) = file.text() else { continue };
         let comments = read(&Source::new(file.path(), text), syntax, findings);
         files.insert(file.path().to_owned(), comments);
     }
@@ -217,7 +220,14 @@ fn comments(lab: &Lab, judged: Judged, findings: &mut Vec<Finding>) -> HashMap<S
 }
 
 /// Whether a file may have such a comment, in capitals or not.
-fn is_marked(bytes: &[u8]) -> bool {
+fn is_marked(bytes: &[u8], syntax: Syntax) -> bool {
+    if let Syntax::Markdown | Syntax::Text = syntax {
+        // Comments begin with many signs there, and all end in the mark's colon.
+        return memchr::memchr_iter(b':', bytes).any(|at| {
+            let start = (at + 1).checked_sub(MARK.len());
+            start.is_some_and(|start| bytes[start..=at].eq_ignore_ascii_case(MARK.as_bytes()))
+        });
+    }
     memchr::memchr_iter(b'#', bytes).any(|at| {
         let text = bytes[at + 1..].trim_ascii_start();
         // What is no ASCII may be a space too.
