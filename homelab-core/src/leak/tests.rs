@@ -183,7 +183,7 @@ fn what_tells_nothing_is_not_found() {
         "~/.local/share .env.local /usr/local/bin settings.local.json nas.local homeassistant.local",
         "00:00:5e:00:53:01 02:42:ac:11:00:02 ff:ff:ff:ff:ff:ff",
         "password: ${DB_PASSWORD}\ntoken = get_token()\nsecret: changeme\nAPI_KEY=your-api-key-0123456789",
-        "version 1.2.3.4-rc1, chrome/120.0.6099.1",
+        "version 1.2.3.4-rc1, chrome/120.0.6099.1, 10.4.2.1-rc3, version: 10.4.2.1",
         "postgres://app:${PASSWORD}@db/app mysql://root:password@db",
         "AKIAIOSFODNN7EXAMPLE ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx eyJhbGciOiJIUzI1NiJ9",
         "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
