@@ -198,6 +198,19 @@ pub fn into_folder(folder: &str, plan: impl FnOnce(&Lab) -> Result<Plan>) -> Res
     outcome.complete().map(|_| ())
 }
 
+/// Returns the lab of a folder, or one that has nothing but this instance.toml.
+///
+/// # Errors
+/// As `Lab::load` and `Lab::of_instance`, and when the file cannot be read.
+pub fn instance(path: &str) -> Result<Lab> {
+    if !std::path::Path::new(path).is_file() {
+        return Lab::load(path);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::new(ErrorKind::NotFound, format!("read `{path}`")).with_source(error))?;
+    Lab::of_instance(&text)
+}
+
 /// Waits for what is asynchronous, on a runtime of this thread's own.
 pub fn wait<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -30,6 +30,7 @@ mod dotenv;
 pub(crate) mod files;
 mod interpolate;
 mod json;
+mod listed;
 mod load;
 mod map;
 mod merge;
@@ -50,6 +51,7 @@ mod typed;
 mod yaml;
 
 pub(crate) use dotenv::variables_of;
+pub(crate) use listed::{Listed, listed};
 pub use model::{
     Attachment, Condition, Dependency, Field, Interpolation, Material, Mount, MountKind, Network,
     NetworkMode, Port, Project, Protocol, RestartPolicy, Service, VariableState, Volume,

@@ -25,8 +25,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What it does not do: a value in the name of a file or in a key of a Compose file is refused, not rewritten; so is a
-//! shareable file that was not read.
+//! Compose replaces nothing in keys: a mapping that has a value in one, such as `extra_hosts` or `labels`, is written as the
+//! list that means the same.
+//!
+//! What it does not do: a value in the name of a file, or in a key that no list can stand for, is refused, not rewritten; so
+//! is a shareable file that was not read.
 
 mod place;
 mod proof;
@@ -47,12 +50,14 @@ pub use self::template::Template;
 pub use self::values::Values;
 use self::values::{Changed, Kept, Rewrite, add_variables};
 use crate::audit::Selection;
+use crate::compose::{Listed, listed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Report;
 use crate::lab::{FileKind, Lab, LabFile, in_words};
-use crate::leak::{Leak, Scanner, text_of};
+use crate::leak::{Leak, Scanner, What, text_of};
 use crate::observed::Observed;
 use crate::plan::ContentHash;
+use crate::span::Source;
 use crate::stratum::{Private, Shareable};
 
 /// A lab parted into what can be shared and what cannot, with the proof. Its Debug shows no value.
@@ -121,6 +126,7 @@ impl Lab {
             accepted: accepted(&report),
             slots: Slots::new(self, &vocabulary, &scanner),
             uses: BTreeMap::new(),
+            reused: BTreeSet::new(),
             lifted: BTreeMap::new(),
             template: BTreeMap::new(),
             values: Values {
@@ -205,6 +211,8 @@ struct Splitter<'a> {
     slots: Slots<'a>,
     /// Each slot with the files that it stands in.
     uses: BTreeMap<String, BTreeSet<String>>,
+    /// Variables that had a value already, and stand for it now where it was written out.
+    reused: BTreeSet<String>,
     /// What was lifted, by the slot's name, and whether a Compose file has it.
     lifted: BTreeMap<String, (Lifted, bool)>,
     template: BTreeMap<String, Vec<u8>>,
@@ -273,8 +281,27 @@ impl Splitter<'_> {
         };
         // What is put in, in the order of the text: where, for how many bytes of it, and what.
         let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
+        let lists = match file.kind() {
+            FileKind::Compose if !leaks.is_empty() => listed(&Source::new(file.path(), text)),
+            _ => Vec::new(),
+        };
+        let is_in_key = |list: &&Listed| {
+            list.pairs
+                .iter()
+                .any(|pair| leaks.iter().any(|leak| pair.key.contains(&leak.range.start)))
+        };
+        for list in lists.iter().filter(is_in_key) {
+            self.as_list(file, list, &mut edits);
+        }
+        let listed: Vec<std::ops::Range<usize>> = edits.iter().map(|(range, _)| range.clone()).collect();
         let mut quoted = 0;
         for leak in leaks {
+            if listed
+                .iter()
+                .any(|range| range.start <= leak.range.start && leak.range.start < range.end)
+            {
+                continue;
+            }
             // A brace would end a bare scalar within brackets, so that the whole of it gets quotes.
             if let Some(scalar) = places.bare(leak.range.start)
                 && scalar.start >= quoted
@@ -305,12 +332,34 @@ impl Splitter<'_> {
         (out.into_bytes(), rewrites)
     }
 
+    /// Writes a mapping as a list, with slots in the place of the values in it, keys included.
+    fn as_list(&mut self, file: &LabFile, list: &Listed, edits: &mut Vec<(std::ops::Range<usize>, String)>) {
+        if let Some(flow) = &list.flow {
+            edits.push((flow.start..flow.start + 1, "[".to_owned()));
+            edits.push((flow.end - 1..flow.end, "]".to_owned()));
+        }
+        for pair in &list.pairs {
+            let mut item = String::with_capacity(pair.item.len());
+            let mut at = 0;
+            for leak in self.scanner.scan(&pair.item) {
+                item.push_str(&pair.item[at..leak.range.start]);
+                at = leak.range.end;
+                let value = pair.item[leak.range].replace("$$", "$");
+                item.push_str(&self.slot_of(file, value, leak.what, true));
+            }
+            item.push_str(&pair.item[at..]);
+            let dash = if list.flow.is_some() { "" } else { "- " };
+            edits.push((
+                pair.whole.clone(),
+                format!("{dash}'{}'", item.replace('\'', "''")),
+            ));
+        }
+    }
+
     /// Returns what to write in the place of a value.
     fn slot(&mut self, file: &LabFile, text: &str, leak: &Leak, places: &Places) -> String {
         let written = &text[leak.range.clone()];
         let is_compose = file.kind() == FileKind::Compose && !places.is_comment(leak.range.start);
-        let is_variable = is_compose || file.kind() == FileKind::Pattern;
-        let folder = folder_of(file.path()).to_owned();
         // Compose takes two dollars for one, and block texts without their indentation.
         let value = if is_compose {
             meant(
@@ -322,11 +371,22 @@ impl Splitter<'_> {
         } else {
             written.to_owned()
         };
+        self.slot_of(file, value, leak.what, is_compose)
+    }
+
+    /// Returns what to write in the place of a value, as Compose or whoever else reads the file means it.
+    fn slot_of(&mut self, file: &LabFile, value: String, what: What, is_compose: bool) -> String {
+        let is_variable = is_compose || file.kind() == FileKind::Pattern;
+        let folder = folder_of(file.path()).to_owned();
         let existing = is_compose.then(|| self.slots.existing(&folder, &value)).flatten();
         let name = match existing {
-            Some(name) => name.to_owned(),
+            Some(name) => {
+                let name = name.to_owned();
+                self.reused.insert(name.clone());
+                name
+            }
             None => {
-                let lifted = self.slots.lift(&value, leak.what);
+                let lifted = self.slots.lift(&value, what);
                 let name = lifted.name.clone();
                 if is_compose {
                     let variables = self.values.variables.entry(folder).or_default();
@@ -394,13 +454,20 @@ impl Splitter<'_> {
 
     /// Declares every slot in lab.toml: those of Compose files as slots, the others in a comment.
     fn declare(&mut self) {
-        if self.lifted.is_empty() {
+        let is_quiet = self.lab.pattern().slots().is_empty();
+        let is_declared = |name: &String| {
+            let mut slots = self.lab.pattern().slots().keys();
+            slots.any(|slot| slot.as_str() == name)
+        };
+        // A lab that declares one slot is asked for all.
+        let mut others: BTreeSet<String> = BTreeSet::new();
+        if !is_quiet || self.lifted.values().any(|(_, in_compose)| *in_compose) {
+            others.extend(self.reused.iter().filter(|name| !is_declared(name)).cloned());
+        }
+        if self.lifted.is_empty() && others.is_empty() {
             return;
         }
         let mut text = String::from("# Slots that a split made.\n");
-        let is_quiet = self.lab.pattern().slots().is_empty();
-        // A lab that declares one slot is asked for all.
-        let mut others: BTreeSet<String> = BTreeSet::new();
         if is_quiet && self.lifted.values().any(|(_, in_compose)| *in_compose) {
             for project in self.lab.projects() {
                 let own = project.variables().map(|(name, ..)| name.to_owned());

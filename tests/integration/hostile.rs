@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
             &[],
             interpolation,
         ),
+        test("hostile::damaged_labs_are_parted_and_joined", &[], strata),
         test("hostile::damaged_policies_never_panic", &[], policies),
         test("hostile::bombs_are_refused_at_once", &[], bombs),
     ]
@@ -58,6 +59,22 @@ fn policies() -> Result<(), String> {
     println!("hostile: {rounds} damaged policies read, {accepted} of them still valid");
     match accepted * 20 < rounds {
         true => Err("less than one in twenty is still valid: the evaluator is not reached".to_owned()),
+        false => Ok(()),
+    }
+}
+
+fn strata() -> Result<(), String> {
+    // Each is read a dozen times, for the proof.
+    let long = env::var_os("HOMELAB_LONG").is_some();
+    let rounds = if long { USUAL } else { USUAL / 20 };
+    let mut proven = 0;
+    for seed in 0..rounds {
+        let data = fuzzing::damaged(seed);
+        proven += u64::from(try_one(&format!("seed {seed}"), &data, fuzzing::strata)?);
+    }
+    println!("hostile: {rounds} damaged labs parted and joined, {proven} of them can be shared");
+    match proven * 20 < rounds {
+        true => Err("less than one in twenty can be shared: the proof is not reached".to_owned()),
         false => Ok(()),
     }
 }

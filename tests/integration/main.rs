@@ -16,6 +16,7 @@ mod needs;
 mod parity;
 mod repository;
 mod scenario;
+mod strata;
 mod tailnet;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         corpus::tests(),
         generated::tests(),
         golden::tests(),
+        strata::tests(),
         hostile::tests(),
         engines::tests(),
         tailnet::tests(),

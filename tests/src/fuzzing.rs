@@ -2,6 +2,7 @@
 //! returns whether strict resolution accepts the input.
 
 mod policy;
+mod strata;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use homelab_core::compose::{Project, ResolveOptions};
 
 pub use self::policy::{damaged_policy, policy};
+pub use self::strata::strata;
 use crate::generate::{File, Generated};
 
 const FOLDER: &str = "/lab/fuzz";

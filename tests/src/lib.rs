@@ -10,5 +10,6 @@ pub mod generate;
 pub mod golden;
 pub mod needs;
 pub mod parity;
+pub mod planted;
 pub mod summary;
 pub mod tailnet;

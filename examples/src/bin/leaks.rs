@@ -1,11 +1,10 @@
 //! Says where values of this lab alone stand in files that can be shared: `leaks [DIR] [OPTIONS]`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use homelab_core::audit::Selection;
-use homelab_core::{Error, ErrorKind, Lab, Observed, Result, Severity, World};
-use homelab_examples::{Arguments, fail, moment, one, say, terminal, wait};
+use homelab_core::{Lab, Observed, Result, Severity, World};
+use homelab_examples::{Arguments, fail, instance, moment, one, say, terminal, wait};
 
 const USAGE: &str = "leaks [DIR] [OPTIONS]
 
@@ -50,14 +49,4 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let report = lab.leaks_of(&vocabulary, &seen, &selection)?;
     say(&terminal::rendered(&report, &format)?)?;
     Ok(report.exit_code(fail_on))
-}
-
-/// Returns the lab of a folder, or one that has nothing but this instance.toml.
-fn instance(path: &str) -> Result<Lab> {
-    if !Path::new(path).is_file() {
-        return Lab::load(path);
-    }
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::new(ErrorKind::NotFound, format!("read `{path}`")).with_source(error))?;
-    Lab::of_instance(&text)
 }

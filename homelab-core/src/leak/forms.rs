@@ -121,6 +121,12 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
         }
         _ => {}
     }
+    if value.contains(' ') && value.len() >= 8 && term.kind() != ValueKind::Secret {
+        // As the name of a file, in a form of the web, and broken over two lines where the blank was.
+        for instead in ["", "-", "_", "+"] {
+            forms.notation(&value.replace(' ', instead), edge);
+        }
+    }
     if value.contains('\'') {
         forms.notation(&value.replace('\'', "''"), edge);
         forms.notation(&value.replace('\'', r"'\''"), edge);
@@ -135,6 +141,7 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
         if term.kind() != ValueKind::Secret {
             forms.encoded(&value.to_lowercase());
             forms.encoded(&value.to_uppercase());
+            forms.encoded(&in_capitals(value));
         }
     }
     forms.all
@@ -153,6 +160,20 @@ fn edge(term: &Term) -> Edge {
         ValueKind::Secret if value.len() >= LONG_SECRET && is_mixed(value) || is_long(value) => Edge::Secret,
         ValueKind::Secret => Edge::Value,
     }
+}
+
+/// Returns a text with a capital at the beginning of each word, as names are written.
+fn in_capitals(value: &str) -> String {
+    let mut begins = true;
+    let capital = |c: char| {
+        let is_first = std::mem::replace(&mut begins, !c.is_alphanumeric());
+        if is_first {
+            c.to_ascii_uppercase()
+        } else {
+            c.to_ascii_lowercase()
+        }
+    };
+    value.chars().map(capital).collect()
 }
 
 /// Returns whether a text is of letters alone, and longer than words are.

@@ -91,6 +91,7 @@ pub(super) fn shapes(text: &str, same: &Same, networks: &[IpNet]) -> Vec<(Range<
             && !common::is_common_address(address)
             && !inside(address)
             && !is_range
+            && !is_version(text, &range)
         {
             found.push((range, Shape::Address));
         }
@@ -204,6 +205,24 @@ pub(super) fn padded_addresses(text: &str) -> Vec<(Range<usize>, IpAddr)> {
         }
     }
     all
+}
+
+/// Returns whether what reads as an address is the number of a version, which says so before or behind it.
+fn is_version(text: &str, range: &Range<usize>) -> bool {
+    const STAGES: [&str; 6] = ["-rc", "-alpha", "-beta", "-pre", "-dev", "-snapshot"];
+    let behind = text[range.end..]
+        .bytes()
+        .take(9)
+        .map(|byte| char::from(byte.to_ascii_lowercase()));
+    let behind: String = behind.collect();
+    let before = text[..range.start].trim_end_matches([' ', ':', '=', '"', '\'']);
+    let word: String = before
+        .bytes()
+        .rev()
+        .take(7)
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    STAGES.iter().any(|stage| behind.starts_with(stage)) || word.starts_with("noisrev")
 }
 
 /// Returns the network that an address and what follows it are: `192.168.1.0/24`.

@@ -214,7 +214,7 @@ impl Case<'_> {
         match keys.as_slice() {
             [] => String::new(),
             keys => format!(
-                ": {} has a private value in a key, which Compose does not replace; write the list form, `- KEY=VALUE`",
+                ": {} has a private value in a key, which Compose does not replace and no list can stand for; rename it",
                 keys.join(", ")
             ),
         }

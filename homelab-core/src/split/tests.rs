@@ -163,10 +163,10 @@ fn a_lab_without_values_is_its_own_template() {
 
 #[test]
 fn what_no_slot_can_stand_for_is_refused_and_named() {
-    let hosts = "services:\n  web:\n    image: nginx\n    extra_hosts:\n      nas.smith.family: 10.9.8.7\n    labels:\n      to.zephyr: 'x'\n";
+    let hosts = "services:\n  web:\n    image: nginx\n    logging:\n      options:\n        to.zephyr: 'x'\n";
     let why = refused(&[("web/compose.yaml", hosts)]);
     assert!(
-        why.contains("`web/compose.yaml`") && why.contains("line 7"),
+        why.contains("`web/compose.yaml`") && why.contains("line 6"),
         "{why}"
     );
     assert!(!why.contains("zephyr"), "{why}");
@@ -286,4 +286,30 @@ proptest::proptest! {
             assert_eq!(joined.get(file.path()).map(Vec::as_slice), file.bytes(), "{}", file.path());
         }
     }
+}
+
+#[test]
+fn a_value_in_a_key_becomes_an_item_of_a_list() {
+    let text = "services:\n  web:\n    image: nginx\n    extra_hosts:\n      zephyr: 192.168.7.10 # here\n      other: 10.9.8.7\n    labels: {to.zephyr: 'it''s', \"plain\": 1}\n    environment:\n      A_zephyr: ${X:-$$y}\n      B:\n";
+    let template = proven(&[("web/compose.yaml", text), ("web/.env", "B=b\n")]);
+    assert_eq!(
+        template["web/compose.yaml"],
+        "services:\n  web:\n    image: nginx\n    extra_hosts:\n      - '${HOST_1_NAME}=${HOST_1_ADDRESS}' # here\n      - 'other=${ADDRESS}'\n    labels: ['to.${HOST_1_NAME}=it''s', 'plain=1']\n    environment:\n      - 'A_${HOST_1_NAME}=${X:-$$y}'\n      - 'B'\n"
+    );
+}
+
+#[test]
+fn a_variable_that_stands_for_its_value_now_is_declared_with_the_others() {
+    let template = proven(&[
+        (
+            "web/compose.yaml",
+            "services: {web: {image: nginx, hostname: zephyr, environment: {A: '192.168.7.10'}}}\n",
+        ),
+        ("web/.env", "ADDRESS=192.168.7.10\n"),
+    ]);
+    assert!(template["web/compose.yaml"].contains("A: '${ADDRESS}'"));
+    assert!(
+        template["lab.toml"].contains("[slots.ADDRESS]")
+            && template["lab.toml"].contains("[slots.HOST_1_NAME]")
+    );
 }
