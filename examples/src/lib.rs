@@ -3,7 +3,6 @@
 pub mod tailnet;
 pub mod terminal;
 
-use std::fmt::Display;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -134,11 +133,7 @@ pub fn moment(now: Option<&str>) -> Result<Timestamp> {
 /// # Errors
 /// When it is none.
 pub fn socket(text: Option<String>, usual: &str) -> Result<SocketAddr> {
-    let text = text.as_deref().unwrap_or(usual);
-    text.parse().map_err(|_| {
-        Error::new(ErrorKind::Invalid, format!("read the address `{text}`"))
-            .with_hint("write an address and a port: `127.0.0.1:8420`, `[::1]:8420`")
-    })
+    homelab_core::serve::read_address(text.as_deref().unwrap_or(usual))
 }
 
 /// Returns the folder that is named, or the working one.
@@ -275,22 +270,8 @@ pub fn say(text: &str) -> Result<()> {
 
 /// Says what could not be done, with every reason below it and what to do, and returns this exit code.
 pub fn fail(error: &Error, code: u8) -> ExitCode {
-    eprintln!("error: failed to {}", chain(error));
-    if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
-    }
+    eprintln!("error: failed to {error:#}");
     ExitCode::from(code)
-}
-
-fn chain(error: &Error) -> impl Display {
-    let mut text = error.to_string();
-    let mut below = std::error::Error::source(error);
-    while let Some(reason) = below {
-        text.push_str(": ");
-        text.push_str(&reason.to_string());
-        below = reason.source();
-    }
-    text
 }
 
 #[cfg(test)]

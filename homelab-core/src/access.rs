@@ -249,14 +249,13 @@ impl Lab {
 
     fn written(&self, seen: &Observed) -> Vec<Exposure> {
         let instance = self.instance();
-        let catalog = self.catalog();
         let host_facts = |id: &ServiceId| {
             let host = id.host().and_then(|name| instance.host(name));
             HostFacts::new(id.host(), host, instance)
         };
         let services: Vec<ServiceRef<'_>> = self.services().collect();
         let entries = services.iter().map(|service| {
-            let system = catalog.recognise(service.service());
+            let system = service.system();
             Entry {
                 id: service.id(),
                 project: service.project(),
@@ -279,6 +278,7 @@ impl Lab {
         }
         let proxies = Proxies::new(&topology, &files);
         proxies.paths(&topology, &mut paths);
+        self.doubt_funnels(&topology, &mut paths, seen);
         let facts = facts::all(&topology, &proxies, tunnels);
         let judged = services.into_iter().zip(paths).zip(facts).enumerate();
         let mut exposures: Vec<Exposure> = judged
@@ -293,6 +293,25 @@ impl Lab {
             .collect();
         self.add_audiences(&mut exposures, seen);
         exposures
+    }
+
+    /// Takes back to the tailnet what Funnel would open, where the policy does not let it: the file may be an old one, so it
+    /// could be open all the same.
+    fn doubt_funnels(&self, topology: &Topology<'_>, paths: &mut [Vec<Path>], seen: &Observed) {
+        let is_funnel = |path: &Path| path.kind() == PathKind::Funnel;
+        if !paths.iter().flatten().any(is_funnel) {
+            return;
+        }
+        let Ok(tailnet) = self.tailnet(seen) else {
+            return;
+        };
+        for (node, paths) in topology.nodes.iter().zip(paths) {
+            for path in paths.iter_mut().filter(|path| is_funnel(path)) {
+                if let Some(why) = tailnet.doubts_funnel(self, node.id, path, seen) {
+                    path.doubt(Reach::Tailnet, Unknown::new(UnknownKind::Routes, why));
+                }
+            }
+        }
     }
 }
 

@@ -122,9 +122,10 @@ impl fmt::Display for ErrorKind {
 
 /// Why an operation failed.
 ///
-/// [`Display`](fmt::Display) says what failed, in a fragment that reads after "failed to"; the reason below it
-/// is in [`source`](std::error::Error::source), what to do about it in [`hint`](Error::hint), and the place in a
-/// file in [`place`](Error::place). None of them holds a secret.
+/// [`Display`](fmt::Display) says what failed, in a fragment that reads after "failed to", and nothing else; the reason
+/// below it is in [`source`](std::error::Error::source), what to do about it in [`hint`](Error::hint), and the place in a
+/// file in [`place`](Error::place). With `{:#}` it says all of that as people read it: the fragment with its reasons, then
+/// place and hint on lines of their own. None of them holds a secret.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -208,10 +209,22 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.0.place {
-            write!(f, "{place}: ")?;
+        f.write_str(&self.0.message)?;
+        if !f.alternate() {
+            return Ok(());
         }
-        f.write_str(&self.0.message)
+        let mut below = std::error::Error::source(self);
+        while let Some(reason) = below {
+            write!(f, ": {reason}")?;
+            below = reason.source();
+        }
+        if let Some(place) = &self.0.place {
+            write!(f, "\n  at {place}")?;
+        }
+        match &self.0.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -252,12 +265,18 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_the_place_and_leaves_the_cause_to_source() {
+    fn the_message_leaves_place_and_cause_to_those_who_ask() {
         let source = Source::new("lab.toml", "x = 1\n");
         let error = Error::new(ErrorKind::Invalid, "read the lab's settings")
             .with_place(Span::file(&source))
             .with_source(std::io::Error::other("disk on fire"));
-        assert_eq!(error.to_string(), "lab.toml:1:1: read the lab's settings");
+        assert_eq!(error.to_string(), "read the lab's settings");
+        assert_eq!(
+            format!("{:#}", error.with_hint("put it out")),
+            "read the lab's settings: disk on fire\n  at lab.toml:1:1\nhint: put it out"
+        );
+        let error =
+            Error::new(ErrorKind::Invalid, "read it").with_source(std::io::Error::other("disk on fire"));
         assert_eq!(
             std::error::Error::source(&error).expect("a source").to_string(),
             "disk on fire"

@@ -62,7 +62,8 @@ use crate::compose::{Project, Service};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::name::{HostName, ServiceId, ServiceName};
-use crate::system::Catalog;
+use crate::service::image::ImageReference;
+use crate::system::{Catalog, System, image_of};
 
 /// What is wanted, from files. Immutable and cheap to clone.
 ///
@@ -91,8 +92,18 @@ struct Inner {
 struct Entry {
     id: ServiceId,
     project: usize,
+    /// Its place among the project's services, which stays when another takes it.
+    service: usize,
     host: Option<HostName>,
     tier: Tier,
+    /// What it is, once somebody asked.
+    recognised: OnceLock<Recognised>,
+}
+
+/// The image of a service, as far as it can be read, and where in the catalog the application is that it is.
+struct Recognised {
+    image: Option<ImageReference>,
+    system: Option<u32>,
 }
 
 impl Lab {
@@ -257,16 +268,33 @@ impl Lab {
     fn reference<'a>(&'a self, entry: &'a Entry) -> ServiceRef<'a> {
         let project = &self.0.projects[entry.project];
         ServiceRef {
-            id: &entry.id,
+            lab: self,
+            entry,
             project,
-            service: &project.services()[entry.id.service()],
-            host: entry.host.as_ref().and_then(|host| self.0.instance.host(host)),
-            tier: entry.tier,
+            service: &project.services()[entry.service],
         }
     }
 }
 
 impl Entry {
+    /// Returns an entry for every service of a project, which is the lab's project of this number.
+    fn of(
+        number: usize,
+        project: &Project,
+        host: Option<&HostName>,
+        tier: Tier,
+    ) -> impl Iterator<Item = Entry> {
+        let services = project.services().keys().enumerate();
+        services.map(move |(at, service)| Entry {
+            id: ServiceId::new(host.cloned(), project.name().clone(), service.clone()),
+            project: number,
+            service: at,
+            host: host.cloned(),
+            tier,
+            recognised: OnceLock::new(),
+        })
+    }
+
     fn project_name(&self) -> &str {
         self.id.project().as_str()
     }
@@ -291,22 +319,21 @@ impl fmt::Debug for Lab {
 /// One service on one machine.
 #[derive(Clone, Copy)]
 pub struct ServiceRef<'a> {
-    id: &'a ServiceId,
+    lab: &'a Lab,
+    entry: &'a Entry,
     project: &'a Project,
     service: &'a Service,
-    host: Option<&'a Host>,
-    tier: Tier,
 }
 
 impl<'a> ServiceRef<'a> {
     /// Returns its identity, with the machine where the lab says which.
     pub fn id(&self) -> &'a ServiceId {
-        self.id
+        &self.entry.id
     }
 
     /// Returns its name within the project.
     pub fn name(&self) -> &'a ServiceName {
-        self.id.service()
+        self.entry.id.service()
     }
 
     /// Returns the project that it belongs to.
@@ -321,18 +348,36 @@ impl<'a> ServiceRef<'a> {
 
     /// Returns the machine that runs it, where the lab says which.
     pub fn host(&self) -> Option<&'a Host> {
-        self.host
+        self.lab.instance().host(self.entry.host.as_ref()?)
     }
 
     /// Returns its project's tier.
     pub fn tier(&self) -> Tier {
-        self.tier
+        self.entry.tier
+    }
+
+    /// Returns its image, as far as it can be read.
+    pub(crate) fn image(&self) -> Option<&'a ImageReference> {
+        self.recognised().image.as_ref()
+    }
+
+    /// Returns the application that it is recognised as.
+    pub(crate) fn system(&self) -> Option<&'a System> {
+        self.lab.catalog().at(self.recognised().system?)
+    }
+
+    fn recognised(&self) -> &'a Recognised {
+        self.entry.recognised.get_or_init(|| {
+            let image = image_of(self.service);
+            let system = self.lab.catalog().number_of(self.service, image.as_ref());
+            Recognised { image, system }
+        })
     }
 }
 
 impl fmt::Debug for ServiceRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServiceRef({})", self.id)
+        write!(f, "ServiceRef({})", self.id())
     }
 }
 

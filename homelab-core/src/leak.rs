@@ -48,7 +48,7 @@ pub(crate) use self::shape::Shape;
 pub use self::vocabulary::{Term, ValueKind, Vocabulary};
 use crate::error::Result;
 use crate::finding::{Evidence, Finding, Subject};
-use crate::lab::{FileKind, Lab, LabFile};
+use crate::lab::{FileKind, Lab, LabFile, in_words};
 use crate::span::{Source, Span};
 
 impl Lab {
@@ -67,9 +67,8 @@ impl Lab {
             let (name, leaks) = masked_name(&scanner, file.path());
             findings.extend(leaks.iter().map(|leak| of_name(&name, leak, vocabulary)));
             match file.bytes() {
-                // What is no UTF-8 is looked through as far as it is text.
                 Some(bytes) => {
-                    let source = Source::new(&*name, String::from_utf8_lossy(bytes).as_ref());
+                    let source = Source::new(&*name, text_of(bytes).as_ref());
                     findings.extend(of_text(&scanner, file, &source, vocabulary));
                 }
                 None => {
@@ -79,7 +78,96 @@ impl Lab {
                 }
             }
         }
+        findings.extend(self.own_by_default(&scanner));
         Ok(findings)
+    }
+
+    /// Returns what to say of the files that nobody called private, and that are so by default.
+    fn own_by_default(&self, scanner: &Scanner) -> Vec<Finding> {
+        let (mut findings, mut names) = (Vec::new(), Vec::new());
+        for file in self.manifest().files() {
+            let Some(bytes) = file.bytes().filter(|_| file.is_own_by_default(self.pattern())) else {
+                continue;
+            };
+            let (name, _) = masked_name(scanner, file.path());
+            let count = if is_shared_first(file.path()) {
+                scanner.scan(&text_of(bytes)).len()
+            } else {
+                0
+            };
+            if count > 0 {
+                let values = if count == 1 { "a value" } else { "values" };
+                let message = format!(
+                    "`{name}` holds {values} of this lab in {count} {}, and is shared first by whoever shares the folder",
+                    if count == 1 { "place" } else { "places" }
+                );
+                let place = Span::file(&Source::new(&*name, ""));
+                findings.push(Finding::new(&rules::SHARED_FIRST, Subject::Lab, message).at(&place));
+            }
+            names.push(format!("`{name}`"));
+        }
+        if !names.is_empty() {
+            let (files, were) = if names.len() == 1 {
+                ("file", "was")
+            } else {
+                ("files", "were")
+            };
+            let message = format!(
+                "{} {files} {were} taken for this lab's own and not looked through: {}",
+                names.len(),
+                in_words(&names, "and", 5)
+            );
+            let finding = Finding::new(&rules::NOT_LOOKED_THROUGH, Subject::Lab, message);
+            let all = Evidence::said(names.join(", "));
+            findings.push(if names.len() > 5 {
+                finding.with_evidence(all)
+            } else {
+                finding
+            });
+        }
+        findings
+    }
+}
+
+/// Returns whether a file goes along with every copy of a repository, and is read first.
+fn is_shared_first(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let is_prose = lower.ends_with(".md") || lower.ends_with(".markdown") || lower.ends_with(".txt");
+    match lower.split_once('/') {
+        None => is_prose || lower == "readme" || lower.starts_with("license") || lower == "copying",
+        Some((folder, _)) => is_prose && folder == "docs",
+    }
+}
+
+/// Returns the text of a file: UTF-8, or the UTF-16 that other systems write. What is neither is looked through as far as
+/// it is text.
+pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    let pairs = |order: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).map(|pair| order([pair[0], pair[1]]));
+        Cow::Owned(
+            char::decode_utf16(units)
+                .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect(),
+        )
+    };
+    // Without a mark of its order, every second byte of a text in Latin letters is zero.
+    let zeros = |from: usize| {
+        bytes
+            .iter()
+            .skip(from)
+            .step_by(2)
+            .take(64)
+            .filter(|byte| **byte == 0)
+            .count()
+    };
+    let most = bytes.len().min(128) / 2;
+    let is_half = |count: usize| most >= 4 && count * 4 >= most * 3;
+    if bytes.starts_with(&[0xff, 0xfe]) || is_half(zeros(1)) && !is_half(zeros(0)) {
+        pairs(u16::from_le_bytes)
+    } else if bytes.starts_with(&[0xfe, 0xff]) || is_half(zeros(0)) && !is_half(zeros(1)) {
+        pairs(u16::from_be_bytes)
+    } else {
+        String::from_utf8_lossy(bytes)
     }
 }
 
@@ -132,7 +220,7 @@ fn of_text(scanner: &Scanner, file: &LabFile, source: &Source, vocabulary: &Voca
     let findings = leaks.iter().map(|leak| {
         let span = Span::new(source, leak.range.start, leak.range.end);
         let finding = match leak.what {
-            What::Term(term) => of_term(&vocabulary.terms()[term], leak, file),
+            What::Term(term) => of_term(scanner, &vocabulary.terms()[term], leak, file),
             What::Shape(shape) => {
                 let count = different.get(&shape).map_or(1, HashSet::len);
                 let others = if count > 1 {
@@ -157,7 +245,7 @@ fn of_text(scanner: &Scanner, file: &LabFile, source: &Source, vocabulary: &Voca
     findings.collect()
 }
 
-fn of_term(term: &Term, leak: &Leak, file: &LabFile) -> Finding {
+fn of_term(scanner: &Scanner, term: &Term, leak: &Leak, file: &LabFile) -> Finding {
     let slot = term.slot_for(file.path());
     let rule = match term.kind() {
         ValueKind::Secret => &rules::KNOWN_SECRET,
@@ -171,7 +259,10 @@ fn of_term(term: &Term, leak: &Leak, file: &LabFile) -> Finding {
     let finding = Finding::new(rule, Subject::Lab, message).with_fix(instead(file, slot.as_str()));
     // Where the value comes from is said without the place where it stands itself.
     let written = match term.place() {
-        Some(place) => format!("the value is from {}:{}", place.source().name(), place.line()),
+        Some(place) => {
+            let (name, _) = masked_name(scanner, place.source().name());
+            format!("the value is from {name}:{}", place.line())
+        }
         None => format!("the value is from {}", term.origin()),
     };
     finding.with_evidence(Evidence::said(written))

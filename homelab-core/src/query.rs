@@ -226,10 +226,9 @@ fn known_project(lab: &Lab, name: &str) -> Result<()> {
 }
 
 fn systems(lab: &Lab) -> Vec<SystemView> {
-    let catalog = lab.catalog();
     let mut found: BTreeMap<&str, SystemView> = BTreeMap::new();
     for service in lab.services() {
-        let Some(system) = catalog.recognise(service.service()) else {
+        let Some(system) = service.system() else {
             continue;
         };
         let view = found.entry(system.id()).or_insert_with(|| SystemView {

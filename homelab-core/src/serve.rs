@@ -14,7 +14,9 @@
 //! let seen = Observed::none("2027-01-01T00:00:00Z".parse().expect("a time"));
 //! let server = Server::bind("127.0.0.1:0".parse().expect("an address"), lab.clone(), seen.clone(), Settings::default()).await?;
 //! assert!(server.address().port() > 0);
-//! server.run(async { /* until this ends */ }).await?;
+//! let serving = server.start()?; // or `server.run(..)`, to wait for it
+//! serving.show(lab.clone(), seen.clone()); // what it shows from now on
+//! serving.stop().await;
 //!
 //! let everywhere = "0.0.0.0:0".parse().expect("an address");
 //! assert!(Server::bind(everywhere, lab, seen, Settings::default()).await.is_err());
@@ -32,6 +34,7 @@ mod connections;
 mod page;
 mod request;
 mod routes;
+mod running;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +47,7 @@ use tokio::net::TcpListener;
 
 use self::asker::Askers;
 use self::connections::Limits;
+pub use self::running::Serving;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::observed::Observed;
@@ -183,6 +187,14 @@ impl Server {
         self.shown.clone()
     }
 
+    /// Answers as a task of the tokio runtime that this is called on, until it is told to [stop](Serving::stop).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] outside of a runtime.
+    pub fn start(self) -> Result<Serving> {
+        Serving::begin(self)
+    }
+
     /// Answers until `end` is done, and then what was begun, for five seconds at most. Dropping it stops listening, and ends
     /// what was begun. It changes nothing of the lab.
     ///
@@ -201,6 +213,25 @@ impl Server {
         connections::run(self.listener, routes::router(state), self.limits, end).await;
         Ok(())
     }
+}
+
+/// Reads where a server listens: an address and a port, `127.0.0.1:8420`.
+///
+/// ```
+/// use homelab_core::serve::read_address;
+///
+/// assert_eq!(read_address("[::1]:8420")?.port(), 8420);
+/// assert!(read_address("localhost").is_err());
+/// # Ok::<(), homelab_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] where it is none.
+pub fn read_address(text: &str) -> Result<SocketAddr> {
+    text.trim().parse().map_err(|_| {
+        Error::new(ErrorKind::Invalid, format!("read the address `{text}`"))
+            .with_hint("write an address and a port: `127.0.0.1:8420`, `[::1]:8420`")
+    })
 }
 
 /// Returns the addresses that mean the same as this one, without a form of IPv6 that stands for IPv4.

@@ -19,7 +19,7 @@
 //! let template = split.prove()?;
 //!
 //! let shared = std::str::from_utf8(template.value().file("web/compose.yaml").unwrap_or_default())?;
-//! assert!(shared.contains("ports: ['${HOST_ADDRESS}:80:80'] # @{HOST_NAME}"));
+//! assert!(shared.contains("ports: ['${HOST_1_ADDRESS}:80:80'] # @{HOST_1_NAME}"));
 //! let joined = values.value().join(template.value())?;
 //! assert_eq!(joined["web/compose.yaml"], compose.as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -50,7 +50,7 @@ use crate::audit::Selection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Report;
 use crate::lab::{FileKind, Lab, LabFile, in_words};
-use crate::leak::{Leak, Scanner};
+use crate::leak::{Leak, Scanner, text_of};
 use crate::observed::Observed;
 use crate::plan::ContentHash;
 use crate::stratum::{Private, Shareable};
@@ -232,7 +232,7 @@ impl Splitter<'_> {
 
     /// A file that is no text has no place for a slot.
     fn binary(&self, file: &LabFile, bytes: &[u8]) -> Result<Vec<u8>> {
-        if self.scanner.scan(&String::from_utf8_lossy(bytes)).is_empty() {
+        if self.scanner.scan(&text_of(bytes)).is_empty() {
             return Ok(bytes.to_vec());
         }
         let error = Error::new(

@@ -265,7 +265,7 @@ fn exit_codes_follow_the_worst_finding() {
 #[test]
 fn an_empty_lab_is_said_to_be_one() {
     let report = Report::new(sample::at(), vec![], vec![], vec![]);
-    assert_eq!(report.to_string(), "no findings; 0 services\n");
+    assert_eq!(report.to_string(), "no findings\n");
     assert!(report.to_html().contains("No services found"));
     assert!(report.to_markdown().contains("no findings"));
 }

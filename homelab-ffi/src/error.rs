@@ -30,11 +30,11 @@ macro_rules! kinds {
         }
 
         impl HomelabError {
-            /// Returns the kind, the text for a person, and what to do.
-            fn parts(&self) -> (ErrorKind, &str, Option<&str>) {
+            /// Returns the kind, the text for a person, where, and what to do.
+            fn parts(&self) -> (ErrorKind, &str, Option<&PlaceView>, Option<&str>) {
                 match self {
-                    $(HomelabError::$kind { detail, hint, place: _, retryable: _, done: _ } => {
-                        (ErrorKind::$kind, detail, hint.as_deref())
+                    $(HomelabError::$kind { detail, hint, place, retryable: _, done: _ } => {
+                        (ErrorKind::$kind, detail, place.as_ref(), hint.as_deref())
                     })+
                 }
             }
@@ -122,11 +122,14 @@ impl HomelabError {
     }
 }
 
-/// What failed, and what to do about it.
+/// What failed, where, and what to do about it.
 impl std::fmt::Display for HomelabError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (_, detail, hint) = self.parts();
+        let (_, detail, place, hint) = self.parts();
         f.write_str(detail)?;
+        if let Some(PlaceView { file, line, column }) = place {
+            write!(f, " At {file}:{line}:{column}.")?;
+        }
         match hint {
             Some(hint) => write!(f, " Hint: {hint}"),
             None => Ok(()),
@@ -157,6 +160,12 @@ mod tests {
         assert_eq!(
             text,
             "Failed to read the lab's folder `x`: no such file. Hint: name a folder"
+        );
+        let source = homelab_core::Source::new("lab.toml", "x = 1\n");
+        let error = Error::new(ErrorKind::Invalid, "read it").with_place(homelab_core::Span::file(&source));
+        assert_eq!(
+            HomelabError::from(error).to_string(),
+            "Failed to read it. At lab.toml:1:1."
         );
     }
 }

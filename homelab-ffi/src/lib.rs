@@ -14,6 +14,8 @@ mod project;
 mod reachability;
 mod report;
 mod runtime;
+mod serve;
+mod split;
 mod tailnet;
 mod view;
 mod world;
@@ -35,6 +37,8 @@ pub use reachability::{
     ServiceExplanationView, ServiceReachView, ServiceWayView, WayExplanationView, WhoCanReachView,
 };
 pub use report::{Report, TextSettings};
+pub use serve::{ServeSettings, Server};
+pub use split::{Claim, Proof, ShareableTemplate, Split, Template, Values};
 pub use tailnet::{Tailnet, judge_policy, judge_policy_files};
 pub use world::World;
 

@@ -18,6 +18,23 @@ use crate::runtime::run_blocking;
 #[derive(Debug, uniffi::Object)]
 pub struct Tailnet(pub(crate) tailnet::Tailnet);
 
+impl Tailnet {
+    /// Asks it on a thread of the library.
+    async fn ask<T: Send + 'static>(
+        &self,
+        what: &str,
+        cancel: Option<Arc<CancelToken>>,
+        ask: impl FnOnce(&tailnet::Tailnet) -> T + Send + 'static,
+    ) -> Result<T, HomelabError> {
+        let tailnet = self.0.clone();
+        run_blocking(what, cancel, move || ask(&tailnet)).await
+    }
+}
+
+fn parsed(text: String) -> Result<tailnet::Policy, HomelabError> {
+    Ok(tailnet::Policy::parse(&Source::new("policy.hujson", text))?)
+}
+
 #[uniffi::export]
 impl Tailnet {
     /// Puts the policy of a file in force over the devices, and people, of others: the answers of Tailscale's or
@@ -38,10 +55,16 @@ impl Tailnet {
     }
 
     /// Puts the policy of a text in force over the devices, and people, of others.
-    #[uniffi::constructor(default(users = None))]
-    pub fn from_texts(policy: &str, devices: &str, users: Option<String>) -> Result<Self, HomelabError> {
-        let tailnet = tailnet::Tailnet::from_texts(policy, devices, users.as_deref())?;
-        Ok(Tailnet(tailnet))
+    #[uniffi::constructor(default(users = None, cancel = None))]
+    pub async fn from_texts(
+        policy: String,
+        devices: String,
+        users: Option<String>,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Arc<Self>, HomelabError> {
+        let read = move || tailnet::Tailnet::from_texts(&policy, &devices, users.as_deref());
+        let tailnet = run_blocking("read the tailnet", cancel, read).await??;
+        Ok(Arc::new(Tailnet(tailnet)))
     }
 
     /// Returns the same, of a tailnet that gives its devices certificates, without which Funnel stays shut.
@@ -61,8 +84,16 @@ impl Tailnet {
     }
 
     /// Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
-    pub fn reachable_from(&self, who: &str) -> Result<ReachableView, HomelabError> {
-        Ok(self.0.reachable_from(who)?.into())
+    #[uniffi::method(default(cancel = None))]
+    pub async fn reachable_from(
+        &self,
+        who: String,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<ReachableView, HomelabError> {
+        self.ask("say what they can reach", cancel, move |net| {
+            Ok(net.reachable_from(&who)?.into())
+        })
+        .await?
     }
 
     /// Says why somebody can reach a target, or why not, and what comes near.
@@ -71,9 +102,16 @@ impl Tailnet {
     }
 
     /// Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
-    pub fn diff(&self, newer: &str) -> Result<PolicyDiffView, HomelabError> {
-        let newer = tailnet::Policy::parse(&Source::new("policy.hujson", newer))?;
-        Ok(self.0.diff(newer)?.into())
+    #[uniffi::method(default(cancel = None))]
+    pub async fn diff(
+        &self,
+        newer: String,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<PolicyDiffView, HomelabError> {
+        self.ask("compare the policies", cancel, move |net| {
+            Ok(net.diff(parsed(newer)?)?.into())
+        })
+        .await?
     }
 
     /// Returns the answer of `who_can_reach` as people read it.
@@ -82,8 +120,16 @@ impl Tailnet {
     }
 
     /// Returns the answer of `reachable_from` as people read it.
-    pub fn reachable_from_text(&self, who: &str) -> Result<String, HomelabError> {
-        Ok(self.0.reachable_from(who)?.to_string())
+    #[uniffi::method(default(cancel = None))]
+    pub async fn reachable_from_text(
+        &self,
+        who: String,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<String, HomelabError> {
+        self.ask("say what they can reach", cancel, move |net| {
+            Ok(net.reachable_from(&who)?.to_string())
+        })
+        .await?
     }
 
     /// Returns the answer of `explain` as people read it.
@@ -92,41 +138,65 @@ impl Tailnet {
     }
 
     /// Returns the answer of `diff` as people read it.
-    pub fn diff_text(&self, newer: &str) -> Result<String, HomelabError> {
-        let newer = tailnet::Policy::parse(&Source::new("policy.hujson", newer))?;
-        Ok(self.0.diff(newer)?.to_string())
+    #[uniffi::method(default(cancel = None))]
+    pub async fn diff_text(
+        &self,
+        newer: String,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<String, HomelabError> {
+        self.ask("compare the policies", cancel, move |net| {
+            Ok(net.diff(parsed(newer)?)?.to_string())
+        })
+        .await?
     }
 
     /// Says whether the service would accept the policy: whether its own tests pass.
-    pub fn check(&self) -> PolicyCheckView {
-        self.0.check()
+    #[uniffi::method(default(cancel = None))]
+    pub async fn check(&self, cancel: Option<Arc<CancelToken>>) -> Result<PolicyCheckView, HomelabError> {
+        self.ask("check the policy", cancel, move |net| net.check()).await
     }
 
     /// Returns which devices each device sees, by its host name. To be seen is not to be reached.
-    pub fn peers(&self) -> HashMap<String, Vec<String>> {
-        let peers = self.0.peers().into_iter();
-        peers
-            .map(|(name, peers)| (name, peers.iter().map(ToString::to_string).collect()))
-            .collect()
+    #[uniffi::method(default(cancel = None))]
+    pub async fn peers(
+        &self,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<HashMap<String, Vec<String>>, HomelabError> {
+        let all = |net: &tailnet::Tailnet| {
+            let peers = net.peers().into_iter();
+            peers
+                .map(|(name, peers)| (name, peers.iter().map(ToString::to_string).collect()))
+                .collect()
+        };
+        self.ask("say who sees whom", cancel, all).await
     }
 
     /// Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
     /// `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
-    pub fn to_json(&self, question: &str) -> Result<String, HomelabError> {
-        Ok(self.0.to_json(question)?)
+    #[uniffi::method(default(cancel = None))]
+    pub async fn to_json(
+        &self,
+        question: String,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<String, HomelabError> {
+        self.ask("answer about the tailnet", cancel, move |net| {
+            Ok(net.to_json(&question)?)
+        })
+        .await?
     }
 }
 
 /// Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
 /// is none: what is wrong with the policy is in the answer.
-#[uniffi::export(default(users = None))]
-pub fn judge_policy(
-    policy: &str,
-    devices: &str,
+#[uniffi::export(default(users = None, cancel = None))]
+pub async fn judge_policy(
+    policy: String,
+    devices: String,
     users: Option<String>,
+    cancel: Option<Arc<CancelToken>>,
 ) -> Result<PolicyCheckView, HomelabError> {
-    let judged = tailnet::Tailnet::judge_texts(policy, devices, users.as_deref());
-    Ok(judged?)
+    let judge = move || tailnet::Tailnet::judge_texts(&policy, &devices, users.as_deref());
+    Ok(run_blocking("judge the policy", cancel, judge).await??)
 }
 
 /// Says whether the service would accept the policy of a file for the devices and people of others, its own tests run. Fails

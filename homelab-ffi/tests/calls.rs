@@ -6,16 +6,15 @@ use std::sync::Arc;
 use homelab_core::ErrorKind;
 use homelab_core::view::Reach;
 use homelab_ffi::{
-    Answer, CancelToken, HomelabError, Lab, Machine, Observed, Project, ResolveSettings, World, capabilities,
+    Answer, CancelToken, HomelabError, Lab, Machine, Observed, Project, ResolveSettings, ServeSettings,
+    Server, World, capabilities,
 };
 
 const COMPOSE: &str = "services: { web: { image: 'nginx:1.27', ports: ['8080:80'] } }";
 
-fn lab() -> Lab {
-    Lab::from_texts(
-        "home",
-        HashMap::from([("web/compose.yaml".to_owned(), COMPOSE.to_owned())]),
-    )
+fn lab() -> Arc<Lab> {
+    let texts = HashMap::from([("web/compose.yaml".to_owned(), COMPOSE.to_owned())]);
+    wait(Lab::from_texts("home".into(), texts, None)).expect("nothing to stop it")
 }
 
 /// Waits on a thread without a runtime, as foreign code does.
@@ -41,11 +40,14 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
 fn a_lab_of_texts_is_judged() {
     let lab = lab();
     let seen = Arc::new(Observed::none(Some("2027-01-31T12:00:00Z".into())).expect("a time"));
-    let exposure = lab.exposure("web", Some(seen.clone())).expect("the one service");
+    let exposure = wait(lab.exposure("web".into(), Some(seen.clone()), None)).expect("the one service");
     assert_eq!(exposure.reach, Reach::Lan);
-    let report = lab.audit(Some(seen));
+    let report = wait(lab.audit(Some(seen), None)).expect("nothing to stop it");
     assert_eq!(report.at(), "2027-01-31T12:00:00Z");
-    assert_eq!(report.services(), lab.exposures(None));
+    assert_eq!(
+        report.services(),
+        wait(lab.exposures(None, None)).expect("nothing to stop it")
+    );
     assert_eq!(report.view().findings, report.findings());
     assert!(report.to_json().contains("\"8080"), "{}", report.to_json());
     assert_eq!(lab.projects().len(), 1);
@@ -54,7 +56,7 @@ fn a_lab_of_texts_is_judged() {
 
 #[test]
 fn errors_have_their_kind_and_text() {
-    let error = lab().exposure("wep", None).expect_err("there is none");
+    let error = wait(lab().exposure("wep".into(), None, None)).expect_err("there is none");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(
         error.to_string().starts_with("Failed to find service `wep`"),
@@ -76,7 +78,7 @@ fn a_plan_is_shown_and_applied_with_its_events() {
     std::fs::write(folder.path().join("web/compose.yaml"), COMPOSE).expect("a file");
     let root = folder.path().display().to_string();
     let lab = wait(Lab::load(root, None)).expect("it is there");
-    let plan = lab.plan_init(None);
+    let plan = wait(lab.plan_init(None, None)).expect("nothing to stop it");
     assert_eq!(plan.steps().len(), 2);
     assert!(plan.to_text().contains("lab.toml"));
     let world = wait(World::connect(lab.clone(), None))
@@ -112,12 +114,20 @@ fn a_wish_to_stop_is_granted_before_and_while_it_runs() {
     assert!(cancel.is_cancelled());
     let error = wait(Lab::load("/".into(), Some(cancel.clone()))).expect_err("it was stopped");
     assert!(matches!(error, HomelabError::Cancelled { .. }), "{error}");
-    let lab = Arc::new(lab());
+    let lab = lab();
     let error = wait(World::connect(lab.clone(), Some(cancel.clone()))).expect_err("it was stopped");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     let world = wait(World::connect(lab.clone(), None)).expect("nothing to stop it");
-    let error = wait(world.observe(lab, Some(cancel))).expect_err("it was stopped");
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let stop = || Some(cancel.clone());
+    for error in [
+        wait(lab.audit(None, stop())).map(drop),
+        wait(lab.posture(None, stop())).map(drop),
+        wait(lab.exposures(None, stop())).map(drop),
+        wait(lab.plan_init(None, stop())).map(drop),
+        wait(world.observe(lab, stop())).map(drop),
+    ] {
+        assert_eq!(error.expect_err("it was stopped").kind(), ErrorKind::Cancelled);
+    }
 }
 
 #[test]
@@ -149,8 +159,10 @@ fn a_project_is_resolved_and_hides_its_secrets() {
 fn a_stored_lab_is_opened_with_the_same_answers() {
     let seen = Arc::new(Observed::none(Some("2027-01-31T12:00:00Z".into())).expect("a time"));
     let lab = lab();
-    let opened = wait(Lab::from_json(lab.to_private_json(), None)).expect("what was stored");
-    assert_eq!(opened.posture(Some(seen.clone())), lab.posture(Some(seen)));
+    let stored = wait(lab.to_private_json(None)).expect("nothing to stop it");
+    let opened = wait(Lab::from_json(stored, None)).expect("what was stored");
+    let posture = |lab: &Lab| wait(lab.posture(Some(seen.clone()), None)).expect("nothing to stop it");
+    assert_eq!(posture(&opened), posture(&lab));
     let error = wait(Lab::from_json("{}".into(), None)).expect_err("nothing is stored in it");
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
@@ -161,13 +173,15 @@ fn questions_are_answered_as_records_and_as_json() {
         lab(),
         Arc::new(Observed::none(Some("2027-01-31T12:00:00Z".into())).expect("a time")),
     );
-    let answer = lab.answer("posture", Some(seen.clone())).expect("a question");
-    let posture = lab.posture(Some(seen.clone()));
+    let answer = wait(lab.answer("posture".into(), Some(seen.clone()), None)).expect("a question");
+    let posture = wait(lab.posture(Some(seen.clone()), None)).expect("nothing to stop it");
     assert_eq!(answer, Answer::Posture(posture.clone()));
-    let json = lab.answer_json("posture", Some(seen)).expect("a question");
+    let json = wait(lab.answer_json("posture".into(), Some(seen), None)).expect("a question");
     assert_eq!(json, homelab_core::Answer::Posture(posture).to_json());
     assert_eq!(
-        lab.answer("weather", None).expect_err("none of ours").kind(),
+        wait(lab.answer("weather".into(), None, None))
+            .expect_err("none of ours")
+            .kind(),
         ErrorKind::Invalid
     );
 }
@@ -186,7 +200,8 @@ fn a_machine_crosses_in_both_directions() {
         with.machine().expect("just set").interfaces["eth0"],
         ["192.168.1.10/24"]
     );
-    let text = lab().plan_init(Some(Arc::new(with))).to_text();
+    let plan = wait(lab().plan_init(Some(Arc::new(with)), None));
+    let text = plan.expect("nothing to stop it").to_text();
     assert!(text.contains("192.168.1.10"), "{text}");
     assert_eq!(
         seen.with_machine(machine("nowhere"))
@@ -200,4 +215,36 @@ fn a_machine_crosses_in_both_directions() {
 #[test]
 fn it_says_what_this_build_can_do() {
     assert_eq!(capabilities(), homelab_core::capabilities());
+}
+
+#[test]
+fn a_server_answers_until_it_is_stopped() {
+    let settings = ServeSettings {
+        listen: "127.0.0.1:0".into(),
+        behind_serve: true,
+        names: Vec::new(),
+        own_daemon: false,
+    };
+    let begun = wait(Server::start(lab(), settings.clone(), None, None));
+    if homelab_core::require_capability("serve").is_err() {
+        assert_eq!(begun.expect_err("left out").kind(), ErrorKind::Unsupported);
+        return;
+    }
+    let server = begun.expect("a free port");
+    let taken = ServeSettings {
+        listen: server.address(),
+        ..settings.clone()
+    };
+    let error = wait(Server::start(lab(), taken, None, None)).expect_err("it listens there");
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let public = ServeSettings {
+        listen: "0.0.0.0:0".into(),
+        ..settings
+    };
+    let error = wait(Server::start(lab(), public, None, None)).expect_err("everybody could come");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    server.show(lab(), None);
+    assert!(std::net::TcpStream::connect(server.address()).is_ok());
+    wait(server.stop());
+    assert!(std::net::TcpStream::connect(server.address()).is_err());
 }

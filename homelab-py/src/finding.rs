@@ -9,6 +9,7 @@ use pyo3::types::{PyIterator, PyString};
 
 use crate::convert::{FilePath, Record, Word, equals_dict, hash, to_python};
 use crate::error::Result;
+use crate::runtime::{later, work};
 
 /// One thing worth saying: which rule, about what, where, on what evidence, and what to do.
 #[pyclass(frozen, module = "homelab")]
@@ -133,16 +134,27 @@ impl Finding {
 #[pyclass(frozen, module = "homelab", sequence)]
 pub(crate) struct Report(pub(crate) core::Report);
 
-/// Renders a text without Python's lock, and writes it into a file where one is named.
-fn written(py: Python<'_>, path: Option<FilePath>, render: impl FnOnce() -> String + Send) -> Result<String> {
-    let path = path.map(|path| path.0);
-    py.detach(|| {
-        let text = render();
-        if let Some(path) = path {
+/// Returns what renders a text of a report, and writes it into a file where one is named.
+fn rendering(
+    report: &Report,
+    path: Option<FilePath>,
+    render: impl FnOnce(&core::Report) -> String + Send + 'static,
+) -> impl FnOnce() -> std::io::Result<String> + Send + 'static {
+    let report = report.0.clone();
+    move || {
+        let text = render(&report);
+        if let Some(FilePath(path)) = path {
             std::fs::write(path, &text)?;
         }
         Ok(text)
-    })
+    }
+}
+
+fn text_options(colour: bool, width: usize, whole_table: bool) -> TextOptions {
+    TextOptions::default()
+        .with_colour(colour)
+        .with_width(width)
+        .with_whole_table(whole_table)
 }
 
 fn severity(word: &Bound<'_, PyString>) -> Result<Severity> {
@@ -218,35 +230,72 @@ impl Report {
         width: usize,
         whole_table: bool,
     ) -> Result<String> {
-        let options = TextOptions::default()
-            .with_colour(colour)
-            .with_width(width)
-            .with_whole_table(whole_table);
-        written(py, path, || self.0.to_text(&options))
+        let options = text_options(colour, width, whole_table);
+        Ok(work(
+            py,
+            rendering(self, path, move |report| report.to_text(&options)),
+        )??)
+    }
+
+    /// As `to_text`, awaited.
+    #[pyo3(signature = (path=None, *, colour=false, width=100, whole_table=false))]
+    async fn to_text_async(
+        &self,
+        path: Option<FilePath>,
+        colour: bool,
+        width: usize,
+        whole_table: bool,
+    ) -> Result<String> {
+        let options = text_options(colour, width, whole_table);
+        Ok(later(rendering(self, path, move |report| report.to_text(&options))).await??)
     }
 
     /// Returns the report as JSON, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
     fn to_json(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
-        written(py, path, || self.0.to_json())
+        Ok(work(py, rendering(self, path, core::Report::to_json))??)
+    }
+
+    /// As `to_json`, awaited.
+    #[pyo3(signature = (path=None))]
+    async fn to_json_async(&self, path: Option<FilePath>) -> Result<String> {
+        Ok(later(rendering(self, path, core::Report::to_json)).await??)
     }
 
     /// Returns the report as SARIF, for code scanning, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
     fn to_sarif(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
-        written(py, path, || self.0.to_sarif())
+        Ok(work(py, rendering(self, path, core::Report::to_sarif))??)
+    }
+
+    /// As `to_sarif`, awaited.
+    #[pyo3(signature = (path=None))]
+    async fn to_sarif_async(&self, path: Option<FilePath>) -> Result<String> {
+        Ok(later(rendering(self, path, core::Report::to_sarif)).await??)
     }
 
     /// Returns the report as Markdown, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
     fn to_markdown(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
-        written(py, path, || self.0.to_markdown())
+        Ok(work(py, rendering(self, path, core::Report::to_markdown))??)
+    }
+
+    /// As `to_markdown`, awaited.
+    #[pyo3(signature = (path=None))]
+    async fn to_markdown_async(&self, path: Option<FilePath>) -> Result<String> {
+        Ok(later(rendering(self, path, core::Report::to_markdown)).await??)
     }
 
     /// Returns the report as one HTML page, and writes it where a path is given.
     #[pyo3(signature = (path=None))]
     fn to_html(&self, py: Python<'_>, path: Option<FilePath>) -> Result<String> {
-        written(py, path, || self.0.to_html())
+        Ok(work(py, rendering(self, path, core::Report::to_html))??)
+    }
+
+    /// As `to_html`, awaited.
+    #[pyo3(signature = (path=None))]
+    async fn to_html_async(&self, path: Option<FilePath>) -> Result<String> {
+        Ok(later(rendering(self, path, core::Report::to_html)).await??)
     }
 
     /// Returns the report as a record.

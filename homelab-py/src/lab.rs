@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::query::Posture;
 use crate::runtime::{later, work};
 use crate::service::Service;
+use crate::split::Split;
 use crate::tailnet::Tailnet;
 
 /// What is wanted, from files: any folder with Compose files in it. Immutable.
@@ -85,6 +86,15 @@ impl Lab {
     #[pyo3(signature = (text, /))]
     async fn from_json_async(text: String) -> Result<Self> {
         Ok(Lab(later(move || core::Lab::from_json(&text)).await??))
+    }
+
+    /// Returns a lab that has nothing but this instance.toml, so that `leaks_of` looks for its values in another.
+    ///
+    /// Raises `Invalid` when something of it is not understood.
+    #[staticmethod]
+    #[pyo3(signature = (text, /))]
+    fn of_instance(text: &str) -> Result<Self> {
+        Ok(Lab(core::Lab::of_instance(text)?))
     }
 
     /// Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
@@ -366,6 +376,22 @@ impl Lab {
     ) -> Result<Report> {
         let find = leaks_of(&self.0, &instances, held_or_now(seen), &rules)?;
         Ok(Report(later(find).await??))
+    }
+
+    /// Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+    ///
+    /// Raises `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+    #[pyo3(signature = (seen=None))]
+    fn split(&self, py: Python<'_>, seen: Option<&Observed>) -> Result<Split> {
+        let (lab, seen) = (self.0.clone(), seen_or_now(seen));
+        Ok(Split(work(py, move || lab.split(&seen))??))
+    }
+
+    /// As `split`, awaited.
+    #[pyo3(signature = (seen=None))]
+    async fn split_async(&self, seen: Option<Py<Observed>>) -> Result<Split> {
+        let (lab, seen) = (self.0.clone(), held_or_now(seen));
+        Ok(Split(later(move || lab.split(&seen)).await??))
     }
 
     /// Returns the state of the lab in one record, for a first screen.

@@ -15,7 +15,9 @@ mod observed;
 mod plan;
 mod query;
 mod runtime;
+mod serve;
 mod service;
+mod split;
 mod tailnet;
 mod world;
 
@@ -81,7 +83,11 @@ mod _native {
     #[pymodule_export]
     use crate::runtime::shutdown;
     #[pymodule_export]
+    use crate::serve::Server;
+    #[pymodule_export]
     use crate::service::Service;
+    #[pymodule_export]
+    use crate::split::{Claim, Proof, ShareableTemplate, Split, Template, Values};
     #[pymodule_export]
     use crate::tailnet::{Tailnet, answer_text};
     #[pymodule_export]

@@ -66,6 +66,15 @@ async def test_a_twin_answers_what_its_call_does(lab: homelab.Lab, seen: homelab
     assert await lab.audit_async(seen) == lab.audit(seen)
     assert await lab.audit_async(seen, rules="+hardening") == lab.audit(seen, rules="+hardening")
     assert await lab.posture_async(seen) == lab.posture(seen)
+    report = lab.audit(seen)
+    assert await report.to_text_async(colour=True) == report.to_text(colour=True)
+    assert await report.to_json_async() == report.to_json()
+    assert await report.to_sarif_async() == report.to_sarif()
+    assert await report.to_markdown_async() == report.to_markdown()
+    assert await report.to_html_async(folder / "lab.html") == report.to_html()
+    assert (folder / "lab.html").read_text() == report.to_html()
+    with pytest.raises(FileNotFoundError):
+        await report.to_json_async(folder / "none" / "lab.json")
     assert await homelab.Query("posture").answer_async(lab, seen) == lab.posture(seen).view()
     assert await homelab.Query("services").answer_async(lab, seen) == homelab.Query("services").answer(lab, seen)
     assert (await lab.plan_init_async(seen)).title == lab.plan_init(seen).title

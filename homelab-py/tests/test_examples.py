@@ -80,3 +80,22 @@ def test_findings_become_a_frame() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "service.docker-socket" in done.stdout
     assert "internet" in done.stdout
+
+
+def test_the_pattern_is_published_without_the_lab(folder: Path, tmp_path: Path) -> None:
+    (folder / "instance.toml").write_text("[hosts.zephyr7]\naddresses = ['192.168.7.10']\n")
+    compose = COMPOSE.replace("'8080:80'", "'192.168.7.10:8080:80'")
+    (folder / "notes" / "compose.yaml").write_text(compose)
+    template, values = tmp_path / "template", tmp_path / "values.json"
+    for _ in range(2):
+        done = run("publish_my_pattern.py", folder, template, values)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "FAILS" not in done.stdout
+    shared = (template / "notes" / "compose.yaml").read_text()
+    assert "${HOST_1_ADDRESS}:8080:80" in shared
+    assert not (template / "instance.toml").exists()
+    assert values.stat().st_mode & 0o777 == 0o600
+    (folder / "notes" / "zephyr7.sh").write_text("true\n")
+    done = run("publish_my_pattern.py", folder, tmp_path / "none", values)
+    assert done.returncode == 1
+    assert not (tmp_path / "none").exists()

@@ -239,8 +239,11 @@ def test_a_project_is_resolved_as_compose_does(folder: Path, tmp_path: Path) -> 
     assert homelab.Project.resolve(file).diagnostics
     with pytest.raises(homelab.Invalid) as caught:
         homelab.Project.resolve(file, strict=True)
-    assert caught.value.place is not None
-    assert caught.value.place.line == 1
+    place = caught.value.place
+    assert place is not None
+    assert place.line == 1
+    said = f"failed to {caught.value.message}\n  at {place.file}:1:{place.column}\nhint: {caught.value.hint}"
+    assert str(caught.value) == said
     assert homelab.Project.from_text("site", COMPOSE).services == ["notes"]
 
 

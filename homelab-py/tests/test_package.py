@@ -38,6 +38,7 @@ def test_the_version_is_that_of_the_workspace() -> None:
 def test_the_hook_runs_a_command_that_there_is() -> None:
     text = (ROOT / ".pre-commit-hooks.yaml").read_text()
     assert "entry: homelab audit\n" in text
+    assert "entry: homelab leaks --offline\n" in text
 
 
 def test_importing_is_quick_and_leaves_the_heavy_modules_alone() -> None:

@@ -1,9 +1,10 @@
 //! Says where values of this lab alone stand in files that can be shared: `leaks [DIR] [OPTIONS]`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use homelab_core::audit::Selection;
-use homelab_core::{Lab, Observed, Result, Severity, World};
+use homelab_core::{Error, ErrorKind, Lab, Observed, Result, Severity, World};
 use homelab_examples::{Arguments, fail, moment, one, say, terminal, wait};
 
 const USAGE: &str = "leaks [DIR] [OPTIONS]
@@ -12,7 +13,7 @@ Looks through the files of this folder (the working folder without one) that can
 the lab: what instance.toml and the .env files say, what the tailnet shows, and what is private by its shape.
 Exits with 0 when nothing weighs enough, 1 when something does, 2 when it could not run. No value is printed.
 
-  --instance DIR    the values of the lab in this folder too: what a template of it must not hold
+  --instance PATH   the values of this instance.toml, or of the lab in this folder, too: what a template must not hold
   --format FORMAT   text (default), json, sarif, markdown or html
   --fail-on WEIGHT  note, warning (default) or error
   --rules RULES     only these rules; `-leak.login` not; parted by commas
@@ -43,10 +44,20 @@ fn run(mut arguments: Arguments) -> Result<u8> {
         }
     };
     let mut vocabulary = lab.vocabulary(&seen);
-    for folder in instances {
-        vocabulary = vocabulary.with(&Lab::load(folder)?.vocabulary(&seen));
+    for path in instances {
+        vocabulary = vocabulary.with(&instance(&path)?.vocabulary(&seen));
     }
     let report = lab.leaks_of(&vocabulary, &seen, &selection)?;
     say(&terminal::rendered(&report, &format)?)?;
     Ok(report.exit_code(fail_on))
+}
+
+/// Returns the lab of a folder, or one that has nothing but this instance.toml.
+fn instance(path: &str) -> Result<Lab> {
+    if !Path::new(path).is_file() {
+        return Lab::load(path);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::new(ErrorKind::NotFound, format!("read `{path}`")).with_source(error))?;
+    Lab::of_instance(&text)
 }

@@ -359,6 +359,15 @@ impl Path {
         self
     }
 
+    /// Takes back what is known of it to a narrower zone, and says why it could still be as wide.
+    pub(super) fn doubt(&mut self, zone: Reach, why: Unknown) {
+        if self.zone > zone {
+            self.zone = zone;
+            self.zones = Zones::up_to(zone);
+            self.unknowns.push(why);
+        }
+    }
+
     /// Narrows it to those whom its guards let in; `is_direct` says that they come to the proxy itself.
     ///
     /// Private addresses are those of the local network only as far as is known: behind a tunnel, another proxy or the

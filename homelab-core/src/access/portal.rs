@@ -243,7 +243,7 @@ impl<'a> Portals<'a> {
     }
 
     fn system(&self, index: usize) -> Option<&'a System> {
-        self.lab.catalog().recognise(self.services[index].service())
+        self.services[index].system()
     }
 
     /// Adds to names that several services have which service it is, but for the only one of them that has a page.

@@ -2,9 +2,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "what a machine is shows in its files")]
 
+#[cfg(feature = "tools")]
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::cancel::Cancel;
+#[cfg(feature = "tools")]
+use ipnet::IpNet;
+
 use crate::lab::HostKind;
 use crate::observed::Machine;
 
@@ -17,7 +21,7 @@ const SIGNS: &[(&str, HostKind)] = &[
 ];
 
 /// Returns this machine, unless its name is none that a lab could use.
-pub(super) fn read(cancel: &Cancel) -> Option<Machine> {
+pub(super) fn read() -> Option<Machine> {
     let about = rustix::system::uname();
     let name = about.nodename().to_str().ok()?;
     // The first part only: the rest is the network's.
@@ -27,44 +31,39 @@ pub(super) fn read(cancel: &Cancel) -> Option<Machine> {
     if let Some(kind) = kind.or(cfg!(target_os = "macos").then_some(HostKind::MacOs)) {
         machine = machine.with_kind(kind);
     }
-    Some(with_interfaces(machine, cancel))
+    Some(with_interfaces(machine))
 }
 
 #[cfg(not(feature = "tools"))]
-fn with_interfaces(machine: Machine, _: &Cancel) -> Machine {
+fn with_interfaces(machine: Machine) -> Machine {
     machine
 }
 
-/// Adds the interfaces that others can be on; none where there is no program `ip`.
+/// Adds the interfaces that others can be on; none where the system does not tell.
 #[cfg(feature = "tools")]
-fn with_interfaces(machine: Machine, cancel: &Cancel) -> Machine {
-    let command = crate::process::Command::new("ip")
-        .with_arguments(["-o", "address"])
-        .with_inherited(["PATH"])
-        .with_variable("LC_ALL", "C")
-        .with_time_limit(std::time::Duration::from_secs(5));
-    match command.run_blocking(cancel) {
-        Ok(output) => listed(machine, &String::from_utf8_lossy(output.stdout())),
-        Err(_) => machine,
-    }
+fn with_interfaces(machine: Machine) -> Machine {
+    let all = if_addrs::get_if_addrs().unwrap_or_default();
+    let networks = all.into_iter().filter_map(|interface| {
+        let (address, length) = match interface.addr {
+            if_addrs::IfAddr::V4(own) => (own.ip.into(), own.prefixlen),
+            if_addrs::IfAddr::V6(own) => (own.ip.into(), own.prefixlen),
+        };
+        Some((interface.name, IpNet::new(address, length).ok()?))
+    });
+    listed(machine, networks)
 }
 
 #[cfg(feature = "tools")]
-fn listed(mut machine: Machine, text: &str) -> Machine {
-    let mut found: std::collections::BTreeMap<&str, Vec<ipnet::IpNet>> = Default::default();
-    for line in text.lines() {
-        // `2: eth0    inet 192.0.2.10/24 ...`
-        let mut words = line.split_whitespace().skip(1).step_by(2);
-        let (Some(name), Some(Ok(address))) = (words.next(), words.next().map(str::parse)) else {
-            continue;
-        };
+fn listed(mut machine: Machine, networks: impl Iterator<Item = (String, IpNet)>) -> Machine {
+    let mut found: BTreeMap<String, Vec<IpNet>> = BTreeMap::new();
+    for (name, network) in networks {
         let inner = ["lo", "docker", "br-", "veth"];
         if !inner.iter().any(|inner| name.starts_with(inner)) {
-            found.entry(name).or_default().push(address);
+            found.entry(name).or_default().push(network);
         }
     }
-    for (name, addresses) in found {
-        machine = machine.with_interface(name, addresses);
+    for (name, networks) in found {
+        machine = machine.with_interface(name, networks);
     }
     machine
 }
@@ -75,13 +74,14 @@ mod tests {
 
     #[test]
     fn interfaces_of_the_engine_and_the_machine_itself_are_left_out() {
-        let text = "1: lo    inet 127.0.0.1/8 scope host lo\\ valid_lft forever\n\
-            2: eth0    inet 192.0.2.10/24 brd 192.0.2.255 scope global eth0\n\
-            2: eth0    inet6 2001:db8::1/64 scope global\n\
-            3: docker0    inet 172.17.0.1/16 scope global docker0\n\
-            4: tun0    inet 198.51.100.1 peer 198.51.100.2/32 scope global tun0\n\
-            not a line\n";
-        let machine = listed(Machine::new("nas".parse().expect("a name")), text);
+        let networks = [
+            ("lo", "127.0.0.1/8"),
+            ("eth0", "192.0.2.10/24"),
+            ("docker0", "172.17.0.1/16"),
+            ("eth0", "2001:db8::1/64"),
+        ];
+        let networks = networks.map(|(name, network)| (name.to_owned(), network.parse().expect("a network")));
+        let machine = listed(Machine::new("nas".parse().expect("a name")), networks.into_iter());
         let addresses: Vec<String> = machine
             .interfaces()
             .iter()
@@ -92,6 +92,6 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_name() {
-        assert!(read(&Cancel::new()).is_some());
+        assert!(read().is_some());
     }
 }

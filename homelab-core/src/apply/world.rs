@@ -60,7 +60,7 @@ impl World {
     /// what is observed, not an error.
     pub async fn connect(lab: &Lab) -> World {
         let mut world = World::new(lab.root(), lab.instance().id());
-        let machine = this_machine().await;
+        let machine = this_machine();
         let engines = Engines::of_lab(lab, machine.as_ref());
         Arc::make_mut(&mut world.0).repositories = Repositories::of_lab(lab, machine.as_ref());
         // Without the feature there is nothing to ask, and nothing to say of every host.
@@ -203,7 +203,6 @@ impl World {
             let backups = repositories.map(|all| scope.spawn(move || self.ask_repositories(all, at, cancel)));
             let engines = self.0.engines.as_ref();
             let inventory = engines.map(|engines| scope.spawn(|| ask_engines(engines, cancel)));
-            let machine = scope.spawn(|| super::machine::read(cancel));
             #[cfg(all(unix, feature = "local"))]
             let node = scope.spawn(|| daemon.and_then(ask));
             #[cfg(feature = "tools")]
@@ -216,7 +215,7 @@ impl World {
             let node = None;
             let inventory = inventory.and_then(|inventory| inventory.join().ok().flatten());
             let backups = backups.and_then(|backups| backups.join().ok().flatten());
-            (machine.join().ok().flatten(), worktree, node, inventory, backups)
+            (this_machine(), worktree, node, inventory, backups)
         });
         if let Some(machine) = machine {
             seen = seen.with_machine(machine);
@@ -324,25 +323,13 @@ fn ask_engines(engines: &Engines, cancel: &crate::cancel::Cancel) -> Option<Inve
     })
 }
 
-/// Returns this machine, looked at on a thread of its own: a program is run for it, and the caller may have no runtime.
 #[cfg(unix)]
-async fn this_machine() -> Option<Machine> {
-    let cancel = crate::cancel::Cancel::new();
-    let _stop = CancelOnDrop(cancel.clone());
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let look = move || {
-        // The other end is gone when nobody waits any more.
-        let _ = sender.send(super::machine::read(&cancel));
-    };
-    let thread = std::thread::Builder::new().name("machine".into()).spawn(look);
-    match thread {
-        Ok(_) => receiver.await.ok().flatten(),
-        Err(_) => None,
-    }
+fn this_machine() -> Option<Machine> {
+    super::machine::read()
 }
 
 #[cfg(not(unix))]
-async fn this_machine() -> Option<Machine> {
+fn this_machine() -> Option<Machine> {
     None
 }
 

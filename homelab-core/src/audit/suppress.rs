@@ -39,7 +39,7 @@ struct Suppression {
 pub(super) enum Judged {
     /// Those of every rule but the leaks'.
     All,
-    /// Those of the leaks' rules. What is wrong with comments is the audit's to say.
+    /// Those of the leaks' rules, which are accepted in every file that can be shared.
     Leaks,
 }
 
@@ -58,10 +58,7 @@ pub(super) fn suppress(
     judged: Judged,
 ) -> (Vec<Finding>, Vec<Suppressed>) {
     let (mut kept, mut suppressed) = (Vec::with_capacity(findings.len()), Vec::new());
-    let mut files = comments(lab, &mut kept);
-    if judged == Judged::Leaks {
-        kept.clear();
-    }
+    let mut files = comments(lab, judged, &mut kept);
     reach_over_services(lab, &mut files);
     let spoken: HashMap<String, Spoken> = files
         .iter()
@@ -192,7 +189,7 @@ fn reach_over_services(lab: &Lab, files: &mut HashMap<String, Vec<Suppression>>)
 }
 
 /// Returns the whole comments of each file; what is wrong with the others becomes findings.
-fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppression>> {
+fn comments(lab: &Lab, judged: Judged, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppression>> {
     let mut files = HashMap::new();
     let kinds = [
         FileKind::Compose,
@@ -201,15 +198,21 @@ fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppr
         FileKind::Instance,
     ];
     for file in lab.manifest().files() {
-        if !kinds.contains(&file.kind()) || !file.bytes().is_some_and(is_marked) {
+        let is_shared = judged == Judged::Leaks && file.stratum().is_shareable();
+        if !kinds.contains(&file.kind()) && !is_shared {
             continue;
         }
-        let Some(text) = file.text() else { continue };
         let syntax = match file.kind() {
             FileKind::Compose => Syntax::Yaml,
             FileKind::Quadlet => Syntax::Unit,
-            _ => Syntax::Toml,
+            FileKind::Pattern | FileKind::Instance => Syntax::Toml,
+            FileKind::Markdown => Syntax::Markdown,
+            _ => Syntax::Text,
         };
+        if !file.bytes().is_some_and(|bytes| is_marked(bytes, syntax)) {
+            continue;
+        }
+        let Some(text) = file.text() else { continue };
         let comments = read(&Source::new(file.path(), text), syntax, findings);
         files.insert(file.path().to_owned(), comments);
     }
@@ -217,10 +220,19 @@ fn comments(lab: &Lab, findings: &mut Vec<Finding>) -> HashMap<String, Vec<Suppr
 }
 
 /// Whether a file may have such a comment, in capitals or not.
-fn is_marked(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b':', bytes).any(|at| {
-        let start = (at + 1).checked_sub(MARK.len());
-        start.is_some_and(|start| bytes[start..=at].eq_ignore_ascii_case(MARK.as_bytes()))
+fn is_marked(bytes: &[u8], syntax: Syntax) -> bool {
+    if let Syntax::Markdown | Syntax::Text = syntax {
+        // Comments begin with many signs there, and all end in the mark's colon.
+        return memchr::memchr_iter(b':', bytes).any(|at| {
+            let start = (at + 1).checked_sub(MARK.len());
+            start.is_some_and(|start| bytes[start..=at].eq_ignore_ascii_case(MARK.as_bytes()))
+        });
+    }
+    memchr::memchr_iter(b'#', bytes).any(|at| {
+        let text = bytes[at + 1..].trim_ascii_start();
+        // What is no ASCII may be a space too.
+        let mark = text.get(..MARK.len());
+        mark.is_some_and(|mark| !mark[0].is_ascii() || mark.eq_ignore_ascii_case(MARK.as_bytes()))
     })
 }
 
@@ -230,11 +242,11 @@ fn read(source: &Source, syntax: Syntax, findings: &mut Vec<Finding>) -> Vec<Sup
     let mut whole = Vec::new();
     let mut offset = 0;
     let lines: Vec<&str> = source.text().split_inclusive('\n').collect();
-    let targets = targets(&lines);
+    let targets = targets(&lines, syntax);
     for (index, (line, at)) in lines.iter().zip(comments::starts(&lines, syntax)).enumerate() {
         let start = offset;
         offset += line.len();
-        let Some((at, text)) = at.and_then(|at| comment(line, at)) else {
+        let Some((at, text)) = at.and_then(|at| comment(line, at, syntax)) else {
             continue;
         };
         let span = Span::new(source, start + at, start + line.trim_end().len());
@@ -261,25 +273,35 @@ fn read(source: &Source, syntax: Syntax, findings: &mut Vec<Finding>) -> Vec<Sup
 }
 
 /// Returns where the mark of a comment of ours is, and its text, in a line whose comment begins here.
-fn comment(line: &str, start: usize) -> Option<(usize, &str)> {
-    line[start..].match_indices('#').find_map(|(at, _)| {
-        let at = start + at;
-        let before = line[..at].chars().next_back();
-        let text = line[at + 1..].trim_start();
-        let mark = text.get(..MARK.len())?;
-        let is_ours = mark.eq_ignore_ascii_case(MARK) && before.is_none_or(char::is_whitespace);
-        is_ours.then(|| (at, text[MARK.len()..].trim()))
+fn comment(line: &str, start: usize, syntax: Syntax) -> Option<(usize, &str)> {
+    syntax.marks().iter().find_map(|opens| {
+        line[start..].match_indices(opens).find_map(|(at, _)| {
+            let at = start + at;
+            let before = line[..at].chars().next_back();
+            let text = line[at + opens.len()..].trim_start();
+            let mark = text.get(..MARK.len())?;
+            let is_ours = mark.eq_ignore_ascii_case(MARK) && before.is_none_or(char::is_whitespace);
+            let said = text[MARK.len()..].trim();
+            is_ours.then(|| (at, said.strip_suffix("-->").unwrap_or(said).trim_end()))
+        })
     })
 }
 
 /// Returns for each line the number of the line that a comment on it speaks of: its own, or where nothing else is on it the
 /// next one that is neither empty nor a comment.
-fn targets(lines: &[&str]) -> Vec<u32> {
+fn targets(lines: &[&str], syntax: Syntax) -> Vec<u32> {
     let number = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
     let mut targets: Vec<u32> = (0..lines.len()).map(number).collect();
     let mut next = None;
     for (index, line) in lines.iter().enumerate().rev() {
-        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+        // Elsewhere a `#` may be a heading, and a comment what is accepted: only ours stand for the next line.
+        let is_comment = match syntax {
+            Syntax::Text | Syntax::Markdown => {
+                comment(line, 0, syntax).is_some_and(|(at, _)| line[..at].trim().is_empty())
+            }
+            _ => line.trim_start().starts_with('#'),
+        };
+        if line.trim().is_empty() || is_comment {
             targets[index] = next.unwrap_or(targets[index]);
         } else {
             next = Some(targets[index]);

@@ -131,7 +131,7 @@ impl Lab {
         let mut known: Vec<Part> = Vec::new();
         for service in self.services() {
             let sandbox = service.tier() == Tier::Sandbox;
-            let system = self.catalog().recognise(service.service());
+            let system = service.system();
             for field in &service.service().mounts {
                 let data = system.and_then(|system| system.data_at(&field.value.target));
                 let Some(part) = part_of(service, field, system) else {
@@ -239,7 +239,7 @@ impl Lab {
             let mut any = false;
             for service in services {
                 about.push(service.id().project());
-                let system = self.catalog().recognise(service.service());
+                let system = service.system();
                 for field in service
                     .service()
                     .mounts
@@ -296,7 +296,7 @@ impl Lab {
             if !declared.volumes().contains_key(key) {
                 continue;
             }
-            let system = self.catalog().recognise(service.service());
+            let system = service.system();
             let mounted = service.service().mounts.iter().find(|field| {
                 field.value.kind == MountKind::Volume && field.value.source.as_deref() == Some(key)
             });

@@ -55,9 +55,11 @@ impl Project {
                     ErrorKind::Invalid
                 };
                 let hint = problem.fix.unwrap_or_else(|| problem.rule.fix.to_owned());
-                Err(Error::new(kind, problem.message)
-                    .with_place(problem.span)
-                    .with_hint(hint))
+                Err(
+                    Error::new(kind, format!("resolve the project: {}", problem.message))
+                        .with_place(problem.span)
+                        .with_hint(hint),
+                )
             }
         }
     }

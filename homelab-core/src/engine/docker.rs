@@ -28,6 +28,7 @@ mod answer;
 mod changes;
 mod endpoint;
 mod fault;
+mod kept;
 mod lines;
 mod request;
 #[cfg(test)]
@@ -84,6 +85,14 @@ impl DockerEngine {
     pub async fn connect(host: HostName, endpoint: &Endpoint, limit: Duration) -> Result<DockerEngine> {
         let mut client = Client::new(host, endpoint.clone(), limit)?;
         let ask = Ask::new("ask the engine for its version", "VERSION");
+        if let Some(greeting) = client.greet(&ask).await? {
+            client.speak(&greeting.api);
+            return Ok(DockerEngine {
+                kind: greeting.kind,
+                version: greeting.version.into(),
+                client,
+            });
+        }
         match client.get::<Version>("/version", &ask).await {
             Ok(version) => {
                 client.speak(version.api_version.as_deref().unwrap_or_default());

@@ -126,6 +126,10 @@ impl Report {
             found.push(format!("{} accepted", self.suppressed().len()));
         }
         let mut text = found.join(", ");
+        // A report of leaks has no services, which is not to say that the lab has none.
+        if self.services().is_empty() {
+            return text;
+        }
         text.push_str("; ");
         text.push_str(&plural(self.services().len(), "service"));
         let reached: Vec<String> = Reach::ALL

@@ -350,9 +350,12 @@ impl Text<'_> {
     fn sum(&mut self, report: &Report) {
         let summary = report.summary();
         let colour = report.worst().map_or("1;32", severity_colour);
-        let (found, services) = summary.split_once("; ").unwrap_or((&summary, ""));
-        let found = self.paint(colour, found).to_string();
-        put!(self, "{found}; {services}\n");
+        let (found, services) = summary.split_once("; ").unzip();
+        let found = self.paint(colour, found.unwrap_or(&summary)).to_string();
+        let services = services
+            .map(|services| format!("; {services}"))
+            .unwrap_or_default();
+        put!(self, "{found}{services}\n");
     }
 }
 

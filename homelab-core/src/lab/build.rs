@@ -10,7 +10,7 @@ use super::{Entry, Inner, Instance, Lab, LabFile, Manifest, Pattern, check, in_w
 use crate::compose::{Project, ResolveOptions, quadlet};
 use crate::error::Result;
 use crate::finding::{Evidence, Finding, Severity, Subject};
-use crate::name::{HostName, ProjectName, ServiceId};
+use crate::name::{HostName, ProjectName};
 use crate::span::{Source, Span};
 
 /// Where the resolver finds the files that a project names.
@@ -69,12 +69,7 @@ pub(super) fn build(
         };
         let tier = pattern.tier(candidate.project.name());
         for host in hosts {
-            services.extend(candidate.project.services().keys().map(|service| Entry {
-                id: ServiceId::new(host.clone(), candidate.project.name().clone(), service.clone()),
-                project: projects.len(),
-                host: host.clone(),
-                tier,
-            }));
+            services.extend(Entry::of(projects.len(), &candidate.project, host.as_ref(), tier));
         }
         projects.push(candidate.project);
     }

@@ -103,7 +103,8 @@ pub(super) fn discover<'a>(paths: &[&'a str], text: impl Fn(&str) -> Option<&'a 
     let all: BTreeSet<&str> = paths.iter().copied().collect();
     let mut found = Vec::new();
     for (folder, files) in &folders {
-        if is_old_version(folder, &folders) {
+        // What builds and tests a repository runs nowhere in the lab.
+        if is_old_version(folder, &folders) || folder.split('/').any(is_of_repository) {
             continue;
         }
         let compose = from_environment(folder, &all, &text)
@@ -423,7 +424,23 @@ pub(super) fn is_looked_into(above: &str, name: &str) -> bool {
     let copy = [".bak", ".old", ".orig", "~"]
         .iter()
         .any(|end| name.ends_with(end));
-    quadlets || !(ignored || copy || name.starts_with('.'))
+    quadlets || is_of_repository(name) || !(ignored || copy || name.starts_with('.'))
+}
+
+/// Returns whether a folder is one that goes along with a repository and tells other programs what to do with it: no
+/// project is in it, but what it holds is shared.
+fn is_of_repository(name: &str) -> bool {
+    matches!(
+        name,
+        ".github"
+            | ".gitlab"
+            | ".forgejo"
+            | ".gitea"
+            | ".woodpecker"
+            | ".circleci"
+            | ".devcontainer"
+            | ".vscode"
+    )
 }
 
 #[cfg(test)]

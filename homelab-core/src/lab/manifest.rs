@@ -112,6 +112,19 @@ impl LabFile {
     }
 }
 
+impl LabFile {
+    /// Returns whether nothing but its unknown kind makes it this lab's own: no head, no glob of lab.toml.
+    pub(crate) fn is_own_by_default(&self, pattern: &Pattern) -> bool {
+        matches!(self.kind, FileKind::Markdown | FileKind::Other)
+            && self.stratum == Stratum::Instance
+            && own_stratum(self).is_none()
+            && !pattern
+                .strata()
+                .iter()
+                .any(|(glob, _)| glob::matches(glob.value(), &self.path))
+    }
+}
+
 impl FileKind {
     /// Returns what a file is for, by its name.
     pub(super) fn of(path: &str) -> Self {

@@ -52,12 +52,7 @@ impl Lab {
         }
         for (project, host) in added {
             let tier = own.pattern.tier(project.name());
-            services.extend(project.services().keys().map(|service| Entry {
-                id: ServiceId::new(host.clone(), project.name().clone(), service.clone()),
-                project: projects.len(),
-                host: host.clone(),
-                tier,
-            }));
+            services.extend(Entry::of(projects.len(), &project, host.as_ref(), tier));
             projects.push(project);
         }
         Lab(Arc::new(Inner {
@@ -77,12 +72,15 @@ impl Lab {
 }
 
 impl Entry {
+    /// Returns the same service, of which nobody has asked yet what it is: another may take its place.
     fn again(&self) -> Entry {
         Entry {
             id: self.id.clone(),
             project: self.project,
+            service: self.service,
             host: self.host.clone(),
             tier: self.tier,
+            recognised: OnceLock::new(),
         }
     }
 }

@@ -101,6 +101,30 @@ pub(super) fn is_private_range(address: IpAddr) -> bool {
 
 /// Returns whether a domain is nobody's: kept for examples (RFC 2606, RFC 6761), or one of a public service.
 pub(super) fn is_common_domain(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let name = lower.trim_end_matches('.');
+    is_public_domain(name) || name.split('.').any(is_stand_in)
+}
+
+/// Returns whether a domain that a lab gives itself is nobody's all the same: one kept for examples, one of a public
+/// service, or one that nobody has filled in yet. `my-homelab.net` and `bar.smith.family` may be what a lab is called.
+pub(super) fn is_common_declared_domain(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let name = lower.trim_end_matches('.');
+    let is_unfilled = |label: &str| {
+        label.starts_with("your")
+            || label.contains("example")
+            || label.contains("xxxx")
+            || matches!(
+                label,
+                "mydomain" | "my-domain" | "domain" | "placeholder" | "changeme" | "fqdn"
+            )
+    };
+    is_public_domain(name) || name.split('.').any(is_unfilled)
+}
+
+/// Returns whether a domain in small letters is kept for examples or one of a public service.
+fn is_public_domain(name: &str) -> bool {
     const SERVICES: [&str; 34] = [
         "amazonaws.com",
         "apple.com",
@@ -137,8 +161,6 @@ pub(super) fn is_common_domain(name: &str) -> bool {
         "telegram.org",
         "ubuntu.com",
     ];
-    let lower = name.to_ascii_lowercase();
-    let name = lower.trim_end_matches('.');
     let below =
         |domain: &str| name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     let last = name.rsplit('.').next().unwrap_or_default();
@@ -147,7 +169,6 @@ pub(super) fn is_common_domain(name: &str) -> bool {
             .into_iter()
             .chain(SERVICES)
             .any(below)
-        || name.split('.').any(is_stand_in)
         || matches!(
             name,
             "localhost.localdomain" | "cluster.local" | "svc.cluster.local" | "home.arpa"
@@ -325,6 +346,12 @@ pub(super) fn is_common_word(word: &str) -> bool {
         .trim_end_matches(|c: char| c.is_ascii_digit())
         .trim_end_matches(['-', '_']);
     word.len() < 3 || WORDS.contains(&word.as_str()) || WORDS.contains(&bare) || is_stand_in(&word)
+}
+
+/// Returns whether a word of the language is a person's name when it begins with a capital.
+pub(super) fn is_name_and_word(word: &str) -> bool {
+    const NAMES: [&str; 7] = ["bill", "drew", "frank", "grace", "jack", "miles", "rose"];
+    NAMES.contains(&word.to_ascii_lowercase().as_str())
 }
 
 /// Returns whether a login's name is one that many have, so that an address with it is nobody's in particular.

@@ -4,8 +4,12 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
+use super::common;
 use super::telling::hardware;
 use super::vocabulary::{Term, ValueKind};
+use crate::service::rules::secrets::is_random;
 
 /// How a value is disguised where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +57,8 @@ pub(super) enum Edge {
     Hexadecimal,
     /// A path that goes on with another name, or is the end of a longer one.
     Path,
+    /// No letter, digit or `_`, unless the option of a program is before it: `-pVALUE`.
+    Secret,
     /// It is the whole value of something by the name of a secret: a short one, or a word, is in many texts.
     Value,
 }
@@ -68,16 +74,31 @@ pub(super) struct Form {
 
 /// From this many bytes an encoded value is looked for within others; a shorter one is in many.
 const LEAST_ENCODED: usize = 5;
-/// From this many bytes a secret is looked for within words.
+/// From this many bytes a secret is looked for wherever it is a word.
 const LONG_SECRET: usize = 8;
+/// From this many bytes it is so too when it is made of letters alone: words of the language are shorter.
+const LONG_WORD: usize = 16;
 
 /// Returns the forms of a term, each once.
 pub(super) fn forms(term: &Term) -> Vec<Form> {
     let value = term.value();
     let mut forms = Forms::default();
     let edge = edge(term);
-    forms.plain(value, edge);
-    if !value.is_ascii() {
+    if term.kind() == ValueKind::Person && common::is_name_and_word(value) {
+        // `rose` is a flower, and `Rose` a person.
+        let (first, rest) = value.split_at(1);
+        forms.add(
+            &format!("{}{}", first.to_ascii_uppercase(), rest.to_ascii_lowercase()),
+            Disguise::Plain,
+            edge,
+            true,
+        );
+        return forms.all;
+    }
+    // A password in other letters is another one, and often the name of something: `chrome_token`, `CHROME_TOKEN`.
+    let is_exact = matches!(edge, Edge::Secret);
+    forms.add(value, Disguise::Plain, edge, is_exact);
+    if !value.is_ascii() && !is_exact {
         forms.plain(&value.to_lowercase(), edge);
         forms.plain(&value.to_uppercase(), edge);
     }
@@ -87,11 +108,16 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
             Ok(IpAddr::V6(address)) => forms.v6(address),
             Err(_) => {}
         },
+        ValueKind::Network => {
+            if let Ok(network) = value.parse() {
+                forms.network(network);
+            }
+        }
         ValueKind::Hardware => forms.hardware(value),
         ValueKind::Domain => forms.domain(value),
         ValueKind::Secret | ValueKind::Other if value.contains('$') => {
             // What Compose takes for one dollar.
-            forms.notation(&value.replace('$', "$$"), Edge::Any);
+            forms.notation(&value.replace('$', "$$"), edge);
         }
         _ => {}
     }
@@ -99,7 +125,12 @@ pub(super) fn forms(term: &Term) -> Vec<Form> {
         forms.notation(&value.replace('\'', "''"), edge);
         forms.notation(&value.replace('\'', r"'\''"), edge);
     }
-    if value.len() >= LEAST_ENCODED && edge != Edge::Value {
+    let least = if edge == Edge::Value {
+        LONG_SECRET
+    } else {
+        LEAST_ENCODED
+    };
+    if value.len() >= least {
         forms.encoded(value);
         if term.kind() != ValueKind::Secret {
             forms.encoded(&value.to_lowercase());
@@ -118,15 +149,24 @@ fn edge(term: &Term) -> Edge {
         ValueKind::HostName | ValueKind::Person | ValueKind::Storage | ValueKind::Other => Edge::Word,
         ValueKind::Domain | ValueKind::Login | ValueKind::Repository => Edge::Name,
         ValueKind::Path => Edge::Path,
-        ValueKind::Secret if value.len() >= LONG_SECRET && is_mixed(value) => Edge::Any,
+        ValueKind::Secret if is_random(value) => Edge::Any,
+        ValueKind::Secret if value.len() >= LONG_SECRET && is_mixed(value) || is_long(value) => Edge::Secret,
         ValueKind::Secret => Edge::Value,
     }
 }
 
-/// Returns whether a text is more than one word: it has a digit, a mark, or capitals inside.
+/// Returns whether a text is of letters alone, and longer than words are.
+fn is_long(value: &str) -> bool {
+    value.len() >= LONG_WORD && value.chars().all(char::is_alphabetic)
+}
+
+/// Returns whether a text is more than the name of something: it has a digit, a mark, or capitals inside. What has only
+/// `_`, `-` and `.` between its words is a name like others.
 fn is_mixed(value: &str) -> bool {
     let inside = value.chars().skip(1);
-    value.chars().any(|c| !c.is_alphabetic())
+    value
+        .chars()
+        .any(|c| !c.is_alphabetic() && !matches!(c, '_' | '-' | '.'))
         || inside.clone().any(char::is_uppercase) && inside.clone().any(char::is_lowercase)
 }
 
@@ -219,6 +259,28 @@ impl Forms {
             Edge::Word,
             false,
         );
+    }
+
+    /// The zone of DNS in which the names of a network's addresses are, where it ends between two labels.
+    fn network(&mut self, network: IpNet) {
+        let length = usize::from(network.prefix_len());
+        let (labels, bits, zone): (Vec<String>, usize, &str) = match network.network() {
+            IpAddr::V4(address) => (address.octets().iter().map(u8::to_string).collect(), 8, "in-addr"),
+            IpAddr::V6(address) => (
+                format!("{:032x}", u128::from(address))
+                    .chars()
+                    .map(String::from)
+                    .collect(),
+                4,
+                "ip6",
+            ),
+        };
+        if length == 0 || !length.is_multiple_of(bits) {
+            return;
+        }
+        let reversed: Vec<&str> = labels[..length / bits].iter().rev().map(String::as_str).collect();
+        let text = format!("{}.{zone}", reversed.join("."));
+        self.add(&text, Disguise::Reversed, Edge::Word, false);
     }
 
     fn hardware(&mut self, value: &str) {

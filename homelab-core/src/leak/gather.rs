@@ -1,13 +1,16 @@
 //! Where the values of a lab come from: its instance.toml, its files of variables, its projects, and what was seen.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::common;
 use super::scan::Same;
-use super::telling::{container_networks, hardware, is_distinctive, is_identifying_path, is_worth_hiding};
+use super::telling::{
+    container_networks, hardware, identified_by, is_distinctive, is_identifying_path, is_of_names,
+    is_worth_hiding,
+};
 use super::vocabulary::{ValueKind, Vocabulary, folder_of};
 use crate::compose::variables_of;
 use crate::lab::{FileKind, Host, Lab};
@@ -40,19 +43,20 @@ impl Lab {
     /// );
     /// let vocabulary = lab.vocabulary(&Observed::none("2026-12-01T00:00:00Z".parse()?));
     /// let slots: Vec<_> = vocabulary.terms().iter().map(|term| term.slot().as_str()).collect();
-    /// assert_eq!(slots, ["ZEPHYR_ADDRESS", "ZEPHYR_NAME", "DB_PASSWORD"]);
+    /// assert_eq!(slots, ["HOST_1_ADDRESS", "HOST_1_NAME", "DB_PASSWORD"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn vocabulary(&self, seen: &Observed) -> Vocabulary {
         let mut gatherer = Gatherer {
             same: self.same(),
             vocabulary: Vocabulary::default(),
+            roles: HashMap::new(),
         };
         gatherer.instance(self);
         gatherer.environments(self);
         gatherer.literal_secrets(self);
         gatherer.seen(seen);
-        gatherer.vocabulary
+        gatherer.vocabulary.without_telling_slots()
     }
 }
 
@@ -84,9 +88,18 @@ fn known_names(lab: &Lab) -> HashSet<String> {
 struct Gatherer {
     same: Same,
     vocabulary: Vocabulary,
+    /// What machines and people are called in the names of slots, so that no slot says whose value it has.
+    roles: HashMap<(&'static str, String), usize>,
 }
 
 impl Gatherer {
+    /// Returns what a machine, a person or a repository is called in the names of its slots: `HOST_1`.
+    fn role(&mut self, role: &'static str, name: &str) -> String {
+        let next = self.roles.keys().filter(|(own, _)| *own == role).count() + 1;
+        let number = self.roles.entry((role, name.to_lowercase())).or_insert(next);
+        format!("{role}_{number}")
+    }
+
     fn name(&mut self, kind: ValueKind, name: &str, slot: &str, origin: &'static str, place: Option<&Span>) {
         let names = &self.same.names;
         let known = |name: &str| names.contains(name);
@@ -115,7 +128,7 @@ impl Gatherer {
             }
         }
         for person in instance.people().values() {
-            let slot = person.name();
+            let slot = self.role("PERSON", person.name());
             if let Some(login) = person.login() {
                 self.vocabulary
                     .login(login, &format!("{slot}_LOGIN"), INSTANCE, Some(person.span()));
@@ -129,14 +142,9 @@ impl Gatherer {
             );
         }
         for repository in instance.repositories().values() {
-            let slot = repository.name().as_str();
+            let slot = self.role("REPOSITORY", repository.name().as_str());
             if let Some(location) = repository.location() {
-                self.location(
-                    location.value(),
-                    &format!("{slot}_REPOSITORY"),
-                    INSTANCE,
-                    Some(location.span()),
-                );
+                self.location(location.value(), &slot, INSTANCE, Some(location.span()));
             }
             let (place, medium) = (Some(repository.span()), repository.medium());
             for (text, part) in [(medium, "MEDIUM"), (repository.account(), "ACCOUNT")] {
@@ -158,7 +166,8 @@ impl Gatherer {
     }
 
     fn host(&mut self, host: &Host) {
-        let slot = host.name().as_str();
+        let slot = self.role("HOST", host.name().as_str());
+        let slot = slot.as_str();
         for address in host.addresses() {
             let slot = numbered(slot, "ADDRESS", *address.value());
             self.vocabulary
@@ -171,16 +180,12 @@ impl Gatherer {
         }
         for interface in host.interfaces() {
             for address in interface.addresses() {
-                let (name, place) = (interface.name(), Some(address.span()));
-                let own = numbered(&format!("{slot}_{name}"), "ADDRESS", address.value().addr());
+                let place = Some(address.span());
+                let own = numbered(slot, "ADDRESS", address.value().addr());
                 self.vocabulary
                     .address(address.value().addr(), &own, INSTANCE, place);
-                self.vocabulary.network(
-                    *address.value(),
-                    &format!("{slot}_{name}_NETWORK"),
-                    INSTANCE,
-                    place,
-                );
+                self.vocabulary
+                    .network(*address.value(), &format!("{slot}_NETWORK"), INSTANCE, place);
             }
         }
         if let Some(engine) = host.engine()
@@ -219,9 +224,9 @@ impl Gatherer {
     }
 
     fn device(&mut self, device: &Device, origin: &'static str, place: Option<&Span>) {
-        let slot = device.name();
+        let slot = self.role("HOST", device.name());
         for address in device.addresses() {
-            let own = numbered(slot, "TAILNET_ADDRESS", *address);
+            let own = numbered(&slot, "TAILNET_ADDRESS", *address);
             self.vocabulary.address(*address, &own, origin, place);
         }
         for route in device.advertised().iter().chain(device.approved()) {
@@ -236,7 +241,8 @@ impl Gatherer {
             self.vocabulary
                 .login(login, &format!("{slot}_LOGIN"), origin, place);
         }
-        self.name(ValueKind::HostName, slot, &format!("{slot}_NAME"), origin, place);
+        let name = format!("{slot}_NAME");
+        self.name(ValueKind::HostName, device.name(), &name, origin, place);
     }
 
     /// Reads every file of variables that is the lab's own.
@@ -265,7 +271,9 @@ impl Gatherer {
         let at = if is_secret || names_secret(name) || names_connection(name) {
             let secret = password_in(value)
                 .or_else(|| (!value.contains("://") || is_secret || names_secret(name)).then_some(value));
-            let secret = secret.filter(|secret| is_secret || is_worth_hiding(name, secret, value));
+            let is_worth =
+                |secret: &str| is_worth_hiding(name, secret, value) && !is_of_names(secret, &self.same.names);
+            let secret = secret.filter(|secret| is_secret && !secret.starts_with('#') || is_worth(secret));
             let at = secret.and_then(|secret| {
                 self.vocabulary
                     .insert(ValueKind::Secret, secret, &global, ENVIRONMENT, Some(place))
@@ -280,7 +288,11 @@ impl Gatherer {
             self.vocabulary
                 .insert(ValueKind::Other, value, &global, ENVIRONMENT, Some(place))
         } else {
-            None
+            let kind = identified_by(name, value).filter(|_| !is_of_names(value, &self.same.names));
+            kind.and_then(|kind| {
+                self.vocabulary
+                    .insert(kind, value, &global, ENVIRONMENT, Some(place))
+            })
         };
         if let Some(at) = at {
             self.vocabulary.name_in(at, folder, name);
@@ -457,7 +469,9 @@ impl Gatherer {
             let worth = is_declaration
                 && is_written
                 && !held.is_well_known
-                && is_worth_hiding(held.name, held.secret, held.value);
+                && is_worth_hiding(held.name, held.secret, held.value)
+                && !is_of_names(held.secret, &self.same.names)
+                && (is_random(held.secret) || !held.span.text().contains(&format!("-{}}}", held.secret)));
             if !worth || held.secret.contains("${") {
                 continue;
             }
@@ -484,28 +498,31 @@ impl Gatherer {
                 self.device(device, TAILNET, None);
             }
             for user in status.roster().users() {
-                let slot = user.login().split('@').next().unwrap_or_default();
+                let person = user.login().split('@').next().unwrap_or_default();
+                let slot = self.role("PERSON", person);
                 self.vocabulary
                     .login(user.login(), &format!("{slot}_LOGIN"), TAILNET, None);
             }
         }
         if let Some(machine) = seen.machine() {
             let machine = machine.value();
-            let (slot, origin) = (machine.name().as_str(), "this machine");
-            for (name, addresses) in machine.interfaces() {
+            let (name, origin) = (machine.name().as_str(), "this machine");
+            let slot = self.role("HOST", name);
+            for (_, addresses) in machine.interfaces() {
                 for address in addresses {
-                    let own = numbered(&format!("{slot}_{name}"), "ADDRESS", address.addr());
+                    let own = numbered(&slot, "ADDRESS", address.addr());
                     self.vocabulary.address(address.addr(), &own, origin, None);
                 }
             }
-            self.name(ValueKind::HostName, slot, &format!("{slot}_NAME"), origin, None);
+            self.name(ValueKind::HostName, name, &format!("{slot}_NAME"), origin, None);
         }
         if let Some(inventory) = seen.inventory() {
             for host in inventory.value().hosts() {
-                let slot = host.host.as_str();
+                let name = host.host.as_str();
+                let slot = self.role("HOST", name);
                 self.name(
                     ValueKind::HostName,
-                    slot,
+                    name,
                     &format!("{slot}_NAME"),
                     "the engines",
                     None,
@@ -513,22 +530,14 @@ impl Gatherer {
             }
         }
         let checkouts = seen.worktree().map(|worktree| worktree.value().checkouts());
-        for remote in checkouts.into_iter().flatten().flat_map(compose_remotes) {
-            self.location(
-                remote.1,
-                &format!("{}_REMOTE", remote.0),
-                "the repository's remotes",
-                None,
-            );
+        for remote in checkouts
+            .into_iter()
+            .flatten()
+            .flat_map(crate::observed::Checkout::remotes)
+        {
+            self.location(remote.address(), "REMOTE", "the repository's remotes", None);
         }
     }
-}
-
-fn compose_remotes(checkout: &crate::observed::Checkout) -> impl Iterator<Item = (&str, &str)> {
-    checkout
-        .remotes()
-        .iter()
-        .map(|remote| (remote.name(), remote.address()))
 }
 
 /// Returns the name of an address's slot: with `_V6` for one of the sixth version.

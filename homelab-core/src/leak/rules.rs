@@ -55,6 +55,14 @@ rules! {
         "something by the name of a secret has a value that a machine made",
         "Whoever gets the file can use it.",
         "Write a slot in its place, keep the value in `.env`, and change it.";
+    NOT_LOOKED_THROUGH = "leak.not-looked-through", PatternApart, Note,
+        "files were taken for this lab's own and not looked through",
+        "Of what a file is for nothing is known by its name alone, so that it is kept private; whoever shares it all the same has had no word of what it holds.",
+        "Say of each file that is to be shared how far it carries: `[strata]`, `\"PATH\" = 3` in lab.toml, or `stratum: 2` in its front matter; of the others `= 5`.";
+    SHARED_FIRST = "leak.shared-first", PatternApart, Warning,
+        "a file that people share first holds values of this lab, and nothing says that it is private",
+        "README.md, LICENSE and what is below docs go along with every copy of a repository.",
+        "Say `stratum: 2` in its front matter to see each place, or in lab.toml that it is private: `[strata]`, `\"PATH\" = 5`.";
     NOT_SCANNED = "leak.not-scanned", PatternApart, Warning,
         "a file that can be shared was not looked through",
         "Nothing can be said of what it holds.",

@@ -47,6 +47,10 @@ pub(crate) struct Scanner {
     exact: Searcher,
     /// The addresses that are known, for notations that no list of forms has.
     addresses: Vec<(IpAddr, usize)>,
+    /// The networks that are known: an address in one tells of the lab, whatever its range is.
+    networks: Vec<IpNet>,
+    /// The names of slots, and of the variables that have the values.
+    slots: HashSet<String>,
     same: Same,
 }
 
@@ -88,10 +92,13 @@ impl Scanner {
     /// `NoSpace` when the values are too many for one search.
     pub(crate) fn new(vocabulary: &Vocabulary, same: Same) -> Result<Self> {
         let (mut any_case, mut exact) = (Vec::new(), Vec::new());
-        let mut addresses = Vec::new();
+        let (mut addresses, mut networks) = (Vec::new(), Vec::new());
         for (index, term) in vocabulary.terms().iter().enumerate() {
             if let (ValueKind::Address, Ok(address)) = (term.kind(), term.value().parse()) {
                 addresses.push((address, index));
+            }
+            if let (ValueKind::Network, Ok(network)) = (term.kind(), term.value().parse()) {
+                networks.push(network);
             }
             for form in forms(term) {
                 let list = if form.exact { &mut exact } else { &mut any_case };
@@ -102,6 +109,8 @@ impl Scanner {
             any_case: Searcher::new(any_case, true)?,
             exact: Searcher::new(exact, false)?,
             addresses,
+            networks,
+            slots: vocabulary.slots().into_iter().map(str::to_owned).collect(),
             same,
         })
     }
@@ -111,7 +120,7 @@ impl Scanner {
     pub(crate) fn scan(&self, text: &str) -> Vec<Leak> {
         let known = self.known(text).into_iter();
         let mut found = Apart(known.map(|leak| (leak.range.start, leak)).collect());
-        for (range, shape) in shape::shapes(text, &self.same) {
+        for (range, shape) in shape::shapes(text, &self.same, &self.networks) {
             found.add(Leak {
                 range,
                 what: What::Shape(shape),
@@ -153,13 +162,15 @@ impl Scanner {
             });
         }
         if !self.addresses.is_empty() {
-            for (range, address) in shape::addresses(text) {
+            let padded = shape::padded_addresses(text);
+            for (range, address) in shape::addresses(text).into_iter().chain(padded) {
                 let known = self.addresses.iter().find(|(known, _)| *known == address);
                 if let Some((_, term)) = known {
                     push(&mut found, range, *term, Disguise::Notation);
                 }
             }
         }
+        found.retain(|leak| !self.is_in_slot(text, &leak.range));
         // The longest first: a machine's full name holds its network's. Of one stretch the plainest form counts.
         found.sort_by_key(|leak| {
             (
@@ -173,6 +184,28 @@ impl Scanner {
             kept.add(leak);
         }
         kept.0.into_values().collect()
+    }
+
+    /// Returns whether a stretch is of the name of a slot, which stands for a value and is none.
+    fn is_in_slot(&self, text: &str, range: &Range<usize>) -> bool {
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let bytes = text.as_bytes();
+        if !bytes[range.clone()].iter().all(is_part) {
+            return false;
+        }
+        let before = bytes[..range.start]
+            .iter()
+            .rev()
+            .take(64)
+            .take_while(|byte| is_part(byte))
+            .count();
+        let after = bytes[range.end..]
+            .iter()
+            .take(64)
+            .take_while(|byte| is_part(byte))
+            .count();
+        let name = text.get(range.start - before..range.end + after);
+        name.is_some_and(|name| self.slots.contains(name))
     }
 }
 
@@ -232,6 +265,10 @@ fn is_bounded(bytes: &[u8], start: usize, end: usize, edge: Edge) -> bool {
             let goes_on = after == Some(b'.') && is_name(after_that);
             !(is_name(before) || is_name(after) || goes_on || before == Some(b'.'))
         }
+        Edge::Secret => {
+            let is_name = |byte: Option<u8>| is_word(byte) || byte == Some(b'_');
+            !is_name(after) && (!is_name(before) || is_option(&bytes[..start]))
+        }
         Edge::Value => {
             let line_start = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |at| at + 1);
             let line = String::from_utf8_lossy(&bytes[line_start..start]);
@@ -241,6 +278,7 @@ fn is_bounded(bytes: &[u8], start: usize, end: usize, edge: Edge) -> bool {
                 let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
                 names_secret(before.rsplit(|c| !is_part(c)).next().unwrap_or_default())
             });
+            let assigned = assigned || is_option(&bytes[..start]);
             let closes = matches!(
                 after,
                 None | Some(b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n' | b',' | b'}' | b']' | b'@')
@@ -248,4 +286,21 @@ fn is_bounded(bytes: &[u8], start: usize, end: usize, edge: Edge) -> bool {
             assigned && closes
         }
     }
+}
+
+/// Returns whether a line up to here ends in what a program takes a password after: `-pVALUE`, `--password VALUE`,
+/// `-u me:VALUE`.
+fn is_option(before: &[u8]) -> bool {
+    let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+    let line = String::from_utf8_lossy(&before[start..]);
+    let line = line.trim_end_matches(['"', '\'']);
+    let mut words = line.rsplit([' ', '\t']);
+    let (last, previous) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is_login =
+        last.ends_with(':') && matches!(previous.trim_matches(['"', '\'']), "-u" | "--user" | "-U");
+    let named = previous
+        .trim_matches(['"', '\''])
+        .strip_prefix("--")
+        .is_some_and(names_secret);
+    last == "-p" || last.is_empty() && (named || previous == "-p") || is_login
 }

@@ -77,8 +77,8 @@ impl Shape {
     }
 }
 
-/// Returns what is private by shape in a text, except what tells nothing in this lab.
-pub(super) fn shapes(text: &str, same: &Same) -> Vec<(Range<usize>, Shape)> {
+/// Returns what is private by shape in a text, except what tells nothing in this lab. An address in one of these networks is.
+pub(super) fn shapes(text: &str, same: &Same, networks: &[IpNet]) -> Vec<(Range<usize>, Shape)> {
     let mut found: Vec<(Range<usize>, Shape)> = Vec::new();
     token::find(text, &mut found);
     repositories(text, &mut found);
@@ -86,7 +86,8 @@ pub(super) fn shapes(text: &str, same: &Same) -> Vec<(Range<usize>, Shape)> {
     for (range, address) in addresses(text) {
         let whole = with_prefix(text, &range, address);
         let is_range = whole.is_some_and(common::is_common_network);
-        if common::is_private_range(address)
+        let is_known = || networks.iter().any(|network| network.contains(&address));
+        if (common::is_private_range(address) || is_known())
             && !common::is_common_address(address)
             && !inside(address)
             && !is_range
@@ -176,6 +177,31 @@ pub(super) fn addresses(text: &str) -> Vec<(Range<usize>, IpAddr)> {
             Some((range, IpAddr::V6(address)))
         });
         all.extend(parsed);
+    }
+    all
+}
+
+/// Returns the addresses of the fourth version in a text whose numbers begin with zeros, as those read them who take no
+/// notice, and as those who take them for octal: `192.168.7.010`.
+pub(super) fn padded_addresses(text: &str) -> Vec<(Range<usize>, IpAddr)> {
+    let mut all = Vec::new();
+    for range in words(text, |byte| byte.is_ascii_digit() || byte == b'.') {
+        let word = text[range.clone()].trim_end_matches('.');
+        let is_padded = |part: &str| part.len() > 1 && part.starts_with('0');
+        if !(7..=19).contains(&word.len()) || !word.split('.').any(is_padded) {
+            continue;
+        }
+        for octal in [8, 10] {
+            let number = |part: &str| {
+                let radix = if is_padded(part) { octal } else { 10 };
+                u8::from_str_radix(part, radix).ok()
+            };
+            let numbers: Option<Vec<u8>> = word.split('.').map(number).collect();
+            let numbers: Option<[u8; 4]> = numbers.and_then(|numbers| numbers.try_into().ok());
+            if let Some(numbers) = numbers {
+                all.push((range.start..range.start + word.len(), IpAddr::V4(numbers.into())));
+            }
+        }
     }
     all
 }

@@ -1,5 +1,7 @@
 //! The scanner as a whole: every disguise of a known value, every shape, and what is not to be found.
 
+mod shared;
+
 use crate::finding::Report;
 use crate::lab::Lab;
 use crate::observed::Observed;
@@ -62,18 +64,18 @@ fn finds(text: &str, slot: &str, words: &str) {
 #[test]
 fn known_values_are_found_as_they_are() {
     for (text, slot) in [
-        ("ping 192.168.7.10", "ZEPHYR_ADDRESS"),
-        ("http://192.168.7.10:8080/x", "ZEPHYR_ADDRESS"),
-        ("listen [FD12:3456:789A::10]:80", "ZEPHYR_ADDRESS_V6"),
-        ("A record 81.2.69.160.", "ZEPHYR_PUBLIC_ADDRESS"),
-        ("allow 192.168.7.0/24;", "ZEPHYR_LAN_NETWORK"),
-        ("ssh ZEPHYR", "ZEPHYR_NAME"),
-        ("zephyr-data:", "ZEPHYR_NAME"),
+        ("ping 192.168.7.10", "HOST_1_ADDRESS"),
+        ("http://192.168.7.10:8080/x", "HOST_1_ADDRESS"),
+        ("listen [FD12:3456:789A::10]:80", "HOST_1_ADDRESS_V6"),
+        ("A record 81.2.69.160.", "HOST_1_PUBLIC_ADDRESS"),
+        ("allow 192.168.7.0/24;", "HOST_1_NETWORK"),
+        ("ssh ZEPHYR", "HOST_1_NAME"),
+        ("zephyr-data:", "HOST_1_NAME"),
         ("nas.tail9f3c2.ts.net", "TAILNET_SUFFIX"),
-        ("mail beatrix@smith.family now", "BEATRIX_LOGIN"),
-        ("ask Beatrix", "BEATRIX_NAME"),
-        ("sftp:backup@vault.smith.family:/srv/copies", "OFFSITE_REPOSITORY"),
-        ("vault.smith.family", "OFFSITE_REPOSITORY_HOST"),
+        ("mail beatrix@smith.family now", "PERSON_1_LOGIN"),
+        ("ask Beatrix", "PERSON_1_NAME"),
+        ("sftp:backup@vault.smith.family:/srv/copies", "REPOSITORY_1"),
+        ("vault.smith.family", "REPOSITORY_1_HOST"),
         ("3C-EC-EF-12-34-56", "CARD"),
         ("mac:3c:ec:ef:12:34:56", "CARD"),
         ("in windy lane 7", "STREET"),
@@ -94,42 +96,42 @@ fn known_values_are_found_as_they_are() {
 #[test]
 fn known_values_are_found_in_every_disguise() {
     for (text, slot, words) in [
-        ("192%2e168%2E7%2e10", "ZEPHYR_ADDRESS", ", encoded or escaped"),
-        ("%31%39%32.168.7.10", "ZEPHYR_ADDRESS", ", encoded or escaped"),
-        ("192%252e168.7.10", "ZEPHYR_ADDRESS", ", encoded or escaped"),
+        ("192%2e168%2E7%2e10", "HOST_1_ADDRESS", ", encoded or escaped"),
+        ("%31%39%32.168.7.10", "HOST_1_ADDRESS", ", encoded or escaped"),
+        ("192%252e168.7.10", "HOST_1_ADDRESS", ", encoded or escaped"),
         (
             r"192\u002e168\u002e7\u002e10",
-            "ZEPHYR_ADDRESS",
+            "HOST_1_ADDRESS",
             ", encoded or escaped",
         ),
-        (r"192\x2e168.7.10", "ZEPHYR_ADDRESS", ", encoded or escaped"),
-        (r"192\.168\.7\.10", "ZEPHYR_ADDRESS", ", encoded or escaped"),
-        ("192&#46;168.7.10", "ZEPHYR_ADDRESS", ", encoded or escaped"),
-        ("192.168.\\\n    7.10", "ZEPHYR_ADDRESS", ", encoded or escaped"),
+        (r"192\x2e168.7.10", "HOST_1_ADDRESS", ", encoded or escaped"),
+        (r"192\.168\.7\.10", "HOST_1_ADDRESS", ", encoded or escaped"),
+        ("192&#46;168.7.10", "HOST_1_ADDRESS", ", encoded or escaped"),
+        ("192.168.\\\n    7.10", "HOST_1_ADDRESS", ", encoded or escaped"),
         (r"\/mnt\/tank\/photos", "LIBRARY", ", encoded or escaped"),
         ("hqd82nf%2Fkw%2BQ", "DB_PASSWORD", ", encoded or escaped"),
-        ("MTkyLjE2OC43LjEw", "ZEPHYR_ADDRESS", ", in base64"),
-        ("eDE5Mi4xNjguNy4xMA==", "ZEPHYR_ADDRESS", ", in base64"),
-        ("eHgxOTIuMTY4LjcuMTA=", "ZEPHYR_ADDRESS", ", in base64"),
-        ("3139322e3136382e372e3130", "ZEPHYR_ADDRESS", ", in hexadecimal"),
-        ("0x3139322E3136382E372E3130", "ZEPHYR_ADDRESS", ", in hexadecimal"),
+        ("MTkyLjE2OC43LjEw", "HOST_1_ADDRESS", ", in base64"),
+        ("eDE5Mi4xNjguNy4xMA==", "HOST_1_ADDRESS", ", in base64"),
+        ("eHgxOTIuMTY4LjcuMTA=", "HOST_1_ADDRESS", ", in base64"),
+        ("3139322e3136382e372e3130", "HOST_1_ADDRESS", ", in hexadecimal"),
+        ("0x3139322E3136382E372E3130", "HOST_1_ADDRESS", ", in hexadecimal"),
         (
             "10.7.168.192.in-addr.arpa",
-            "ZEPHYR_ADDRESS",
+            "HOST_1_ADDRESS",
             ", its parts reversed",
         ),
         ("family.smith.home", "DOMAIN", ", its parts reversed"),
-        ("3232237322", "ZEPHYR_ADDRESS", ", in another notation"),
-        ("ip-192-168-7-10", "ZEPHYR_ADDRESS", ", in another notation"),
-        ("0xC0A8070A", "ZEPHYR_ADDRESS", ", in another notation"),
+        ("3232237322", "HOST_1_ADDRESS", ", in another notation"),
+        ("ip-192-168-7-10", "HOST_1_ADDRESS", ", in another notation"),
+        ("0xC0A8070A", "HOST_1_ADDRESS", ", in another notation"),
         (
             "fd12:3456:789a:0:0::10",
-            "ZEPHYR_ADDRESS_V6",
+            "HOST_1_ADDRESS_V6",
             ", in another notation",
         ),
         (
             "fd12:3456:789a:0000:0000:0000:0000:0010",
-            "ZEPHYR_ADDRESS_V6",
+            "HOST_1_ADDRESS_V6",
             ", in another notation",
         ),
         ("3cec.ef12.3456", "CARD", ", in another notation"),
@@ -271,7 +273,12 @@ fn only_what_can_be_shared_is_looked_through() {
             .findings()
             .is_empty()
     );
-    assert!(report("notes.txt", "192.168.7.10").findings().is_empty());
+    let all = report("notes/x.conf", "192.168.7.10");
+    assert_eq!(
+        all.findings()[0].message(),
+        "1 file was taken for this lab's own and not looked through: `notes/x.conf`"
+    );
+    assert_eq!(all.findings().len(), 1);
     assert_eq!(report("run.sh", "ping 192.168.7.10").findings().len(), 1);
 }
 
@@ -335,4 +342,129 @@ fn the_fingerprint_of_a_shape_changes_when_another_value_is_added() {
     let print = |text: &str| report("docs/x.txt", text).findings()[0].fingerprint();
     assert_eq!(print("10.9.8.7"), print("first\n10.9.8.7 and 10.9.8.7"));
     assert_ne!(print("10.9.8.7"), print("10.9.8.7 10.9.8.6"));
+}
+
+#[test]
+fn no_slot_tells_a_value_and_none_is_one() {
+    let lab = Lab::from_texts(
+        "home",
+        [
+            (
+                "instance.toml",
+                "[hosts.zephyr]\n[people.wilhelmina]\nlogin = 'wil@smith.family'\n[private]\nwindy_lane = 'Windy Lane'\n",
+            ),
+            ("hosts/zephyr/.env", "ZEPHYR_TOKEN=hqd82nfkw\n"),
+            (
+                "a/compose.yaml",
+                "services: {a: {image: i, hostname: zephyr, environment: {A: 'wil@smith.family at Windy Lane', B: hqd82nfkw, C: '${ZEPHYR_TOKEN}'}}}",
+            ),
+        ],
+    );
+    let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+    let report = lab.leaks(&seen).expect("a report");
+    let said = report.to_json().replace("ZEPHYR_TOKEN", "").to_lowercase();
+    for value in ["zephyr", "wilhelmina", "windy", "hqd82"] {
+        assert!(!said.contains(value), "{value} in {said}");
+    }
+    assert_eq!(report.findings().len(), 4, "{report}");
+    let mended = "services: {a: {image: i, hostname: '${HOST_1_NAME}', environment: {C: '${ZEPHYR_TOKEN}'}}}";
+    assert_eq!(report_of(mended), 0);
+}
+
+fn report_of(compose: &str) -> usize {
+    let lab = Lab::from_texts(
+        "home",
+        [
+            ("instance.toml", "[hosts.zephyr]\n"),
+            ("hosts/zephyr/.env", "ZEPHYR_TOKEN=hqd82nfkw\n"),
+            ("a/compose.yaml", compose),
+        ],
+    );
+    let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+    lab.leaks(&seen).expect("a report").findings().len()
+}
+
+fn slots_of(environment: &str, compose: &str) -> Vec<String> {
+    let lab = Lab::from_texts("home", [("a/.env", environment), ("a/compose.yaml", compose)]);
+    let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+    let report = lab.leaks(&seen).expect("a report");
+    report.findings().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_secret_is_not_seen_in_an_identifier() {
+    let service = |lines: &str| format!("services: {{a: {{image: i, environment: {{{lines}}}}}}}");
+    for (environment, lines) in [
+        (
+            "MYSQL_ROOT_PASSWORD=root_password",
+            "MYSQL_ROOT_PASSWORD: '${MYSQL_ROOT_PASSWORD}'",
+        ),
+        (
+            "TOKEN=chrome_token",
+            "TOKEN: '${TOKEN}', CHROME_TOKEN: '${CHROME_TOKEN}'",
+        ),
+        ("DB_PASSWORD=app2user", "X: my_app2user_name, Y: app2users"),
+    ] {
+        let all = slots_of(environment, &service(lines));
+        assert!(all.is_empty(), "{lines}: {all:?}");
+    }
+    let all = slots_of("DB_PASSWORD=app2user", &service("X: 'a:app2user@db'"));
+    assert_eq!(all.len(), 1, "{all:?}");
+    let random = "f8k2mq9xlp3zr7vt1cwd";
+    let all = slots_of(
+        &format!("DB_PASSWORD={random}"),
+        &service(&format!("X: a_{random}_b")),
+    );
+    assert_eq!(all.len(), 1, "{all:?}");
+}
+
+#[test]
+fn a_password_of_letters_is_found_where_a_program_takes_one() {
+    for text in [
+        "mysql -pcorrecthorsebattery db",
+        "x --password correcthorsebattery",
+        "x --password=correcthorsebattery",
+        "curl -u me:correcthorsebattery http://db",
+        "the word correcthorsebattery",
+        "Y29ycmVjdGhvcnNlYmF0dGVyeQ==",
+        "Authorization: Basic bWU6Y29ycmVjdGhvcnNlYmF0dGVyeQ==",
+    ] {
+        let lab = Lab::from_texts(
+            "home",
+            [("a/.env", "DB_PASSWORD=correcthorsebattery"), ("run.sh", text)],
+        );
+        let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        let report = lab.leaks(&seen).expect("a report");
+        assert_eq!(report.findings().len(), 1, "{text}: {report}");
+    }
+    for text in [
+        "mysql -pbattery db",
+        "x --password battery",
+        "curl -u 'me:battery' x",
+    ] {
+        let lab = Lab::from_texts("home", [("a/.env", "DB_PASSWORD=battery"), ("run.sh", text)]);
+        let seen = Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        let report = lab.leaks(&seen).expect("a report");
+        assert_eq!(report.findings().len(), 1, "{text}: {report}");
+    }
+}
+
+#[test]
+fn what_is_no_secret_is_none() {
+    for line in [
+        "A_PASSWORD: admin@example.com",
+        "OPENAI_API_KEY: user_provided",
+        "TOKEN_TTL_SECONDS: '86400'",
+        "API_KEY: dify-sandbox",
+        "A_SECRET: '00000000000000000000'",
+        "A_PASSWORD: '${A_PASSWORD:-casaos}'",
+        "A_SECRET: example",
+    ] {
+        let compose = format!("services: {{dify: {{image: i, environment: {{{line}}}}}}}");
+        let all = slots_of("MYSQL_PASSWORD= # Use a strong one\n", &compose);
+        assert!(all.is_empty(), "{line}: {all:?}");
+    }
+    let commented = "services: {a: {image: i, environment: {A_PASSWORD: '# Use a strong one'}}}";
+    let all = slots_of("MYSQL_PASSWORD= # Use a strong one\n", commented);
+    assert!(all.is_empty(), "{all:?}");
 }

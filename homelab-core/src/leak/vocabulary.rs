@@ -1,6 +1,6 @@
 //! Everything that identifies one lab: [`Vocabulary`], made of [`Term`]s.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -56,6 +56,24 @@ impl ValueKind {
             ValueKind::Repository => "a repository",
             ValueKind::Secret => "a secret",
             ValueKind::Other => "a private value",
+        }
+    }
+
+    /// Returns the name of a slot that says of the value only what kind it is.
+    fn role(self) -> &'static str {
+        match self {
+            ValueKind::Address => "ADDRESS",
+            ValueKind::Network => "NETWORK",
+            ValueKind::Hardware => "HARDWARE_ADDRESS",
+            ValueKind::HostName => "HOST_NAME",
+            ValueKind::Domain => "DOMAIN",
+            ValueKind::Person => "PERSON",
+            ValueKind::Login => "LOGIN",
+            ValueKind::Path => "PATH_OF_HOST",
+            ValueKind::Storage => "STORAGE",
+            ValueKind::Repository => "REPOSITORY",
+            ValueKind::Secret => "SECRET",
+            ValueKind::Other => "VALUE",
         }
     }
 }
@@ -159,6 +177,45 @@ impl Vocabulary {
         self
     }
 
+    /// Renames the slots in whose names a value stands, unless the lab's own variables are called so: `[private]` may have
+    /// `windy_lane = 'Windy Lane'`.
+    pub(super) fn without_telling_slots(mut self) -> Self {
+        let values: HashSet<String> = self
+            .terms
+            .iter()
+            .filter_map(|term| slot_name(term.value()))
+            .map(|name| name.to_string())
+            .collect();
+        for at in 0..self.terms.len() {
+            let term = &self.terms[at];
+            let words: Vec<&str> = term.slot.as_str().split('_').collect();
+            let tells = (0..words.len())
+                .any(|from| (from..words.len()).any(|to| values.contains(&words[from..=to].join("_"))));
+            let is_variable = term
+                .place
+                .as_ref()
+                .is_some_and(|place| place.source().name() != "instance.toml");
+            if !tells || is_variable {
+                continue;
+            }
+            let Ok(role) = SlotName::new(term.kind.role()) else {
+                continue;
+            };
+            self.by_slot.remove(&self.terms[at].slot);
+            let slot = self.free(&role);
+            self.by_slot.insert(slot.clone(), at);
+            self.terms[at].slot = slot;
+        }
+        self
+    }
+
+    /// Returns the names of all slots: where they stand they are no values.
+    pub(super) fn slots(&self) -> HashSet<&str> {
+        let own = self.terms.iter().map(|term| term.slot.as_str());
+        let local = self.terms.iter().flat_map(|term| &term.local);
+        own.chain(local.map(|(_, slot)| slot.as_str())).collect()
+    }
+
     /// Adds a value unless it is empty; returns its index, which is that of the first that was added with it.
     pub(super) fn insert(
         &mut self,
@@ -243,7 +300,7 @@ impl Vocabulary {
         place: Option<&Span>,
     ) -> Option<usize> {
         let name = name.trim_matches('.').to_lowercase();
-        if common::is_common_domain(&name) || !name.contains('.') {
+        if common::is_common_declared_domain(&name) || !name.contains('.') {
             return None;
         }
         let at = self.insert(ValueKind::Domain, &name, slot, origin, place);
@@ -283,7 +340,9 @@ impl Vocabulary {
         known: &dyn Fn(&str) -> bool,
         (origin, place): (&'static str, Option<&Span>),
     ) {
-        if !common::is_common_word(name) && !known(&name.to_lowercase()) {
+        let is_common =
+            common::is_common_word(name) && !(kind == ValueKind::Person && common::is_name_and_word(name));
+        if !is_common && !known(&name.to_lowercase()) {
             self.insert(kind, name, slot, origin, place);
         }
     }

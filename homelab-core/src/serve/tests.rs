@@ -497,3 +497,62 @@ async fn it_listens_nowhere_else() {
         .expect_err("taken");
     assert_eq!(error.kind(), ErrorKind::Conflict);
 }
+
+#[tokio::test]
+async fn a_server_that_was_started_answers_until_it_is_stopped_or_dropped() {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let begin = async || {
+        let settings = Settings::default().with_trusted_proxy(true);
+        let server = Server::bind(any, lab(), nothing_seen(), settings)
+            .await
+            .expect("a server");
+        server.start().expect("a runtime")
+    };
+    let ask = async |address: SocketAddr| {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nTailscale-User-Login: ann@example.org\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    };
+    let serving = begin().await;
+    let address = serving.address();
+    assert!(ask(address).await.is_some_and(|page| page.contains("Grafana")));
+    let other = Lab::from_texts("other", [("instance.toml", INSTANCE), ("policy.hujson", POLICY)]);
+    serving.show(other, nothing_seen());
+    let page = ask(address).await.expect("an answer");
+    assert!(page.contains("other") && !page.contains("Grafana"), "{page}");
+    serving.stop().await;
+    serving.stop().await;
+    assert_eq!(ask(address).await, None, "nobody listens");
+
+    let dropped = begin().await;
+    let address = dropped.address();
+    assert!(ask(address).await.is_some());
+    drop(dropped);
+    let mut still = true;
+    for _ in 0..200 {
+        still = ask(address).await.is_some();
+        if !still {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(!still, "nobody listens");
+}
+
+#[test]
+fn a_server_is_started_within_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let bind = Server::bind(any, lab(), nothing_seen(), Settings::default());
+    let server = runtime.block_on(bind).expect("a server");
+    let error = server.start().expect_err("outside of it");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}

@@ -18,7 +18,7 @@ use crate::lab::{Lab, ServiceRef, Tier};
 use crate::name::{HostName, ServiceId};
 use crate::service::image::ImageReference;
 use crate::span::Span;
-use crate::system::{Catalog, Category, System, image_of};
+use crate::system::{Category, System};
 
 /// Every rule of hygiene that is on.
 pub(crate) const ALL: &[&Rule] = &[
@@ -88,7 +88,7 @@ pub(crate) struct Declared<'a> {
     pub(crate) tier: Tier,
     /// The machines that run it; none where the lab does not say.
     pub(crate) hosts: Vec<&'a HostName>,
-    pub(crate) image: Option<ImageReference>,
+    pub(crate) image: Option<&'a ImageReference>,
     pub(crate) system: Option<&'a System>,
 }
 
@@ -96,7 +96,6 @@ impl<'a> Declared<'a> {
     /// Returns every service of the lab, those of one project together. Its identity has a machine where exactly one
     /// runs it.
     pub(crate) fn all(lab: &'a Lab) -> Vec<Declared<'a>> {
-        let catalog = lab.catalog();
         // A definition is the same one exactly when it is the same object of the lab.
         let mut places: IndexMap<*const Service, Vec<ServiceRef<'a>>> = IndexMap::new();
         for reference in lab.services() {
@@ -105,7 +104,7 @@ impl<'a> Declared<'a> {
         }
         let mut all: Vec<Declared<'a>> = places
             .into_values()
-            .filter_map(|references| Declared::of(&references, catalog))
+            .filter_map(|references| Declared::of(&references))
             .collect();
         // The lab's order is by project already, but for those that several machines run.
         let order: IndexMap<*const Project, usize> = lab
@@ -117,14 +116,13 @@ impl<'a> Declared<'a> {
         all
     }
 
-    fn of(references: &[ServiceRef<'a>], catalog: &'a Catalog) -> Option<Declared<'a>> {
+    fn of(references: &[ServiceRef<'a>]) -> Option<Declared<'a>> {
         let first = references.first()?;
         let service = first.service();
         let id = match references {
             [only] => only.id().clone(),
             _ => ServiceId::new(None, first.id().project().clone(), first.id().service().clone()),
         };
-        let image = image_of(service);
         Some(Declared {
             id,
             project: first.project(),
@@ -134,8 +132,8 @@ impl<'a> Declared<'a> {
                 .iter()
                 .filter_map(|reference| reference.id().host())
                 .collect(),
-            system: catalog.recognise_with(service, image.as_ref()),
-            image,
+            system: first.system(),
+            image: first.image(),
         })
     }
 

@@ -64,24 +64,24 @@ fn values_become_slots_and_the_rest_stays() {
     ]);
     assert_eq!(
         template["web/compose.yaml"],
-        "# at @{HOST_NAME}\nservices:\n  web:\n    image: nginx:1.29   # @{PERSON_LOGIN}\n    ports:\n      - \"${HOST_ADDRESS}:80:80\"\n    environment:\n      MAIL: ${PERSON_LOGIN}\n      BOTH: '${HOST_ADDRESS} $$HOME'\n"
+        "# at @{HOST_1_NAME}\nservices:\n  web:\n    image: nginx:1.29   # @{PERSON_1_LOGIN}\n    ports:\n      - \"${HOST_1_ADDRESS}:80:80\"\n    environment:\n      MAIL: ${PERSON_1_LOGIN}\n      BOTH: '${HOST_1_ADDRESS} $$HOME'\n"
     );
     assert_eq!(
         template["docs/x.md"],
-        "---\nstratum: 2\n---\nIn @{STREET}, ask @{PERSON_NAME}.\n"
+        "---\nstratum: 2\n---\nIn @{STREET}, ask @{PERSON_1_NAME}.\n"
     );
     assert!(!template.contains_key("instance.toml") && !template.contains_key("web/.env"));
     let examples = &template["web/.env.example"];
     for line in [
         "TZ=Etc/UTC",
         "PORT=8080",
-        "PERSON_LOGIN=person-",
-        "HOST_ADDRESS=192.0.2.",
+        "PERSON_1_LOGIN=person-",
+        "HOST_1_ADDRESS=192.0.2.",
     ] {
         assert!(examples.contains(line), "{line} in {examples}");
     }
     assert!(!examples.contains("hqd82nfkw"));
-    assert!(template["lab.toml"].contains("[slots.HOST_ADDRESS]"));
+    assert!(template["lab.toml"].contains("[slots.HOST_1_ADDRESS]"));
     assert!(template["lab.toml"].contains("# @{STREET}: a private value"));
 }
 
@@ -104,7 +104,7 @@ fn a_bare_value_within_brackets_gets_quotes() {
     let template = proven(&[("web/compose.yaml", text)]);
     assert_eq!(
         template["web/compose.yaml"],
-        "services: {web: {image: nginx, hostname: '${HOST_NAME}', ports: ['${HOST_ADDRESS}:80:80', '81:81'], dns: ['${HOST_ADDRESS}']}}\n"
+        "services: {web: {image: nginx, hostname: '${HOST_1_NAME}', ports: ['${HOST_1_ADDRESS}:80:80', '81:81'], dns: ['${HOST_1_ADDRESS}']}}\n"
     );
 }
 
@@ -128,10 +128,10 @@ fn each_form_of_a_value_has_a_slot_of_its_own() {
     )]);
     let text = &template["web/compose.yaml"];
     for slot in [
-        "A: '${HOST_ADDRESS}'",
-        "B: '${HOST_ADDRESS_2}'",
-        "C: '${HOST_ADDRESS_3}'",
-        "D: '${HOST_ADDRESS_3}'",
+        "A: '${HOST_1_ADDRESS}'",
+        "B: '${HOST_1_ADDRESS_2}'",
+        "C: '${HOST_1_ADDRESS_3}'",
+        "D: '${HOST_1_ADDRESS_3}'",
     ] {
         assert!(text.contains(slot), "{slot} in {text}");
     }
@@ -151,7 +151,7 @@ fn what_is_declared_already_stays_as_it_is() {
         ("docs/a.txt", "nothing"),
     ]);
     assert!(template["lab.toml"].starts_with(&format!("{pattern}\n\n# Slots")));
-    assert!(template["web/.env.example"].starts_with("# the zone\nTZ=Etc/UTC\n\nHOST_NAME=host-"));
+    assert!(template["web/.env.example"].starts_with("# the zone\nTZ=Etc/UTC\n\nHOST_1_NAME=host-"));
     assert_eq!(template["docs/a.txt"], "nothing");
 }
 
@@ -237,7 +237,7 @@ fn switching_rules_off_hides_nothing_from_the_proof() {
     let why = refused(&[("lab.toml", off), ("bin/beatrix.sh", "true\n")]);
     assert!(why.contains("bin/b***.sh"), "{why}");
     let template = proven(&[("lab.toml", off), ("bin/x.sh", "ping 192.168.7.10\n")]);
-    assert_eq!(template["bin/x.sh"], "ping @{HOST_ADDRESS}\n");
+    assert_eq!(template["bin/x.sh"], "ping @{HOST_1_ADDRESS}\n");
 }
 
 /// A text of what a lab's files hold, in any order: its values, in disguise too, and what breaks YAML and shells.
@@ -264,7 +264,7 @@ fn any_text() -> impl proptest::strategy::Strategy<Value = String> {
         " # ",
         "- ",
         "${X}",
-        "@{HOST_NAME}",
+        "@{HOST_1_NAME}",
         "|\n  ",
     ];
     let piece = prop_oneof![

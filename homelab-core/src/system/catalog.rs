@@ -61,6 +61,7 @@ pub enum Basis {
 #[derive(Clone, Copy, Debug)]
 pub struct Recognition<'a> {
     system: &'a System,
+    number: u32,
     basis: Basis,
 }
 
@@ -246,14 +247,14 @@ impl Catalog {
         self.explain_with(service, image_of(service).as_ref())
     }
 
-    /// Returns which application a service is whose image was read already.
-    pub(crate) fn recognise_with(
+    /// Returns where the application is that a service is whose image was read already: the number that [`Self::at`] takes.
+    pub(crate) fn number_of(
         &self,
         service: &compose::Service,
         image: Option<&ImageReference>,
-    ) -> Option<&System> {
+    ) -> Option<u32> {
         self.explain_with(service, image)
-            .map(|recognition| recognition.system)
+            .map(|recognition| recognition.number)
     }
 
     fn explain_with(
@@ -307,13 +308,15 @@ impl Catalog {
         self.at(*self.0.folders.get(name)?)
     }
 
-    fn at(&self, number: u32) -> Option<&System> {
+    /// Returns the system of this number.
+    pub(crate) fn at(&self, number: u32) -> Option<&System> {
         self.0.entries.get(number as usize).map(|entry| entry.system())
     }
 
     fn recognition(&self, number: u32, basis: Basis) -> Recognition<'_> {
         Recognition {
             system: self.0.entries[number as usize].system(),
+            number,
             basis,
         }
     }

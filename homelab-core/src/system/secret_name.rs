@@ -242,7 +242,9 @@ fn words(name: &str) -> Vec<String> {
         if parts && !current.is_empty() {
             words.push(std::mem::take(&mut current));
         }
-        if c.is_alphanumeric() {
+        if c.is_ascii_alphanumeric() {
+            current.push(c.to_ascii_lowercase());
+        } else if c.is_alphanumeric() {
             current.extend(c.to_lowercase());
         }
         previous_lower = c.is_lowercase();

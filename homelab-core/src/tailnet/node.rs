@@ -88,6 +88,7 @@ pub struct Status {
     tailnet: Option<String>,
     suffix: Option<String>,
     own: Option<Device>,
+    may_funnel: Option<bool>,
     roster: Roster,
 }
 
@@ -120,6 +121,11 @@ impl Status {
     /// Returns the device itself.
     pub fn own(&self) -> Option<&Device> {
         self.own.as_ref()
+    }
+
+    /// Returns whether the device was told that it may open itself to the public; nothing where it does not say what it may.
+    pub(crate) fn may_funnel(&self) -> Option<bool> {
+        self.may_funnel
     }
 
     /// Returns the device itself and those that it sees. To be seen is no right to be reached: either of two devices

@@ -1,5 +1,8 @@
 //! The tailnet and the lab joined: who can reach which service, by its name.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -10,6 +13,7 @@ use crate::access::{Door, DoorOf, Exposure, Page, Path, PathKind};
 use crate::compose::Protocol;
 use crate::error::Result;
 use crate::lab::{Host, Lab};
+use crate::name::ServiceId;
 use crate::observed::Observed;
 use crate::view::{
     Reach, ReachableServiceView, ReachableServicesView, ServiceReachView, ServiceWayView, WhoCanReachView,
@@ -137,6 +141,51 @@ impl Lab {
     }
 }
 
+impl Tailnet {
+    /// Returns why it is not known that a way of a service is open to the public, though it is one by Funnel: none of the
+    /// devices on which it begins may open itself, as the policy has it and the device itself does not contradict. Nothing
+    /// where one may, or is not known.
+    pub(crate) fn doubts_funnel(
+        &self,
+        lab: &Lab,
+        id: &ServiceId,
+        path: &Path,
+        seen: &Observed,
+    ) -> Option<String> {
+        let net = &*self.compiled;
+        let status = seen.tailnet().map(|node| node.value().status());
+        let mut name = None;
+        for door in path.doors() {
+            let mut unknown = Targets::default();
+            let places = places(lab, net, id, (path, door), seen, &mut unknown);
+            if places.is_empty() || unknown.unsettled.is_some() {
+                return None;
+            }
+            for on in places {
+                let On::Device(device) = on else { return None };
+                let own = status.and_then(|status| status.own());
+                let is_seen = own.is_some_and(|own| {
+                    let mut addresses = own.addresses().iter();
+                    addresses.any(|address| net.directory.at(*address) == Some(device))
+                });
+                // A device that was looked at and does not say what it may is taken to be open as it says it is.
+                let may = match status.filter(|_| is_seen) {
+                    Some(status) => status.may_funnel().unwrap_or(true),
+                    None => net.may_funnel(device),
+                };
+                if may {
+                    return None;
+                }
+                name.get_or_insert_with(|| net.directory.name(device).to_string());
+            }
+        }
+        Some(format!(
+            "whether Funnel is open: `{}` has no attribute `funnel` by the tailnet's policy, without which it stays shut",
+            name?
+        ))
+    }
+}
+
 /// Returns the ways of a service that those who come by the tailnet have.
 fn ways(exposure: &Exposure) -> impl Iterator<Item = &Path> {
     let by_tailnet = |path: &&Path| {
@@ -235,7 +284,7 @@ pub(super) fn targets(
         };
         let asked = last.min(first.saturating_add(PORTS - 1));
         let note = || format!("of the ports {first}-{last} only the first {PORTS} were asked about");
-        for on in places(lab, net, exposure, (path, door), seen, &mut all) {
+        for on in places(lab, net, exposure.id(), (path, door), seen, &mut all) {
             let host = match (on, &door.of) {
                 (On::Behind(address), _) => address.to_string(),
                 (On::Device(_), DoorOf::Address(address)) => address.to_string(),
@@ -258,7 +307,7 @@ pub(super) fn targets(
 fn places(
     lab: &Lab,
     net: &Compiled,
-    exposure: &Exposure,
+    id: &ServiceId,
     (path, door): (&Path, &Door),
     seen: &Observed,
     all: &mut Targets,
@@ -284,8 +333,8 @@ fn places(
             }
         },
         DoorOf::Machine => {
-            let machine = exposure.id().host().and_then(|name| lab.instance().host(name));
-            let own = machine_device(lab, net, exposure, seen);
+            let machine = id.host().and_then(|name| lab.instance().host(name));
+            let own = machine_device(lab, net, id, seen);
             let mut places: Vec<On> = own.map(On::Device).into_iter().collect();
             // What the daemon serves is on its own addresses only.
             let is_at_home =
@@ -317,9 +366,9 @@ fn places(
 }
 
 /// Returns the device of the tailnet that the machine of a service is.
-fn machine_device(lab: &Lab, net: &Compiled, exposure: &Exposure, seen: &Observed) -> Option<u32> {
+fn machine_device(lab: &Lab, net: &Compiled, id: &ServiceId, seen: &Observed) -> Option<u32> {
     let directory = &net.directory;
-    match exposure.id().host() {
+    match id.host() {
         Some(name) => {
             let machine = lab.instance().host(name);
             let mut own = machine.into_iter().flat_map(Host::every_address);
@@ -341,168 +390,5 @@ fn number(protocol: Protocol) -> u8 {
         Protocol::Tcp => ports::TCP,
         Protocol::Udp => ports::UDP,
         Protocol::Sctp => 132,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::error::ErrorKind;
-
-    const INSTANCE: &str = "[hosts.nas]\naddresses = ['100.64.0.10']\n[projects.photos]\nhosts = ['nas']\n\
-        [people.ann]\nlogin = 'ann@example.org'\n[people.ben]\nlogin = 'ben@example.org'\n\
-        [[tailnet.devices]]\nname = 'laptop'\naddresses = ['100.64.0.1']\nuser = 'ann@example.org'\n\
-        [[tailnet.devices]]\nname = 'phone'\naddresses = ['100.64.0.2']\nuser = 'ben@example.org'\n\
-        [[tailnet.devices]]\nname = 'album'\naddresses = ['100.64.0.20']\ntags = ['tag:album']\n\
-        [[tailnet.devices]]\nname = 'nas'\naddresses = ['100.64.0.10']\ntags = ['tag:nas']\n";
-    const POLICY: &str = r#"{"tagOwners": {"tag:nas": [], "tag:album": []}, "acls": [
-        {"action": "accept", "src": ["ann@example.org"], "dst": ["tag:nas:80"]},
-        {"action": "accept", "src": ["ben@example.org", "tag:nas"], "dst": ["tag:album:443"]},
-        {"action": "accept", "src": ["ann@example.org"], "dst": ["tag:album:3000"]}]}"#;
-
-    fn lab(compose: &str) -> Lab {
-        Lab::from_texts(
-            "home",
-            [
-                ("instance.toml", INSTANCE),
-                ("policy.hujson", POLICY),
-                ("photos/compose.yaml", compose),
-            ],
-        )
-    }
-
-    fn nothing_seen() -> Observed {
-        Observed::none(Timestamp::UNIX_EPOCH)
-    }
-
-    /// `KIND TARGET: WHO` of each answer.
-    fn who(lab: &Lab, service: &str) -> Vec<String> {
-        let reach = lab.who_can_reach(service, &nothing_seen()).expect("an answer");
-        let mut lines = Vec::new();
-        for way in &reach.ways {
-            for answer in &way.answers {
-                let people = answer.people.iter().map(|person| &*person.login);
-                let all: Vec<&str> = people
-                    .chain(answer.tagged.iter().map(|tagged| &*tagged.device))
-                    .collect();
-                lines.push(format!("{} {}: {}", way.kind, answer.target, all.join(" ")));
-            }
-            if let Some(problem) = &way.problem {
-                lines.push(format!("{}: {problem}", way.kind));
-            }
-        }
-        lines
-    }
-
-    #[test]
-    fn a_published_port_is_one_of_the_machine() {
-        let lab = lab("services: { server: { image: photos, ports: ['100.64.0.10:80:3000'] } }");
-        assert_eq!(
-            who(&lab, "photos/server"),
-            ["published_port 100.64.0.10:80/tcp: ann@example.org"]
-        );
-        let from = |who: &str| {
-            lab.reachable_from(who, &nothing_seen())
-                .expect("an answer")
-                .services
-        };
-        assert_eq!(from("ann@example.org")[0].targets, ["100.64.0.10:80/tcp"]);
-        assert!(from("ben@example.org").is_empty());
-        assert!(lab.reachable_from("carl@example.org", &nothing_seen()).is_err());
-        let text = lab
-            .who_can_reach("photos/server", &nothing_seen())
-            .expect("an answer")
-            .to_string();
-        assert!(
-            text.starts_with("nas:photos/server\n\nby published port: 100.64.0.10:80 -> 3000/tcp\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("as ann@example.org by policy.hujson:2:9, to tag:nas on 80"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_port_on_all_interfaces_is_one_of_the_machine_too() {
-        let lab = lab("services: { server: { image: photos, ports: ['80:3000'] } }");
-        assert_eq!(
-            who(&lab, "photos/server"),
-            ["published_port nas:80/tcp: ann@example.org"]
-        );
-        let exposure = lab.exposure("photos/server", &nothing_seen()).expect("a service");
-        assert_eq!(exposure.audience(), None, "the local network asks nobody");
-    }
-
-    const SIDECAR: &str = "services:\n  server: { image: photos, network_mode: 'service:tail', expose: [3000] }\n  tail:\n    \
-        image: tailscale/tailscale\n    environment: { TS_HOSTNAME: album, TS_SERVE_CONFIG: /serve.json }\n    \
-        configs: [serve]\nconfigs:\n  serve:\n    \
-        content: '{\"Web\": {\"album:443\": {\"Handlers\": {\"/\": {\"Proxy\": \"http://127.0.0.1:3000\"}}}}}'\n";
-
-    #[test]
-    fn a_device_beside_a_service_is_its_way() {
-        let lab = lab(SIDECAR);
-        let ways = who(&lab, "photos/server");
-        assert!(
-            ways.contains(&"serve album:443/tcp: ben@example.org nas".to_owned()),
-            "{ways:?}"
-        );
-        let from = |who: &str| {
-            lab.reachable_from(who, &nothing_seen())
-                .expect("an answer")
-                .services
-        };
-        assert_eq!(from("ben@example.org")[0].service, "nas:photos/server");
-        assert!(
-            from("ben@example.org")[0]
-                .targets
-                .contains(&"album:443/tcp".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_proxy_passes_on_who_reaches_it() {
-        let lab = lab("services:\n  \
-            proxy: { image: 'traefik:3', command: ['--providers.docker', '--entrypoints.web.address=:80'], ports: ['100.64.0.10:80:80'] }\n  \
-            server: { image: photos, labels: { 'traefik.enable': 'true', 'traefik.http.routers.p.rule': 'Host(`p`)' } }");
-        assert_eq!(
-            who(&lab, "photos/server"),
-            ["proxy 100.64.0.10:80/tcp: ann@example.org"]
-        );
-        let exposure = lab.exposure("photos/server", &nothing_seen()).expect("a service");
-        assert_eq!(exposure.audience(), Some(&["ann@example.org".to_owned()][..]));
-        assert_eq!(exposure.view().audience.as_deref(), exposure.audience());
-    }
-
-    #[test]
-    fn what_is_not_known_is_said() {
-        let unknown = lab("services: { server: { image: photos, ports: ['100.64.0.99:80:80'] } }");
-        assert_eq!(
-            who(&unknown, "photos/server"),
-            ["published_port: its device is not among those of the tailnet"]
-        );
-        let exposure = unknown
-            .exposure("photos/server", &nothing_seen())
-            .expect("a service");
-        assert_eq!((exposure.reach(), exposure.audience()), (Reach::Tailnet, None));
-        let inside = lab("services: { server: { image: photos } }");
-        assert!(who(&inside, "photos/server").is_empty());
-        let range = lab("services: { server: { image: photos, ports: ['100.64.0.10:2100-2140:100-140'] } }");
-        let reach = range
-            .who_can_reach("photos/server", &nothing_seen())
-            .expect("an answer");
-        assert_eq!(reach.ways[0].answers.len(), usize::from(PORTS));
-        let conditions = &reach.ways[0].answers[0].conditions;
-        assert!(
-            conditions.iter().any(|one| one.contains("2100-2140")),
-            "{conditions:?}"
-        );
-        let bare = Lab::from_texts("home", [("a/compose.yaml", "services: { one: { image: x } }")]);
-        let error = bare
-            .who_can_reach("a/one", &nothing_seen())
-            .expect_err("no policy");
-        assert_eq!(error.kind(), ErrorKind::NotFound);
     }
 }

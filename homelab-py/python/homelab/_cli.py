@@ -11,7 +11,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from . import __version__, _native
+from . import __version__, _native, _strata
 from ._completion import SHELLS, script
 from ._errors import Ambiguous, Error, NotFound
 from ._native import Lab, Observed, Project, Report, Tailnet
@@ -62,9 +62,7 @@ def run(words: Sequence[str]) -> int:
     try:
         code: int = arguments.run(arguments)
     except Error as error:
-        print(f"error: failed to {error.message}", file=sys.stderr)
-        if error.hint is not None:
-            print(f"hint: {error.hint}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return int(arguments.failure)
     except KeyboardInterrupt:
         return 130
@@ -139,11 +137,16 @@ def parser() -> argparse.ArgumentParser:
     )
     folder(leaks)
     leaks.add_argument(
-        "--instance", action="append", default=[], metavar="DIR", help="the values of the lab in this folder too"
+        "--instance",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="the values of this instance.toml, or of the lab in this folder, too",
     )
     judged(leaks)
     leaks.add_argument("--offline", action="store_true", help="do not ask this machine's tailnet and interfaces")
     now(leaks)
+    _strata.commands(command, folder, now)
 
     init = command(
         "init",
@@ -256,12 +259,28 @@ def parser() -> argparse.ArgumentParser:
     portal = command(
         "portal",
         _portal,
-        "say which services somebody may reach",
-        "Says which services of the lab a person may reach by the tailnet's policy, and where a browser finds them; "
-        "with --why, why they can reach one of them, or why not.",
+        "show each person the services that they may reach",
+        "Serves the portal as a page until Ctrl-C: each person is shown the services of the lab that they may reach by "
+        "the tailnet's policy, and where a browser finds them. With --who it prints that of one person instead; with "
+        "--why, why they can reach one of the services, or why not.",
     )
     folder(portal)
-    portal.add_argument("--who", metavar="WHO", required=True, help="a person, by the lab's name for them or by login")
+    portal.add_argument(
+        "--listen", metavar="ADDRESS", default="127.0.0.1:8420", help="where it listens; default: 127.0.0.1:8420"
+    )
+    portal.add_argument(
+        "--behind-serve",
+        action="store_true",
+        help="believe what Tailscale Serve on this machine says of who is asking",
+    )
+    portal.add_argument(
+        "--name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="another name by which browsers call it; may be repeated",
+    )
+    portal.add_argument("--who", metavar="WHO", help="a person, by the lab's name for them or by login")
     portal.add_argument("--why", metavar="SERVICE", help="why they can reach this service, or why not")
     portal.add_argument("--format", choices=["text", "json"], default="text", help="how to write it; default: text")
 
@@ -330,18 +349,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _leaks(arguments: argparse.Namespace) -> int:
-    now = moment(arguments.now)
-    with Progress(3) as progress:
-        progress.step("reading the lab's files")
-        lab = Lab.load(arguments.dir)
-        instances = [Lab.load(folder) for folder in arguments.instance]
-        progress.step("looking at the lab")
-        with connect_sync(lab) as world:
-            seen = Observed.none(now) if arguments.offline else world.observe(engines=False)
-        if now is not None:
-            seen = seen.with_at(now)
-        progress.step("looking through the files")
-        report = lab.leaks_of(instances, seen, rules=arguments.rules)
+    report = _strata.leaks(arguments)
     say(FORMATS[arguments.format](report))
     return report.exit_code(arguments.fail_on)
 
@@ -477,7 +485,7 @@ def _answer(arguments: argparse.Namespace, asked: tuple[Lab, Observed] | None, t
         case (str(to), None, str(who), None):
             return form(of_lab().explain(who, to))
         case (None, None, None, str(newer)):
-            return form(of_lab().diff(_read(newer), name=newer))
+            return form(of_lab().diff(_strata.read(newer), name=newer))
         case (None, None, str(who), None):
             _native.throw(
                 "invalid",
@@ -518,12 +526,15 @@ def _who_can_reach_service(lab: Lab, seen: Observed, name: str, form: Callable[.
 
 
 def _portal(arguments: argparse.Namespace) -> int:
+    if arguments.who is None and arguments.why is not None:
+        _native.throw("invalid", "find `--who` beside `--why`")
     with Progress(2) as progress:
         progress.step("reading the lab's files")
         lab = Lab.load(arguments.dir)
         progress.step("looking at the lab")
-        with connect_sync(lab) as world:
-            seen = world.observe()
+        seen = _look(lab)
+    if arguments.who is None:
+        return _serve(arguments, lab, seen)
     answer: Record
     if arguments.why is None:
         answer = lab.portal(arguments.who, seen)
@@ -531,6 +542,31 @@ def _portal(arguments: argparse.Namespace) -> int:
         answer = lab.explain(arguments.who, arguments.why, seen)
     say(as_json(answer.to_dict()) if arguments.format == "json" else str(answer))
     return 0
+
+
+def _look(lab: Lab) -> Observed:
+    with connect_sync(lab) as world:
+        return world.observe()
+
+
+def _serve(arguments: argparse.Namespace, lab: Lab, seen: Observed) -> int:
+    from time import sleep
+
+    from ._native import Server
+
+    with Server.start(
+        lab, seen, listen=arguments.listen, behind_serve=arguments.behind_serve, names=arguments.name
+    ) as server:
+        say(f"listening on http://{server.address}/\n")
+        sys.stdout.flush()
+        while True:
+            sleep(60)
+            try:
+                lab = Lab.load(lab.root)
+            except Error:
+                # What was there is shown until the folder can be read again.
+                continue
+            server.show(lab, _look(lab))
 
 
 def _policy(arguments: argparse.Namespace) -> int:
@@ -548,18 +584,6 @@ def _tailnet_files(arguments: argparse.Namespace) -> tuple[str, str, str | None]
         if getattr(arguments, option) is None:
             _native.throw("invalid", f"find the tailnet's {option}: no file is named", FILES)
     return arguments.policy, arguments.devices, arguments.users
-
-
-def _read(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8") as opened:
-            return opened.read()
-    except OSError as error:
-        # In the words in which the core says it of the other files.
-        _native.throw("not_found", f"read `{file}`: {error.strerror} (os error {error.errno})")
-    except UnicodeDecodeError:
-        _native.throw("not_found", f"read `{file}`: stream did not contain valid UTF-8")
-    return ""
 
 
 def _widest_first(exposure: Exposure) -> tuple[int, int]:

@@ -45,8 +45,12 @@ class Error(Exception):
         self.retryable = retryable
 
     def __str__(self) -> str:
-        text = f"failed to {self.message}"
-        return text if self.hint is None else f"{text}\nhint: {self.hint}"
+        lines = [f"failed to {self.message}"]
+        if self.place is not None:
+            lines.append(f"  at {self.place.file}:{self.place.line}:{self.place.column}")
+        if self.hint is not None:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
 
     def __reduce__(self) -> tuple[Callable[..., Error], tuple[object, ...]]:
         return _of_kind, (str(self.kind), self.message, self.hint, self.place, self.done, self.retryable)

@@ -441,6 +441,7 @@ func dialAll(p *plan, dials []dial) []string {
 	return results
 }
 
+// dial opens one connection. A proxy on a busy machine may give up before the time is over: then it is asked again.
 func (p *plan) dial(d dial) string {
 	from := p.named(d.From)
 	if from == nil {
@@ -448,6 +449,20 @@ func (p *plan) dial(d dial) string {
 	}
 	limit, stop := context.WithTimeout(context.Background(), time.Duration(d.Wait)*time.Millisecond)
 	defer stop()
+	for {
+		answer := dialOnce(limit, from, d)
+		if answer == "open" || limit.Err() != nil {
+			return answer
+		}
+		select {
+		case <-limit.Done():
+			return answer
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func dialOnce(limit context.Context, from *node, d dial) string {
 	socks, err := proxy.SOCKS5("tcp", from.proxy, nil, proxy.Direct)
 	if err != nil {
 		return err.Error()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clients::{only_private, only_tailnet};
+use super::clients::{are_tailnet, only_private, only_tailnet, read, rule_clients};
 use super::middleware::{Middlewares, guard_kind};
 use super::traefik::names_in_rule;
 use super::{Entry, Flavour, Route};
@@ -152,6 +152,12 @@ pub(super) fn routes(
                 &mut guards,
             );
         }
+        if let Some(clients) = router.rule.and_then(rule_clients) {
+            let facts = &topology.machines[topology.nodes[index].machine].facts;
+            let only = are_tailnet(&clients, facts);
+            let guard = Guard::new(GuardKind::AllowList, "ClientIP", evidence.clone());
+            guards.push(guard.only_tailnet(only).with_clients(Some(clients)));
+        }
         let route = |port| Route {
             flavour: Flavour::Traefik,
             entry: match router.entries.as_slice() {
@@ -276,11 +282,13 @@ fn collect<'a>(
             .collect();
         let facts = &topology.machines[topology.nodes[index].machine].facts;
         let is_list = *kind == GuardKind::AllowList && !by_header;
+        let clients = read(ranges.iter().copied()).filter(|_| is_list);
         let guard = Guard::new(*kind, name, used.clone());
         guards.push(
             guard
                 .only_tailnet(is_list && only_tailnet(ranges.iter().copied(), facts))
-                .only_private(is_list && only_private(ranges.iter().copied())),
+                .only_private(is_list && only_private(ranges.iter().copied()))
+                .with_clients(clients),
         );
     }
 }

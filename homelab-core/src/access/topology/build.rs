@@ -53,9 +53,9 @@ impl<'a> Topology<'a> {
                 containers.entry(name.value.to_ascii_lowercase()).or_insert(index);
             }
             None => {
-                for joint in ['-', '_'] {
-                    let name = format!("{project}{joint}{}{joint}1", entry.service.name);
-                    containers.entry(name).or_insert(index);
+                for joint in ["-", "_"] {
+                    let name = [project.as_str(), joint, entry.service.name.as_str(), joint, "1"];
+                    containers.entry(name.concat()).or_insert(index);
                 }
             }
         }
@@ -142,7 +142,7 @@ impl<'a> Topology<'a> {
                         let name = match declared.and_then(|network| network.name.as_ref()) {
                             Some(name) => name.value.clone(),
                             None if declared.is_some_and(|network| network.external) => key.to_owned(),
-                            None => format!("{}_{key}", project.name()),
+                            None => [project.name().as_str(), "_", key].concat(),
                         };
                         let net = self.net(&mut found, machine, name);
                         if let Some(network) = declared.filter(|network| !network.external) {
@@ -191,7 +191,7 @@ impl<'a> Topology<'a> {
             for network in own {
                 let name = match &network.name {
                     Some(name) => name.value.clone(),
-                    None => format!("{}_{}", node.project.name(), network.key),
+                    None => [node.project.name().as_str(), "_", network.key.as_str()].concat(),
                 };
                 if let Some(&net) = found.get(&(node.machine, name))
                     && !self.nets[net].declared
@@ -331,19 +331,22 @@ impl Net {
             .map(|subnet| subnet.value.parse().ok())
             .collect();
         self.subnets = subnets.unwrap_or_default();
-        let bridge = |name: &str| {
-            let option = format!("com.docker.network.bridge.{name}");
-            let field = network.driver_opts.get(&option)?;
+        let bridge = |option: &str| {
+            let field = network.driver_opts.get(option)?;
             let value = field.value.trim().to_ascii_lowercase();
             let text = format!("`{option}: {}`", field.value);
             (!value.is_empty()).then(|| (value, Evidence::at(text, &field.span)))
         };
         // `nat` and `isolated` let nobody in; whatever else there may be is not known to.
-        let modes = ["gateway_mode_ipv4", "gateway_mode_ipv6"];
-        let modes = modes.iter().filter_map(|name| bridge(name));
+        let modes = [
+            "com.docker.network.bridge.gateway_mode_ipv4",
+            "com.docker.network.bridge.gateway_mode_ipv6",
+        ];
+        let modes = modes.into_iter().filter_map(bridge);
         let open = modes.filter(|(mode, _)| !matches!(mode.as_str(), "nat" | "isolated"));
         let open = open.map(|(mode, evidence)| (mode != "routed", evidence));
-        let trusted = bridge("trusted_host_interfaces").map(|(_, evidence)| (false, evidence));
+        let trusted = bridge("com.docker.network.bridge.trusted_host_interfaces")
+            .map(|(_, evidence)| (false, evidence));
         self.routed = open.chain(trusted).max_by_key(|(every_port, _)| *every_port);
         let option = "com.docker.network.bridge.host_binding_ipv4";
         self.binding = network.driver_opts.get(option).and_then(|field| {

@@ -7,12 +7,28 @@ pub(super) enum Syntax {
     Toml,
     /// A unit of systemd's form, which has no texts of many lines.
     Unit,
+    /// Prose, in which only `<!-- -->` is a comment.
+    Markdown,
+    /// Any other text.
+    Text,
+}
+
+impl Syntax {
+    /// Returns what a comment begins with.
+    pub(super) fn marks(self) -> &'static [&'static str] {
+        match self {
+            Syntax::Yaml | Syntax::Toml | Syntax::Unit => &["#"],
+            Syntax::Markdown => &["<!--"],
+            Syntax::Text => &["#", "//", "<!--"],
+        }
+    }
 }
 
 /// Returns for each line where its comment begins, if it has one.
 pub(super) fn starts(lines: &[&str], syntax: Syntax) -> Vec<Option<usize>> {
     match syntax {
         Syntax::Unit => lines.iter().map(|line| line.find('#')).collect(),
+        Syntax::Markdown | Syntax::Text => lines.iter().map(|_| Some(0)).collect(),
         Syntax::Toml => toml(lines),
         Syntax::Yaml => yaml(lines),
     }

@@ -11,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hyper::header::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -77,6 +78,34 @@ impl Version {
             true => EngineKind::Podman,
             false => EngineKind::Docker,
         }
+    }
+}
+
+/// What an engine says of itself beside each answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Greeting {
+    pub(super) kind: EngineKind,
+    pub(super) version: String,
+    pub(super) api: String,
+}
+
+impl Greeting {
+    /// Reads `Server: Docker/28.2.2 (linux)` and `Api-Version: 1.50`; a proxy may have put itself in their place.
+    pub(super) fn read(headers: &HeaderMap) -> Option<Greeting> {
+        let header = |name: &str| headers.get(name)?.to_str().ok();
+        let (program, rest) = header("server")?.split_once('/')?;
+        let kind = match program {
+            "Docker" => EngineKind::Docker,
+            "Libpod" => EngineKind::Podman,
+            _ => return None,
+        };
+        let version = rest.split(' ').next().filter(|version| !version.is_empty())?;
+        let api = header("api-version").filter(|api| !api.is_empty())?;
+        Some(Greeting {
+            kind,
+            version: version.to_owned(),
+            api: api.to_owned(),
+        })
     }
 }
 

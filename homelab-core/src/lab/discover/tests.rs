@@ -215,7 +215,9 @@ fn folders_of_tools_and_copies_are_not_looked_into() {
     ] {
         assert!(!is_looked_into("", name), "{name}");
     }
-    for name in ["services", "backup", "stacks", "data", "old", ".config"] {
+    for name in [
+        "services", "backup", "stacks", "data", "old", ".config", ".github",
+    ] {
         assert!(is_looked_into("", name), "{name}");
     }
     assert!(is_looked_into("nas/.config", "containers"));

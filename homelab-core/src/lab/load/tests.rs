@@ -170,3 +170,32 @@ fn what_lies_too_deep_or_is_too_large_is_said() {
     let file = lab.manifest().file("large.sh").expect("listed");
     assert_eq!((file.size(), file.bytes()), (MAX_FILE_BYTES + 1, None));
 }
+
+#[test]
+fn what_goes_along_with_a_repository_is_read_and_runs_nothing() {
+    let files = [
+        (".github/workflows/test.yml", "env: {A: 192.168.7.10}\n"),
+        (".devcontainer/docker-compose.yml", ONE),
+        (".cache/x.md", "x"),
+        ("lab.toml", "[strata]\n'**' = 3\n"),
+    ];
+    let folder = Folder::new("repository", &files);
+    for lab in [folder.load(), Lab::from_texts("repository", files)] {
+        assert!(ids(&lab).is_empty());
+        let paths: Vec<&str> = lab.manifest().files().iter().map(|file| file.path()).collect();
+        assert_eq!(
+            paths,
+            [
+                ".devcontainer/docker-compose.yml",
+                ".github/workflows/test.yml",
+                "lab.toml"
+            ]
+        );
+        assert!(
+            lab.manifest()
+                .files()
+                .iter()
+                .all(|file| file.stratum().is_shareable())
+        );
+    }
+}

@@ -106,11 +106,10 @@ pub(crate) struct Held<'a> {
 impl Lab {
     /// Returns every secret that a variable of a service holds, wherever its value came from.
     pub(crate) fn secrets_of_services(&self) -> Vec<Held<'_>> {
-        let catalog = self.catalog();
         let mut held = Vec::new();
         for reference in self.services() {
             let service = reference.service();
-            let system = catalog.recognise(service);
+            let system = reference.system();
             let names = Names::of(service);
             for (name, field) in &service.environment {
                 let value = field.value.as_deref().unwrap_or_default();

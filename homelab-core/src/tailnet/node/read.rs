@@ -27,6 +27,11 @@ impl Status {
             version: said(answer.version),
             tailnet: said(current.name),
             suffix: said(current.suffix.or(answer.suffix)).map(|text| text.trim_matches('.').to_owned()),
+            may_funnel: answer
+                .own
+                .as_ref()
+                .and_then(|own| own.capabilities.as_ref())
+                .map(|capabilities| capabilities.contains_key("funnel")),
             // It is the first of the roster.
             own: answer.own.and_then(|_| roster.devices().first().cloned()),
             roster,
@@ -45,7 +50,13 @@ struct StatusAnswer {
     #[serde(rename = "CurrentTailnet")]
     current: Option<CurrentTailnet>,
     #[serde(rename = "Self")]
-    own: Option<IgnoredAny>,
+    own: Option<OwnAnswer>,
+}
+
+#[derive(Deserialize)]
+struct OwnAnswer {
+    #[serde(rename = "CapMap")]
+    capabilities: Option<BTreeMap<String, IgnoredAny>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -778,6 +778,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_split(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_tailnet(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_to_private_json(
@@ -912,6 +914,36 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_report_worst(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_server_address(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_server_show(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_server_stop(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_shareabletemplate_template(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_proof(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_prove(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_template(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_split_values(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_template_file(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_template_files(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_join(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_plan_join(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_plan_keep(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_values_to_private_json(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_at(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_tailnet_check(
@@ -964,11 +996,19 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_load(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_lab_of_instance(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_observed_none(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_project_from_text(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_project_resolve(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_server_start(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_template_read(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_values_from_private_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts(
     ): Int
@@ -1036,88 +1076,92 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_free_lab(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_homelab_ffi_fn_constructor_lab_adopt(`name`: RustBuffer.ByValue,`inventory`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_constructor_lab_adopt(`name`: RustBuffer.ByValue,`inventory`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_from_json(`text`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_constructor_lab_from_texts(`name`: RustBuffer.ByValue,`texts`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_constructor_lab_from_texts(`name`: RustBuffer.ByValue,`texts`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_load(`path`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_answer(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_answer_json(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_audit(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_constructor_lab_of_instance(`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_audit_with(`ptr`: Long,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_answer(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_answer_json(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_audit(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_audit_with(`ptr`: Long,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_diagnostics(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_drift(`ptr`: Long,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_drift(`ptr`: Long,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_explain(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_explain_text(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_exposure(`ptr`: Long,`name`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_exposures(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_leaks(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_explain(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_leaks_of(`ptr`: Long,`instances`: RustBuffer.ByValue,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_explain_text(`ptr`: Long,`who`: RustBuffer.ByValue,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_exposure(`ptr`: Long,`name`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_exposures(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_leaks(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_leaks_of(`ptr`: Long,`instances`: RustBuffer.ByValue,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_manifest(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_down(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_down(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_init(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_init(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_recreate(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_recreate(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_restart(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_restart(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_start(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_start(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_stop(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_stop(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_up(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_up(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_plan_update(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_update(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_portal(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_portal_text(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_posture(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_portal(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_portal_text(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_posture(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_project(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_projects(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_reachable_from(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_reachable_from_text(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_reachable_from(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_reachable_from_text(`ptr`: Long,`who`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_running(`ptr`: Long,`seen`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_running(`ptr`: Long,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_service(`ptr`: Long,`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_tailnet(`ptr`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_method_lab_split(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_lab_tailnet(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_to_private_json(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_changes(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_changes(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1306,34 +1350,90 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_report_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_server(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_server(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_server_start(`lab`: Long,`settings`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_server_address(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_server_show(`ptr`: Long,`lab`: Long,`seen`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_server_stop(`ptr`: Long,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_shareabletemplate(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_shareabletemplate(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(`ptr`: Long,`to`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_shareabletemplate_template(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_split(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_split(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_split_proof(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_split_prove(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_split_template(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_split_values(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_template(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_template(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_template_read(`lab`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_template_file(`ptr`: Long,`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_template_files(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_values(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_values(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_values_from_private_json(`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_values_join(`ptr`: Long,`template`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_values_plan_join(`ptr`: Long,`template`: Long,`to`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_values_plan_keep(`ptr`: Long,`to`: Long,`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_values_to_private_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_tailnet(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_tailnet(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_tailnet_load(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_tailnet_at(`ptr`: Long,`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_tailnet_check(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_tailnet_diff(`ptr`: Long,`newer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_tailnet_diff_text(`ptr`: Long,`newer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_check(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_tailnet_diff(`ptr`: Long,`newer`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_tailnet_diff_text(`ptr`: Long,`newer`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_tailnet_explain(`ptr`: Long,`from`: RustBuffer.ByValue,`to`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_tailnet_explain_text(`ptr`: Long,`from`: RustBuffer.ByValue,`to`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_tailnet_peers(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_tailnet_reachable_from(`ptr`: Long,`who`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(`ptr`: Long,`who`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_method_tailnet_to_json(`ptr`: Long,`question`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_tailnet_peers(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_tailnet_reachable_from(`ptr`: Long,`who`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(`ptr`: Long,`who`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_tailnet_to_json(`ptr`: Long,`question`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_tailnet_who_can_reach(`ptr`: Long,`target`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_tailnet_who_can_reach_text(`ptr`: Long,`target`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1368,8 +1468,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_homelab_ffi_fn_func_judge_policy(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_func_judge_policy(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_func_judge_policy_files(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun ffi_homelab_ffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1503,7 +1603,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_func_version() and 0xFFFF) != 65278) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy() and 0xFFFF) != 39698) {
+    if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy() and 0xFFFF) != 26892) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy_files() and 0xFFFF) != 56957) {
@@ -1536,40 +1636,40 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_events_next() and 0xFFFF) != 25346) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 24867) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 25140) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer_json() and 0xFFFF) != 25718) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer_json() and 0xFFFF) != 52574) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_audit() and 0xFFFF) != 20963) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_audit() and 0xFFFF) != 5486) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_audit_with() and 0xFFFF) != 44905) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_audit_with() and 0xFFFF) != 8354) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_diagnostics() and 0xFFFF) != 27907) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_drift() and 0xFFFF) != 28614) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_drift() and 0xFFFF) != 41548) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_explain() and 0xFFFF) != 45687) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_explain() and 0xFFFF) != 36842) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_explain_text() and 0xFFFF) != 50188) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_explain_text() and 0xFFFF) != 11541) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_exposure() and 0xFFFF) != 19540) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_exposure() and 0xFFFF) != 61910) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_exposures() and 0xFFFF) != 49911) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_exposures() and 0xFFFF) != 25996) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks() and 0xFFFF) != 24097) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks() and 0xFFFF) != 52347) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks_of() and 0xFFFF) != 65444) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks_of() and 0xFFFF) != 35572) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_manifest() and 0xFFFF) != 18326) {
@@ -1578,37 +1678,37 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_name() and 0xFFFF) != 20600) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_down() and 0xFFFF) != 27183) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_down() and 0xFFFF) != 26049) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_init() and 0xFFFF) != 11560) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_init() and 0xFFFF) != 55270) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_recreate() and 0xFFFF) != 22451) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_recreate() and 0xFFFF) != 14620) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_restart() and 0xFFFF) != 27308) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_restart() and 0xFFFF) != 4639) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_start() and 0xFFFF) != 62036) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_start() and 0xFFFF) != 36772) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_stop() and 0xFFFF) != 7996) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_stop() and 0xFFFF) != 14738) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_up() and 0xFFFF) != 20118) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_up() and 0xFFFF) != 36935) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_update() and 0xFFFF) != 62552) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_update() and 0xFFFF) != 4818) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal() and 0xFFFF) != 32696) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal() and 0xFFFF) != 23579) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal_text() and 0xFFFF) != 63020) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_portal_text() and 0xFFFF) != 45462) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_posture() and 0xFFFF) != 5155) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_posture() and 0xFFFF) != 1624) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_project() and 0xFFFF) != 56446) {
@@ -1617,16 +1717,16 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_projects() and 0xFFFF) != 4893) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_reachable_from() and 0xFFFF) != 64789) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_reachable_from() and 0xFFFF) != 906) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() and 0xFFFF) != 61647) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() and 0xFFFF) != 3044) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_root() and 0xFFFF) != 7714) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_running() and 0xFFFF) != 3171) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_running() and 0xFFFF) != 7598) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_service() and 0xFFFF) != 20930) {
@@ -1635,16 +1735,19 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_services() and 0xFFFF) != 31898) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_tailnet() and 0xFFFF) != 38717) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_split() and 0xFFFF) != 35481) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_to_private_json() and 0xFFFF) != 56367) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_tailnet() and 0xFFFF) != 42461) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach() and 0xFFFF) != 30353) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_to_private_json() and 0xFFFF) != 23848) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() and 0xFFFF) != 45879) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach() and 0xFFFF) != 36051) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() and 0xFFFF) != 47710) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_changes_finish() and 0xFFFF) != 55781) {
@@ -1836,16 +1939,61 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_report_worst() and 0xFFFF) != 17632) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_server_address() and 0xFFFF) != 20333) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_server_show() and 0xFFFF) != 14193) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_server_stop() and 0xFFFF) != 4385) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export() and 0xFFFF) != 7264) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_shareabletemplate_template() and 0xFFFF) != 31202) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_proof() and 0xFFFF) != 34597) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_prove() and 0xFFFF) != 6136) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_template() and 0xFFFF) != 11501) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_split_values() and 0xFFFF) != 4615) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_template_file() and 0xFFFF) != 54352) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_template_files() and 0xFFFF) != 61281) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_join() and 0xFFFF) != 50167) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_plan_join() and 0xFFFF) != 16209) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_plan_keep() and 0xFFFF) != 41754) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_values_to_private_json() and 0xFFFF) != 63897) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_at() and 0xFFFF) != 24116) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_check() and 0xFFFF) != 7407) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_check() and 0xFFFF) != 47710) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_diff() and 0xFFFF) != 32520) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_diff() and 0xFFFF) != 64274) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_diff_text() and 0xFFFF) != 20378) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_diff_text() and 0xFFFF) != 36552) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_explain() and 0xFFFF) != 49498) {
@@ -1854,16 +2002,16 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_explain_text() and 0xFFFF) != 30928) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_peers() and 0xFFFF) != 1385) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_peers() and 0xFFFF) != 20841) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() and 0xFFFF) != 53482) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() and 0xFFFF) != 12995) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() and 0xFFFF) != 25047) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() and 0xFFFF) != 23849) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_to_json() and 0xFFFF) != 44732) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_to_json() and 0xFFFF) != 46568) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach() and 0xFFFF) != 33541) {
@@ -1902,16 +2050,19 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() and 0xFFFF) != 39761) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_adopt() and 0xFFFF) != 7160) {
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_adopt() and 0xFFFF) != 26088) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_json() and 0xFFFF) != 60865) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_texts() and 0xFFFF) != 2156) {
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_from_texts() and 0xFFFF) != 545) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_load() and 0xFFFF) != 48071) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_of_instance() and 0xFFFF) != 19971) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_observed_none() and 0xFFFF) != 42242) {
@@ -1923,7 +2074,16 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_constructor_project_resolve() and 0xFFFF) != 38659) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() and 0xFFFF) != 54750) {
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_server_start() and 0xFFFF) != 19032) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_template_read() and 0xFFFF) != 33035) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_values_from_private_json() and 0xFFFF) != 53966) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() and 0xFFFF) != 60239) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_tailnet_load() and 0xFFFF) != 54453) {
@@ -2329,6 +2489,25 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
         val byteBuf = toUtf8(value)
         buf.putInt(byteBuf.limit())
         buf.put(byteBuf)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
+    override fun read(buf: ByteBuffer): ByteArray {
+        val len = buf.getInt()
+        val byteArr = ByteArray(len)
+        buf.get(byteArr)
+        return byteArr
+    }
+    override fun allocationSize(value: ByteArray): ULong {
+        return 4UL + value.size.toULong()
+    }
+    override fun write(value: ByteArray, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        buf.put(value)
     }
 }
 
@@ -4856,23 +5035,23 @@ public interface LabInterface {
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
-    fun `answer`(`query`: kotlin.String, `seen`: Observed? = null): Answer
+    suspend fun `answer`(`query`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): Answer
 
     /**
      * Returns what `answer` does as JSON, which is the same in every language.
      */
-    fun `answerJson`(`query`: kotlin.String, `seen`: Observed? = null): kotlin.String
+    suspend fun `answerJson`(`query`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
-    fun `audit`(`seen`: Observed? = null): Report
+    suspend fun `audit`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Report
 
     /**
      * Returns what `audit` does, of other rules than lab.toml says: names parted by commas, `+hardening` these as well,
      * `-access` not these.
      */
-    fun `auditWith`(`rules`: kotlin.String, `seen`: Observed? = null): Report
+    suspend fun `auditWith`(`rules`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): Report
 
     /**
      * Returns what is wrong in it: nothing when it is valid.
@@ -4882,39 +5061,39 @@ public interface LabInterface {
     /**
      * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
      */
-    fun `drift`(`seen`: Observed): Drift
+    suspend fun `drift`(`seen`: Observed, `cancel`: CancelToken? = null): Drift
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
-    fun `explain`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed? = null): ServiceExplanationView
+    suspend fun `explain`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): ServiceExplanationView
 
     /**
      * Returns the answer of `explain` as people read it.
      */
-    fun `explainText`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed? = null): kotlin.String
+    suspend fun `explainText`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Returns who can reach a service.
      */
-    fun `exposure`(`name`: kotlin.String, `seen`: Observed? = null): ServiceView
+    suspend fun `exposure`(`name`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): ServiceView
 
     /**
      * Returns every service with who can reach it.
      */
-    fun `exposures`(`seen`: Observed? = null): List<ServiceView>
+    suspend fun `exposures`(`seen`: Observed? = null, `cancel`: CancelToken? = null): List<ServiceView>
 
     /**
      * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
      * is in the report.
      */
-    fun `leaks`(`seen`: Observed? = null): Report
+    suspend fun `leaks`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Report
 
     /**
      * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
      * than lab.toml says, as `audit_with` takes them.
      */
-    fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String = "", `seen`: Observed? = null): Report
+    suspend fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String = "", `seen`: Observed? = null, `cancel`: CancelToken? = null): Report
 
     /**
      * Returns the paths of its files, relative to its folder.
@@ -4930,25 +5109,25 @@ public interface LabInterface {
      * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
      * stay.
      */
-    fun `planDown`(`target`: kotlin.String, `seen`: Observed): Plan
+    suspend fun `planDown`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
-    fun `planInit`(`seen`: Observed? = null): Plan
+    suspend fun `planInit`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
      * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
      */
-    fun `planRecreate`(`target`: kotlin.String, `seen`: Observed): Plan
+    suspend fun `planRecreate`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
      * `plan_start`.
      */
-    fun `planRestart`(`target`: kotlin.String, `seen`: Observed): Plan
+    suspend fun `planRestart`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
@@ -4957,41 +5136,41 @@ public interface LabInterface {
      * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
      * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
      */
-    fun `planStart`(`target`: kotlin.String, `seen`: Observed): Plan
+    suspend fun `planStart`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
      * `plan_start`.
      */
-    fun `planStop`(`target`: kotlin.String, `seen`: Observed): Plan
+    suspend fun `planStop`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
      * is up. Targets are as in `plan_start`.
      */
-    fun `planUp`(`target`: kotlin.String, `seen`: Observed): Plan
+    suspend fun `planUp`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
      * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
      */
-    fun `planUpdate`(`target`: kotlin.String, `seen`: Observed): Plan
+    suspend fun `planUpdate`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
      * person by the lab's name for them or by login, or a group, tag or device.
      */
-    fun `portal`(`who`: kotlin.String, `seen`: Observed? = null): PortalView
+    suspend fun `portal`(`who`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): PortalView
 
     /**
      * Returns the answer of `portal` as people read it.
      */
-    fun `portalText`(`who`: kotlin.String, `seen`: Observed? = null): kotlin.String
+    suspend fun `portalText`(`who`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Returns the state of the lab in one record, for a first screen.
      */
-    fun `posture`(`seen`: Observed? = null): PostureView
+    suspend fun `posture`(`seen`: Observed? = null, `cancel`: CancelToken? = null): PostureView
 
     /**
      * Returns the project of this name.
@@ -5007,12 +5186,12 @@ public interface LabInterface {
      * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
      * address.
      */
-    fun `reachableFrom`(`who`: kotlin.String, `seen`: Observed? = null): ReachableServicesView
+    suspend fun `reachableFrom`(`who`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): ReachableServicesView
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    fun `reachableFromText`(`who`: kotlin.String, `seen`: Observed? = null): kotlin.String
+    suspend fun `reachableFromText`(`who`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Returns its folder.
@@ -5022,7 +5201,7 @@ public interface LabInterface {
     /**
      * Returns what the engines run, as services of the lab where they are, each with who can reach it.
      */
-    fun `running`(`seen`: Observed): Running
+    suspend fun `running`(`seen`: Observed, `cancel`: CancelToken? = null): Running
 
     /**
      * Returns the full name of the service that a person means: `immich` where that is unique.
@@ -5035,27 +5214,33 @@ public interface LabInterface {
     fun `services`(): List<kotlin.String>
 
     /**
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+     */
+    suspend fun `split`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Split
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
-    fun `tailnet`(`seen`: Observed? = null): Tailnet
+    suspend fun `tailnet`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Tailnet
 
     /**
      * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
      */
-    fun `toPrivateJson`(): kotlin.String
+    suspend fun `toPrivateJson`(`cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
      */
-    fun `whoCanReach`(`service`: kotlin.String, `seen`: Observed? = null): ServiceReachView
+    suspend fun `whoCanReach`(`service`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): ServiceReachView
 
     /**
      * Returns the answer of `who_can_reach` as people read it.
      */
-    fun `whoCanReachText`(`service`: kotlin.String, `seen`: Observed? = null): kotlin.String
+    suspend fun `whoCanReachText`(`service`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): kotlin.String
 
     companion object
 }
@@ -5170,76 +5355,109 @@ open class Lab: Disposable, AutoCloseable, LabInterface
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
-    @Throws(HomelabException::class)override fun `answer`(`query`: kotlin.String, `seen`: Observed?): Answer {
-            return FfiConverterTypeAnswer.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_answer(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `answer`(`query`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : Answer {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_answer(
+                uniffiHandle,
 
         FfiConverterString.lower(`query`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeAnswer.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns what `answer` does as JSON, which is the same in every language.
      */
-    @Throws(HomelabException::class)override fun `answerJson`(`query`: kotlin.String, `seen`: Observed?): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_answer_json(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `answerJson`(`query`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_answer_json(
+                uniffiHandle,
 
         FfiConverterString.lower(`query`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns all that is worth saying about the lab, as far as it was seen.
-     */override fun `audit`(`seen`: Observed?): Report {
-            return FfiConverterTypeReport.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_audit(
-        it,
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `audit`(`seen`: Observed?, `cancel`: CancelToken?) : Report {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_audit(
+                uniffiHandle,
 
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeReport.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns what `audit` does, of other rules than lab.toml says: names parted by commas, `+hardening` these as well,
      * `-access` not these.
      */
-    @Throws(HomelabException::class)override fun `auditWith`(`rules`: kotlin.String, `seen`: Observed?): Report {
-            return FfiConverterTypeReport.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_audit_with(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `auditWith`(`rules`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : Report {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_audit_with(
+                uniffiHandle,
 
         FfiConverterString.lower(`rules`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeReport.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5260,135 +5478,193 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
     /**
      * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
-     */override fun `drift`(`seen`: Observed): Drift {
-            return FfiConverterTypeDrift.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_drift(
-        it,
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `drift`(`seen`: Observed, `cancel`: CancelToken?) : Drift {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_drift(
+                uniffiHandle,
 
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeDrift.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
-    @Throws(HomelabException::class)override fun `explain`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed?): ServiceExplanationView {
-            return FfiConverterTypeServiceExplanationView.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_explain(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `explain`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : ServiceExplanationView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_explain(
+                uniffiHandle,
 
         FfiConverterString.lower(`who`),
         FfiConverterString.lower(`service`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeServiceExplanationView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the answer of `explain` as people read it.
      */
-    @Throws(HomelabException::class)override fun `explainText`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed?): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_explain_text(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `explainText`(`who`: kotlin.String, `service`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_explain_text(
+                uniffiHandle,
 
         FfiConverterString.lower(`who`),
         FfiConverterString.lower(`service`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns who can reach a service.
      */
-    @Throws(HomelabException::class)override fun `exposure`(`name`: kotlin.String, `seen`: Observed?): ServiceView {
-            return FfiConverterTypeServiceView.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_exposure(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `exposure`(`name`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : ServiceView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_exposure(
+                uniffiHandle,
 
         FfiConverterString.lower(`name`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeServiceView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns every service with who can reach it.
-     */override fun `exposures`(`seen`: Observed?): List<ServiceView> {
-            return FfiConverterSequenceTypeServiceView.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_exposures(
-        it,
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `exposures`(`seen`: Observed?, `cancel`: CancelToken?) : List<ServiceView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_exposures(
+                uniffiHandle,
 
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeServiceView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
      * is in the report.
      */
-    @Throws(HomelabException::class)override fun `leaks`(`seen`: Observed?): Report {
-            return FfiConverterTypeReport.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `leaks`(`seen`: Observed?, `cancel`: CancelToken?) : Report {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks(
+                uniffiHandle,
 
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeReport.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
      * than lab.toml says, as `audit_with` takes them.
      */
-    @Throws(HomelabException::class)override fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String, `seen`: Observed?): Report {
-            return FfiConverterTypeReport.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks_of(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : Report {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks_of(
+                uniffiHandle,
 
         FfiConverterSequenceTypeLab.lower(`instances`),
         FfiConverterString.lower(`rules`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeReport.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5427,78 +5703,111 @@ open class Lab: Disposable, AutoCloseable, LabInterface
      * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
      * stay.
      */
-    @Throws(HomelabException::class)override fun `planDown`(`target`: kotlin.String, `seen`: Observed): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_down(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planDown`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_down(
+                uniffiHandle,
 
         FfiConverterString.lower(`target`),
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
-     */override fun `planInit`(`seen`: Observed?): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_init(
-        it,
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planInit`(`seen`: Observed?, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_init(
+                uniffiHandle,
 
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
      * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
      */
-    @Throws(HomelabException::class)override fun `planRecreate`(`target`: kotlin.String, `seen`: Observed): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_recreate(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planRecreate`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_recreate(
+                uniffiHandle,
 
         FfiConverterString.lower(`target`),
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
      * `plan_start`.
      */
-    @Throws(HomelabException::class)override fun `planRestart`(`target`: kotlin.String, `seen`: Observed): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_restart(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planRestart`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_restart(
+                uniffiHandle,
 
         FfiConverterString.lower(`target`),
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5508,136 +5817,193 @@ open class Lab: Disposable, AutoCloseable, LabInterface
      * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
      * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
      */
-    @Throws(HomelabException::class)override fun `planStart`(`target`: kotlin.String, `seen`: Observed): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_start(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planStart`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_start(
+                uniffiHandle,
 
         FfiConverterString.lower(`target`),
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
      * `plan_start`.
      */
-    @Throws(HomelabException::class)override fun `planStop`(`target`: kotlin.String, `seen`: Observed): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_stop(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planStop`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_stop(
+                uniffiHandle,
 
         FfiConverterString.lower(`target`),
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
      * is up. Targets are as in `plan_start`.
      */
-    @Throws(HomelabException::class)override fun `planUp`(`target`: kotlin.String, `seen`: Observed): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_up(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planUp`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_up(
+                uniffiHandle,
 
         FfiConverterString.lower(`target`),
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
      * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
      */
-    @Throws(HomelabException::class)override fun `planUpdate`(`target`: kotlin.String, `seen`: Observed): Plan {
-            return FfiConverterTypePlan.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_update(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planUpdate`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_update(
+                uniffiHandle,
 
         FfiConverterString.lower(`target`),
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
      * person by the lab's name for them or by login, or a group, tag or device.
      */
-    @Throws(HomelabException::class)override fun `portal`(`who`: kotlin.String, `seen`: Observed?): PortalView {
-            return FfiConverterTypePortalView.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_portal(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `portal`(`who`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : PortalView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_portal(
+                uniffiHandle,
 
         FfiConverterString.lower(`who`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePortalView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the answer of `portal` as people read it.
      */
-    @Throws(HomelabException::class)override fun `portalText`(`who`: kotlin.String, `seen`: Observed?): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_portal_text(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `portalText`(`who`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_portal_text(
+                uniffiHandle,
 
         FfiConverterString.lower(`who`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the state of the lab in one record, for a first screen.
-     */override fun `posture`(`seen`: Observed?): PostureView {
-            return FfiConverterTypePostureView.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_posture(
-        it,
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `posture`(`seen`: Observed?, `cancel`: CancelToken?) : PostureView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_posture(
+                uniffiHandle,
 
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePostureView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5678,39 +6044,55 @@ open class Lab: Disposable, AutoCloseable, LabInterface
      * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
      * address.
      */
-    @Throws(HomelabException::class)override fun `reachableFrom`(`who`: kotlin.String, `seen`: Observed?): ReachableServicesView {
-            return FfiConverterTypeReachableServicesView.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_reachable_from(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `reachableFrom`(`who`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : ReachableServicesView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_reachable_from(
+                uniffiHandle,
 
         FfiConverterString.lower(`who`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeReachableServicesView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    @Throws(HomelabException::class)override fun `reachableFromText`(`who`: kotlin.String, `seen`: Observed?): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `reachableFromText`(`who`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
+                uniffiHandle,
 
         FfiConverterString.lower(`who`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5731,19 +6113,28 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
     /**
      * Returns what the engines run, as services of the lab where they are, each with who can reach it.
-     */override fun `running`(`seen`: Observed): Running {
-            return FfiConverterTypeRunning.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_running(
-        it,
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `running`(`seen`: Observed, `cancel`: CancelToken?) : Running {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_running(
+                uniffiHandle,
 
-        FfiConverterTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeRunning.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5781,78 +6172,138 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
-     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
-     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
      */
-    @Throws(HomelabException::class)override fun `tailnet`(`seen`: Observed?): Tailnet {
-            return FfiConverterTypeTailnet.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_tailnet(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `split`(`seen`: Observed?, `cancel`: CancelToken?) : Split {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_split(
+                uniffiHandle,
 
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeSplit.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
 
+
+    /**
+     * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
+     * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `tailnet`(`seen`: Observed?, `cancel`: CancelToken?) : Tailnet {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_tailnet(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeTailnet.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
 
 
     /**
      * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
-     */override fun `toPrivateJson`(): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_to_private_json(
-        it,
-        _status)
-}
-    }
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `toPrivateJson`(`cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_to_private_json(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
      */
-    @Throws(HomelabException::class)override fun `whoCanReach`(`service`: kotlin.String, `seen`: Observed?): ServiceReachView {
-            return FfiConverterTypeServiceReachView.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_who_can_reach(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `whoCanReach`(`service`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : ServiceReachView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_who_can_reach(
+                uniffiHandle,
 
         FfiConverterString.lower(`service`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeServiceReachView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the answer of `who_can_reach` as people read it.
      */
-    @Throws(HomelabException::class)override fun `whoCanReachText`(`service`: kotlin.String, `seen`: Observed?): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `whoCanReachText`(`service`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
+                uniffiHandle,
 
         FfiConverterString.lower(`service`),
-        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
-}
-    }
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
 
@@ -5865,18 +6316,24 @@ open class Lab: Disposable, AutoCloseable, LabInterface
     /**
      * Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
      * judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
-     */ fun `adopt`(`name`: kotlin.String, `inventory`: Inventory): Lab {
-            return FfiConverterTypeLab.lift(
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_adopt(
-
-
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `adopt`(`name`: kotlin.String, `inventory`: Inventory, `cancel`: CancelToken? = null) : Lab {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_adopt(
         FfiConverterString.lower(`name`),
-        FfiConverterTypeInventory.lower(`inventory`),_status)
-}
+        FfiConverterTypeInventory.lower(`inventory`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeLab.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5903,18 +6360,24 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
-     */ fun `fromTexts`(`name`: kotlin.String, `texts`: Map<kotlin.String, kotlin.String>): Lab {
-            return FfiConverterTypeLab.lift(
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_from_texts(
-
-
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `fromTexts`(`name`: kotlin.String, `texts`: Map<kotlin.String, kotlin.String>, `cancel`: CancelToken? = null) : Lab {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_from_texts(
         FfiConverterString.lower(`name`),
-        FfiConverterMapStringString.lower(`texts`),_status)
-}
+        FfiConverterMapStringString.lower(`texts`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeLab.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -5936,6 +6399,23 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         HomelabException.ErrorHandler,
     )
     }
+
+
+    /**
+     * Returns a lab that has nothing but this instance.toml, so that `leaks_of` looks for its values in another. Fails with
+     * `Invalid` when something of it is not understood.
+     */
+    @Throws(HomelabException::class) fun `ofInstance`(`text`: kotlin.String): Lab {
+            return FfiConverterTypeLab.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_lab_of_instance(
+
+
+        FfiConverterString.lower(`text`),_status)
+}
+    )
+    }
+
 
 
     }
@@ -8934,6 +9414,976 @@ public object FfiConverterTypeRunning: FfiConverter<Running, Long> {
 
 
 /**
+ * The portal as a page, for whoever asks, while it runs: each person is shown the services that they may reach.
+ *
+ * Closing it, or losing the last reference to it, stops it at once; `stop` waits for what was begun.
+ */
+public interface ServerInterface {
+
+    /**
+     * Returns where it listens: `127.0.0.1:8420`.
+     */
+    fun `address`(): kotlin.String
+
+    /**
+     * Shows this from now on: after files have changed, or after another look.
+     */
+    fun `show`(`lab`: Lab, `seen`: Observed? = null)
+
+    /**
+     * Stops listening, and waits until what was begun is answered, for five seconds at most. Asking again only waits.
+     */
+    suspend fun `stop`()
+
+    companion object
+}
+
+/**
+ * The portal as a page, for whoever asks, while it runs: each person is shown the services that they may reach.
+ *
+ * Closing it, or losing the last reference to it, stops it at once; `stop` waits for what was begun.
+ */
+open class Server: Disposable, AutoCloseable, ServerInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_server(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_server(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns where it listens: `127.0.0.1:8420`.
+     */override fun `address`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_server_address(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Shows this from now on: after files have changed, or after another look.
+     */override fun `show`(`lab`: Lab, `seen`: Observed?)
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_server_show(
+        it,
+
+        FfiConverterTypeLab.lower(`lab`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Stops listening, and waits until what was begun is answered, for five seconds at most. Asking again only waits.
+     */
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `stop`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_server_stop(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        UniffiNullRustCallStatusErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Listens, and answers from now on, on threads of the library. What is seen is the clock's moment and nothing else
+     * where no observation is given.
+     *
+     * Fails with `Refused` for an address that is neither loopback nor the tailnet's, with `Conflict` where something
+     * listens there already, with `Unreachable` where the machine does not have it.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `start`(`lab`: Lab, `settings`: ServeSettings, `seen`: Observed? = null, `cancel`: CancelToken? = null) : Server {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_server_start(
+        FfiConverterTypeLab.lower(`lab`),
+        FfiConverterTypeServeSettings.lower(`settings`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeServer.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeServer: FfiConverter<Server, Long> {
+    override fun lower(value: Server): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Server {
+        return Server(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Server {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Server) = 8UL
+
+    override fun write(value: Server, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+public interface ShareableTemplateInterface {
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+    fun `planExport`(`to`: Lab): Plan
+
+    /**
+     * Returns the template itself.
+     */
+    fun `template`(): Template
+
+    companion object
+}
+
+/**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+open class ShareableTemplate: Disposable, AutoCloseable, ShareableTemplateInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_shareabletemplate(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_shareabletemplate(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+    @Throws(HomelabException::class)override fun `planExport`(`to`: Lab): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(
+        it,
+
+        FfiConverterTypeLab.lower(`to`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the template itself.
+     */override fun `template`(): Template {
+            return FfiConverterTypeTemplate.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_shareabletemplate_template(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeShareableTemplate: FfiConverter<ShareableTemplate, Long> {
+    override fun lower(value: ShareableTemplate): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): ShareableTemplate {
+        return ShareableTemplate(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): ShareableTemplate {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: ShareableTemplate) = 8UL
+
+    override fun write(value: ShareableTemplate, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+public interface SplitInterface {
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */
+    fun `proof`(): Proof
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+    fun `prove`(): ShareableTemplate
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */
+    fun `template`(): Template
+
+    /**
+     * Returns what was taken out: all of it private.
+     */
+    fun `values`(): Values
+
+    companion object
+}
+
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+open class Split: Disposable, AutoCloseable, SplitInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_split(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_split(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */override fun `proof`(): Proof {
+            return FfiConverterTypeProof.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_proof(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+    @Throws(HomelabException::class)override fun `prove`(): ShareableTemplate {
+            return FfiConverterTypeShareableTemplate.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_prove(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */override fun `template`(): Template {
+            return FfiConverterTypeTemplate.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_template(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what was taken out: all of it private.
+     */override fun `values`(): Values {
+            return FfiConverterTypeValues.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_split_values(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSplit: FfiConverter<Split, Long> {
+    override fun lower(value: Split): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Split {
+        return Split(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Split {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Split) = 8UL
+
+    override fun write(value: Split, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -8948,17 +10398,17 @@ public interface TailnetInterface {
     /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
-    fun `check`(): PolicyCheckView
+    suspend fun `check`(`cancel`: CancelToken? = null): PolicyCheckView
 
     /**
      * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
      */
-    fun `diff`(`newer`: kotlin.String): PolicyDiffView
+    suspend fun `diff`(`newer`: kotlin.String, `cancel`: CancelToken? = null): PolicyDiffView
 
     /**
      * Returns the answer of `diff` as people read it.
      */
-    fun `diffText`(`newer`: kotlin.String): kotlin.String
+    suspend fun `diffText`(`newer`: kotlin.String, `cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Says why somebody can reach a target, or why not, and what comes near.
@@ -8973,23 +10423,23 @@ public interface TailnetInterface {
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
      */
-    fun `peers`(): Map<kotlin.String, List<kotlin.String>>
+    suspend fun `peers`(`cancel`: CancelToken? = null): Map<kotlin.String, List<kotlin.String>>
 
     /**
      * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
      */
-    fun `reachableFrom`(`who`: kotlin.String): ReachableView
+    suspend fun `reachableFrom`(`who`: kotlin.String, `cancel`: CancelToken? = null): ReachableView
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    fun `reachableFromText`(`who`: kotlin.String): kotlin.String
+    suspend fun `reachableFromText`(`who`: kotlin.String, `cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
-    fun `toJson`(`question`: kotlin.String): kotlin.String
+    suspend fun `toJson`(`question`: kotlin.String, `cancel`: CancelToken? = null): kotlin.String
 
     /**
      * Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
@@ -9136,54 +10586,79 @@ open class Tailnet: Disposable, AutoCloseable, TailnetInterface
 
     /**
      * Says whether the service would accept the policy: whether its own tests pass.
-     */override fun `check`(): PolicyCheckView {
-            return FfiConverterTypePolicyCheckView.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_check(
-        it,
-        _status)
-}
-    }
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `check`(`cancel`: CancelToken?) : PolicyCheckView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_check(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePolicyCheckView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
      */
-    @Throws(HomelabException::class)override fun `diff`(`newer`: kotlin.String): PolicyDiffView {
-            return FfiConverterTypePolicyDiffView.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_diff(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `diff`(`newer`: kotlin.String, `cancel`: CancelToken?) : PolicyDiffView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_diff(
+                uniffiHandle,
 
-        FfiConverterString.lower(`newer`),_status)
-}
-    }
+        FfiConverterString.lower(`newer`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePolicyDiffView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the answer of `diff` as people read it.
      */
-    @Throws(HomelabException::class)override fun `diffText`(`newer`: kotlin.String): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_diff_text(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `diffText`(`newer`: kotlin.String, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_diff_text(
+                uniffiHandle,
 
-        FfiConverterString.lower(`newer`),_status)
-}
-    }
+        FfiConverterString.lower(`newer`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -9226,73 +10701,106 @@ open class Tailnet: Disposable, AutoCloseable, TailnetInterface
 
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
-     */override fun `peers`(): Map<kotlin.String, List<kotlin.String>> {
-            return FfiConverterMapStringSequenceString.lift(
-    callWithHandle {
-    uniffiRustCall() { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_peers(
-        it,
-        _status)
-}
-    }
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `peers`(`cancel`: CancelToken?) : Map<kotlin.String, List<kotlin.String>> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_peers(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterMapStringSequenceString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
      */
-    @Throws(HomelabException::class)override fun `reachableFrom`(`who`: kotlin.String): ReachableView {
-            return FfiConverterTypeReachableView.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `reachableFrom`(`who`: kotlin.String, `cancel`: CancelToken?) : ReachableView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
+                uniffiHandle,
 
-        FfiConverterString.lower(`who`),_status)
-}
-    }
+        FfiConverterString.lower(`who`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeReachableView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    @Throws(HomelabException::class)override fun `reachableFromText`(`who`: kotlin.String): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `reachableFromText`(`who`: kotlin.String, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
+                uniffiHandle,
 
-        FfiConverterString.lower(`who`),_status)
-}
-    }
+        FfiConverterString.lower(`who`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
-    @Throws(HomelabException::class)override fun `toJson`(`question`: kotlin.String): kotlin.String {
-            return FfiConverterString.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_to_json(
-        it,
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `toJson`(`question`: kotlin.String, `cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_tailnet_to_json(
+                uniffiHandle,
 
-        FfiConverterString.lower(`question`),_status)
-}
-    }
+        FfiConverterString.lower(`question`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -9358,19 +10866,24 @@ open class Tailnet: Disposable, AutoCloseable, TailnetInterface
     /**
      * Puts the policy of a text in force over the devices, and people, of others.
      */
-    @Throws(HomelabException::class) fun `fromTexts`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null): Tailnet {
-            return FfiConverterTypeTailnet.lift(
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(
-
-
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `fromTexts`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null, `cancel`: CancelToken? = null) : Tailnet {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(
         FfiConverterString.lower(`policy`),
         FfiConverterString.lower(`devices`),
-        FfiConverterOptionalString.lower(`users`),_status)
-}
+        FfiConverterOptionalString.lower(`users`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeTailnet.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
 
     /**
@@ -9421,6 +10934,664 @@ public object FfiConverterTypeTailnet: FfiConverter<Tailnet, Long> {
     override fun allocationSize(value: Tailnet) = 8UL
 
     override fun write(value: Tailnet, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+public interface TemplateInterface {
+
+    /**
+     * Returns the content of the file at a path.
+     */
+    fun `file`(`path`: kotlin.String): kotlin.ByteArray?
+
+    /**
+     * Returns the paths of its files, in order.
+     */
+    fun `files`(): List<kotlin.String>
+
+    companion object
+}
+
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+open class Template: Disposable, AutoCloseable, TemplateInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_template(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_template(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the content of the file at a path.
+     */override fun `file`(`path`: kotlin.String): kotlin.ByteArray? {
+            return FfiConverterOptionalByteArray.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_template_file(
+        it,
+
+        FfiConverterString.lower(`path`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the paths of its files, in order.
+     */override fun `files`(): List<kotlin.String> {
+            return FfiConverterSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_template_files(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Returns the files of a folder that was loaded as a lab and are of strata 1 to 4: a template that was exported. Fails
+     * with `Incomplete` when one of them was not read.
+     */
+    @Throws(HomelabException::class) fun `read`(`lab`: Lab): Template {
+            return FfiConverterTypeTemplate.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_template_read(
+
+
+        FfiConverterTypeLab.lower(`lab`),_status)
+}
+    )
+    }
+
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTemplate: FfiConverter<Template, Long> {
+    override fun lower(value: Template): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Template {
+        return Template(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Template {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Template) = 8UL
+
+    override fun write(value: Template, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+public interface ValuesInterface {
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+    fun `join`(`template`: Template): Map<kotlin.String, kotlin.ByteArray>
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+    fun `planJoin`(`template`: Template, `to`: Lab): Plan
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+    fun `planKeep`(`to`: Lab, `path`: kotlin.String): Plan
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */
+    fun `toPrivateJson`(): kotlin.String
+
+    companion object
+}
+
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+open class Values: Disposable, AutoCloseable, ValuesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_values(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_values(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+    @Throws(HomelabException::class)override fun `join`(`template`: Template): Map<kotlin.String, kotlin.ByteArray> {
+            return FfiConverterMapStringByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_join(
+        it,
+
+        FfiConverterTypeTemplate.lower(`template`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+    @Throws(HomelabException::class)override fun `planJoin`(`template`: Template, `to`: Lab): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_plan_join(
+        it,
+
+        FfiConverterTypeTemplate.lower(`template`),
+        FfiConverterTypeLab.lower(`to`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+    @Throws(HomelabException::class)override fun `planKeep`(`to`: Lab, `path`: kotlin.String): Plan {
+            return FfiConverterTypePlan.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_plan_keep(
+        it,
+
+        FfiConverterTypeLab.lower(`to`),
+        FfiConverterString.lower(`path`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */override fun `toPrivateJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_values_to_private_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Returns the values that `to_private_json` wrote.
+     */
+    @Throws(HomelabException::class) fun `fromPrivateJson`(`text`: kotlin.String): Values {
+            return FfiConverterTypeValues.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_values_from_private_json(
+
+
+        FfiConverterString.lower(`text`),_status)
+}
+    )
+    }
+
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeValues: FfiConverter<Values, Long> {
+    override fun lower(value: Values): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Values {
+        return Values(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Values {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Values) = 8UL
+
+    override fun write(value: Values, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -10135,6 +12306,61 @@ public object FfiConverterTypeChangeView: FfiConverterRustBuffer<ChangeView> {
             FfiConverterOptionalString.write(value.`health`, buf)
             FfiConverterBoolean.write(value.`resynced`, buf)
             FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * One thing that was held against the lab.
+ */
+data class Claim (
+    /**
+     * What is claimed, with how much was looked at.
+     */
+    val `text`: kotlin.String
+    ,
+    /**
+     * Whether it holds.
+     */
+    val `holds`: kotlin.Boolean
+    ,
+    /**
+     * Where it does not hold, without any private value.
+     */
+    val `failures`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeClaim: FfiConverterRustBuffer<Claim> {
+    override fun read(buf: ByteBuffer): Claim {
+        return Claim(
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Claim) = (
+            FfiConverterString.allocationSize(value.`text`) +
+            FfiConverterBoolean.allocationSize(value.`holds`) +
+            FfiConverterSequenceString.allocationSize(value.`failures`)
+    )
+
+    override fun write(value: Claim, buf: ByteBuffer) {
+            FfiConverterString.write(value.`text`, buf)
+            FfiConverterBoolean.write(value.`holds`, buf)
+            FfiConverterSequenceString.write(value.`failures`, buf)
     }
 }
 
@@ -12503,6 +14729,61 @@ public object FfiConverterTypeProjectView: FfiConverterRustBuffer<ProjectView> {
 
 
 /**
+ * What was shown of a split.
+ */
+data class Proof (
+    /**
+     * The claims, each with where it fails.
+     */
+    val `claims`: List<Claim>
+    ,
+    /**
+     * Whether all of them hold.
+     */
+    val `holds`: kotlin.Boolean
+    ,
+    /**
+     * A line for each claim, as people read it.
+     */
+    val `text`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeProof: FfiConverterRustBuffer<Proof> {
+    override fun read(buf: ByteBuffer): Proof {
+        return Proof(
+            FfiConverterSequenceTypeClaim.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Proof) = (
+            FfiConverterSequenceTypeClaim.allocationSize(value.`claims`) +
+            FfiConverterBoolean.allocationSize(value.`holds`) +
+            FfiConverterString.allocationSize(value.`text`)
+    )
+
+    override fun write(value: Proof, buf: ByteBuffer) {
+            FfiConverterSequenceTypeClaim.write(value.`claims`, buf)
+            FfiConverterBoolean.write(value.`holds`, buf)
+            FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
  * Addresses of no device that can reach a target.
  */
 data class RangeReachView (
@@ -13309,6 +15590,70 @@ public object FfiConverterTypeSeenView: FfiConverterRustBuffer<SeenView> {
             FfiConverterString.write(value.`part`, buf)
             FfiConverterOptionalString.write(value.`at`, buf)
             FfiConverterOptionalString.write(value.`source`, buf)
+    }
+}
+
+
+
+/**
+ * Where a server listens, and whom it believes.
+ */
+data class ServeSettings (
+    /**
+     * Where it listens: an address of loopback or of the lab's tailnet, and a port. Port 0 takes any that is free.
+     */
+    val `listen`: kotlin.String = "127.0.0.1:8420"
+    ,
+    /**
+     * Whether it believes what Tailscale Serve on this machine says of who is asking. Every program of the machine can
+     * then say that it is anybody.
+     */
+    val `behindServe`: kotlin.Boolean = false
+    ,
+    /**
+     * The names by which browsers call it, beside its address and its MagicDNS name.
+     */
+    val `names`: List<kotlin.String> = listOf()
+    ,
+    /**
+     * Whether it asks this machine's tailnet daemon who is behind a connection, where there is one.
+     */
+    val `ownDaemon`: kotlin.Boolean = true
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeServeSettings: FfiConverterRustBuffer<ServeSettings> {
+    override fun read(buf: ByteBuffer): ServeSettings {
+        return ServeSettings(
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ServeSettings) = (
+            FfiConverterString.allocationSize(value.`listen`) +
+            FfiConverterBoolean.allocationSize(value.`behindServe`) +
+            FfiConverterSequenceString.allocationSize(value.`names`) +
+            FfiConverterBoolean.allocationSize(value.`ownDaemon`)
+    )
+
+    override fun write(value: ServeSettings, buf: ByteBuffer) {
+            FfiConverterString.write(value.`listen`, buf)
+            FfiConverterBoolean.write(value.`behindServe`, buf)
+            FfiConverterSequenceString.write(value.`names`, buf)
+            FfiConverterBoolean.write(value.`ownDaemon`, buf)
     }
 }
 
@@ -14623,7 +16968,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14657,7 +17002,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14691,7 +17036,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14725,7 +17070,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14759,7 +17104,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14793,7 +17138,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14827,7 +17172,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14861,7 +17206,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14895,7 +17240,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14929,7 +17274,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14963,7 +17308,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -14997,7 +17342,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -15031,7 +17376,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -15065,7 +17410,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -15099,7 +17444,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -15133,7 +17478,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -15167,7 +17512,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -15201,7 +17546,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
     /**
@@ -15235,7 +17580,7 @@ sealed class HomelabException: kotlin.Exception() {
         val `done`: List<StepResultView>
         ) : HomelabException() {
         override val message
-            get() = `hint`?.let { "${ `detail` } Hint: $it" } ?: `detail`
+            get() = listOfNotNull(`detail`, `place`?.let { "At ${it.`file`}:${it.`line`}:${it.`column`}." }, `hint`?.let { "Hint: $it" }).joinToString(" ")
     }
 
 
@@ -16124,6 +18469,38 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
 /**
  * @suppress
  */
+public object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteArray?> {
+    override fun read(buf: ByteBuffer): kotlin.ByteArray? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterByteArray.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.ByteArray?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterByteArray.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.ByteArray?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterByteArray.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeCancelToken: FfiConverterRustBuffer<CancelToken?> {
     override fun read(buf: ByteBuffer): CancelToken? {
         if (buf.get().toInt() == 0) {
@@ -16698,6 +19075,34 @@ public object FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer<List<C
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeCarrierView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeClaim: FfiConverterRustBuffer<List<Claim>> {
+    override fun read(buf: ByteBuffer): List<Claim> {
+        val len = buf.getInt()
+        return List<Claim>(len) {
+            FfiConverterTypeClaim.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Claim>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeClaim.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Claim>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeClaim.write(it, buf)
         }
     }
 }
@@ -17727,6 +20132,45 @@ public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.Str
 /**
  * @suppress
  */
+public object FfiConverterMapStringByteArray: FfiConverterRustBuffer<Map<kotlin.String, kotlin.ByteArray>> {
+    override fun read(buf: ByteBuffer): Map<kotlin.String, kotlin.ByteArray> {
+        val len = buf.getInt()
+        return buildMap<kotlin.String, kotlin.ByteArray>(len) {
+            repeat(len) {
+                val k = FfiConverterString.read(buf)
+                val v = FfiConverterByteArray.read(buf)
+                this[k] = v
+            }
+        }
+    }
+
+    override fun allocationSize(value: Map<kotlin.String, kotlin.ByteArray>): ULong {
+        val spaceForMapSize = 4UL
+        val spaceForChildren = value.map { (k, v) ->
+            FfiConverterString.allocationSize(k) +
+            FfiConverterByteArray.allocationSize(v)
+        }.sum()
+        return spaceForMapSize + spaceForChildren
+    }
+
+    override fun write(value: Map<kotlin.String, kotlin.ByteArray>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        // The parens on `(k, v)` here ensure we're calling the right method,
+        // which is important for compatibility with older android devices.
+        // Ref https://blog.danlew.net/2017/03/16/kotlin-puzzler-whose-line-is-it-anyways/
+        value.forEach { (k, v) ->
+            FfiConverterString.write(k, buf)
+            FfiConverterByteArray.write(v, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<kotlin.String, List<kotlin.String>>> {
     override fun read(buf: ByteBuffer): Map<kotlin.String, List<kotlin.String>> {
         val len = buf.getInt()
@@ -17826,19 +20270,24 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
          * Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
          * is none: what is wrong with the policy is in the answer.
          */
-    @Throws(HomelabException::class) fun `judgePolicy`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null): PolicyCheckView {
-            return FfiConverterTypePolicyCheckView.lift(
-    uniffiRustCallWithError(HomelabException) { _status ->
-    UniffiLib.uniffi_homelab_ffi_fn_func_judge_policy(
-
-
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+     suspend fun `judgePolicy`(`policy`: kotlin.String, `devices`: kotlin.String, `users`: kotlin.String? = null, `cancel`: CancelToken? = null) : PolicyCheckView {
+        return uniffiRustCallAsync(
+        UniffiLib.uniffi_homelab_ffi_fn_func_judge_policy(
         FfiConverterString.lower(`policy`),
         FfiConverterString.lower(`devices`),
-        FfiConverterOptionalString.lower(`users`),_status)
-}
+        FfiConverterOptionalString.lower(`users`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),),
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePolicyCheckView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
     )
     }
-
 
         /**
          * Says whether the service would accept the policy of a file for the devices and people of others, its own tests run. Fails

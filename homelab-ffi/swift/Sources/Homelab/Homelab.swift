@@ -615,6 +615,24 @@ fileprivate struct FfiConverterString: FfiConverter {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterData: FfiConverterRustBuffer {
+    typealias SwiftType = Data
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Data {
+        let len: Int32 = try readInt(&buf)
+        return Data(try readBytes(&buf, count: Int(len)))
+    }
+
+    public static func write(_ value: Data, into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        writeBytes(&buf, value)
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterDuration: FfiConverterRustBuffer {
     typealias SwiftType = TimeInterval
 
@@ -1981,23 +1999,23 @@ public protocol LabProtocol: AnyObject, Sendable {
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
-    func answer(query: String, seen: Observed?) throws  -> Answer
+    func answer(query: String, seen: Observed?, cancel: CancelToken?) async throws  -> Answer
 
     /**
      * Returns what `answer` does as JSON, which is the same in every language.
      */
-    func answerJson(query: String, seen: Observed?) throws  -> String
+    func answerJson(query: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
-    func audit(seen: Observed?)  -> Report
+    func audit(seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns what `audit` does, of other rules than lab.toml says: names parted by commas, `+hardening` these as well,
      * `-access` not these.
      */
-    func auditWith(rules: String, seen: Observed?) throws  -> Report
+    func auditWith(rules: String, seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns what is wrong in it: nothing when it is valid.
@@ -2007,39 +2025,39 @@ public protocol LabProtocol: AnyObject, Sendable {
     /**
      * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
      */
-    func drift(seen: Observed)  -> Drift
+    func drift(seen: Observed, cancel: CancelToken?) async throws  -> Drift
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
-    func explain(who: String, service: String, seen: Observed?) throws  -> ServiceExplanationView
+    func explain(who: String, service: String, seen: Observed?, cancel: CancelToken?) async throws  -> ServiceExplanationView
 
     /**
      * Returns the answer of `explain` as people read it.
      */
-    func explainText(who: String, service: String, seen: Observed?) throws  -> String
+    func explainText(who: String, service: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns who can reach a service.
      */
-    func exposure(name: String, seen: Observed?) throws  -> ServiceView
+    func exposure(name: String, seen: Observed?, cancel: CancelToken?) async throws  -> ServiceView
 
     /**
      * Returns every service with who can reach it.
      */
-    func exposures(seen: Observed?)  -> [ServiceView]
+    func exposures(seen: Observed?, cancel: CancelToken?) async throws  -> [ServiceView]
 
     /**
      * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
      * is in the report.
      */
-    func leaks(seen: Observed?) throws  -> Report
+    func leaks(seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
      * than lab.toml says, as `audit_with` takes them.
      */
-    func leaksOf(instances: [Lab], rules: String, seen: Observed?) throws  -> Report
+    func leaksOf(instances: [Lab], rules: String, seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
      * Returns the paths of its files, relative to its folder.
@@ -2055,25 +2073,25 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
      * stay.
      */
-    func planDown(target: String, seen: Observed) throws  -> Plan
+    func planDown(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
-    func planInit(seen: Observed?)  -> Plan
+    func planInit(seen: Observed?, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
      * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
      */
-    func planRecreate(target: String, seen: Observed) throws  -> Plan
+    func planRecreate(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
      * `plan_start`.
      */
-    func planRestart(target: String, seen: Observed) throws  -> Plan
+    func planRestart(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and
@@ -2082,41 +2100,41 @@ public protocol LabProtocol: AnyObject, Sendable {
      * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
      * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
      */
-    func planStart(target: String, seen: Observed) throws  -> Plan
+    func planStart(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
      * `plan_start`.
      */
-    func planStop(target: String, seen: Observed) throws  -> Plan
+    func planStop(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
      * is up. Targets are as in `plan_start`.
      */
-    func planUp(target: String, seen: Observed) throws  -> Plan
+    func planUp(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
      * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
      */
-    func planUpdate(target: String, seen: Observed) throws  -> Plan
+    func planUpdate(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
      * person by the lab's name for them or by login, or a group, tag or device.
      */
-    func portal(who: String, seen: Observed?) throws  -> PortalView
+    func portal(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> PortalView
 
     /**
      * Returns the answer of `portal` as people read it.
      */
-    func portalText(who: String, seen: Observed?) throws  -> String
+    func portalText(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns the state of the lab in one record, for a first screen.
      */
-    func posture(seen: Observed?)  -> PostureView
+    func posture(seen: Observed?, cancel: CancelToken?) async throws  -> PostureView
 
     /**
      * Returns the project of this name.
@@ -2132,12 +2150,12 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
      * address.
      */
-    func reachableFrom(who: String, seen: Observed?) throws  -> ReachableServicesView
+    func reachableFrom(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> ReachableServicesView
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    func reachableFromText(who: String, seen: Observed?) throws  -> String
+    func reachableFromText(who: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns its folder.
@@ -2147,7 +2165,7 @@ public protocol LabProtocol: AnyObject, Sendable {
     /**
      * Returns what the engines run, as services of the lab where they are, each with who can reach it.
      */
-    func running(seen: Observed)  -> Running
+    func running(seen: Observed, cancel: CancelToken?) async throws  -> Running
 
     /**
      * Returns the full name of the service that a person means: `immich` where that is unique.
@@ -2160,27 +2178,33 @@ public protocol LabProtocol: AnyObject, Sendable {
     func services()  -> [String]
 
     /**
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+     */
+    func split(seen: Observed?, cancel: CancelToken?) async throws  -> Split
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
-    func tailnet(seen: Observed?) throws  -> Tailnet
+    func tailnet(seen: Observed?, cancel: CancelToken?) async throws  -> Tailnet
 
     /**
      * Returns the lab as a JSON text, to be kept on a device of one's own and opened there by `from_json`.
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
      */
-    func toPrivateJson()  -> String
+    func toPrivateJson(cancel: CancelToken?) async throws  -> String
 
     /**
      * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
      */
-    func whoCanReach(service: String, seen: Observed?) throws  -> ServiceReachView
+    func whoCanReach(service: String, seen: Observed?, cancel: CancelToken?) async throws  -> ServiceReachView
 
     /**
      * Returns the answer of `who_can_reach` as people read it.
      */
-    func whoCanReachText(service: String, seen: Observed?) throws  -> String
+    func whoCanReachText(service: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
 
 }
 /**
@@ -2243,14 +2267,19 @@ open class Lab: LabProtocol, @unchecked Sendable {
      * Returns the lab that an inventory is of: everything that its engines run, as Compose files would have it. It is
      * judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
      */
-public static func adopt(name: String, inventory: Inventory) -> Lab  {
-    return try!  FfiConverterTypeLab_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_constructor_lab_adopt(
-        FfiConverterString.lower(name),
-        FfiConverterTypeInventory_lower(inventory),uniffiCallStatus
-    )
-})
+public static func adopt(name: String, inventory: Inventory, cancel: CancelToken? = nil)async throws  -> Lab  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_lab_adopt(FfiConverterString.lower(name),FfiConverterTypeInventory_lower(inventory),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLab_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2275,14 +2304,19 @@ public static func fromJson(text: String, cancel: CancelToken? = nil)async throw
     /**
      * Returns the lab of these texts, from memory: by path relative to the lab's folder, with `/` between folders.
      */
-public static func fromTexts(name: String, texts: [String: String]) -> Lab  {
-    return try!  FfiConverterTypeLab_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_constructor_lab_from_texts(
-        FfiConverterString.lower(name),
-        FfiConverterDictionaryStringString.lower(texts),uniffiCallStatus
-    )
-})
+public static func fromTexts(name: String, texts: [String: String], cancel: CancelToken? = nil)async throws  -> Lab  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_lab_from_texts(FfiConverterString.lower(name),FfiConverterDictionaryStringString.lower(texts),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeLab_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2303,62 +2337,96 @@ public static func load(path: String, cancel: CancelToken? = nil)async throws  -
         )
 }
 
+    /**
+     * Returns a lab that has nothing but this instance.toml, so that `leaks_of` looks for its values in another. Fails with
+     * `Invalid` when something of it is not understood.
+     */
+public static func ofInstance(text: String)throws  -> Lab  {
+    return try  FfiConverterTypeLab_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_lab_of_instance(
+        FfiConverterString.lower(text),uniffiCallStatus
+    )
+})
+}
+
 
 
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
-open func answer(query: String, seen: Observed? = nil)throws  -> Answer  {
-    return try  FfiConverterTypeAnswer_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_answer(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(query),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func answer(query: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Answer  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_answer(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(query),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeAnswer_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns what `answer` does as JSON, which is the same in every language.
      */
-open func answerJson(query: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_answer_json(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(query),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func answerJson(query: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_answer_json(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(query),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns all that is worth saying about the lab, as far as it was seen.
      */
-open func audit(seen: Observed? = nil) -> Report  {
-    return try!  FfiConverterTypeReport_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_audit(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func audit(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_audit(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns what `audit` does, of other rules than lab.toml says: names parted by commas, `+hardening` these as well,
      * `-access` not these.
      */
-open func auditWith(rules: String, seen: Observed? = nil)throws  -> Report  {
-    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_audit_with(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(rules),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func auditWith(rules: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_audit_with(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(rules),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2376,101 +2444,136 @@ open func diagnostics() -> [FindingView]  {
     /**
      * Returns how what runs differs from what was written. Of a host that was not seen nothing is said.
      */
-open func drift(seen: Observed) -> Drift  {
-    return try!  FfiConverterTypeDrift_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_drift(
-            self.uniffiCloneHandle(),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func drift(seen: Observed, cancel: CancelToken? = nil)async throws  -> Drift  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_drift(
+                        self.uniffiCloneHandle(),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeDrift_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says why somebody can reach a service, or why not: way by way, by which rule, and what comes near.
      */
-open func explain(who: String, service: String, seen: Observed? = nil)throws  -> ServiceExplanationView  {
-    return try  FfiConverterTypeServiceExplanationView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_explain(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func explain(who: String, service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ServiceExplanationView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_explain(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeServiceExplanationView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `explain` as people read it.
      */
-open func explainText(who: String, service: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_explain_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func explainText(who: String, service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_explain_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns who can reach a service.
      */
-open func exposure(name: String, seen: Observed? = nil)throws  -> ServiceView  {
-    return try  FfiConverterTypeServiceView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_exposure(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(name),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func exposure(name: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ServiceView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_exposure(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(name),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeServiceView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns every service with who can reach it.
      */
-open func exposures(seen: Observed? = nil) -> [ServiceView]  {
-    return try!  FfiConverterSequenceTypeServiceView.lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_exposures(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func exposures(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> [ServiceView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_exposures(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeServiceView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns where values of this lab alone stand in files that can be shared, and what is private by its shape. No value
      * is in the report.
      */
-open func leaks(seen: Observed? = nil)throws  -> Report  {
-    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_leaks(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func leaks(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_leaks(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
      * than lab.toml says, as `audit_with` takes them.
      */
-open func leaksOf(instances: [Lab], rules: String = "", seen: Observed? = nil)throws  -> Report  {
-    return try  FfiConverterTypeReport_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_leaks_of(
-            self.uniffiCloneHandle(),
-        FfiConverterSequenceTypeLab.lower(instances),
-        FfiConverterString.lower(rules),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func leaksOf(instances: [Lab], rules: String = "", seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_leaks_of(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeLab.lower(instances),FfiConverterString.lower(rules),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2501,59 +2604,80 @@ open func name() -> String  {
      * Returns the plan that has Docker Compose stop and remove all containers and networks of a project, or of all. Volumes
      * stay.
      */
-open func planDown(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_down(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planDown(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_down(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that writes lab.toml and instance.toml where they are absent, made of what is found in the lab
      * and of the machine that was seen. A file that exists is never touched.
      */
-open func planInit(seen: Observed? = nil) -> Plan  {
-    return try!  FfiConverterTypePlan_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_init(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func planInit(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_init(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that has Docker Compose make the containers of a project, a service or all anew, whether they are
      * as they are written or not. What a container has written outside of volumes is lost. Targets are as in `plan_start`.
      */
-open func planRecreate(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_recreate(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planRecreate(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_recreate(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that restarts what runs of a project or a service, what it waits for first. Targets are as in
      * `plan_start`.
      */
-open func planRestart(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_restart(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planRestart(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_restart(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2563,102 +2687,138 @@ open func planRestart(target: String, seen: Observed)throws  -> Plan  {
      * The target is a project, `immich`, a service, `immich/server` or `nas:immich/server`, or `*` for all of the lab.
      * Fails with `NotFound`, `Ambiguous`, and with `Unreachable` where a host that could have it was not seen.
      */
-open func planStart(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_start(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planStart(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_start(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that stops a project or a service, who waits for something before that. Targets are as in
      * `plan_start`.
      */
-open func planStop(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_stop(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planStop(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_stop(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that has Docker Compose make and start what is not there as it is written, each waited for until it
      * is up. Targets are as in `plan_start`.
      */
-open func planUp(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_up(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planUp(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_up(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the plan that has Docker Compose fetch the images of a project, a service or all, and make those containers
      * anew whose image, or definition, is another one by then. Targets are as in `plan_start`.
      */
-open func planUpdate(target: String, seen: Observed)throws  -> Plan  {
-    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_plan_update(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(target),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func planUpdate(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_update(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the portal of somebody: every service that they may reach, with its name, category and address. They are a
      * person by the lab's name for them or by login, or a group, tag or device.
      */
-open func portal(who: String, seen: Observed? = nil)throws  -> PortalView  {
-    return try  FfiConverterTypePortalView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_portal(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func portal(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> PortalView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_portal(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePortalView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `portal` as people read it.
      */
-open func portalText(who: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_portal_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func portalText(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_portal_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the state of the lab in one record, for a first screen.
      */
-open func posture(seen: Observed? = nil) -> PostureView  {
-    return try!  FfiConverterTypePostureView_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_posture(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func posture(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> PostureView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_posture(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePostureView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2690,29 +2850,39 @@ open func projects() -> [Project]  {
      * Lists the services that somebody can reach by the tailnet: a person by login, a group, a tag, a device by name or
      * address.
      */
-open func reachableFrom(who: String, seen: Observed? = nil)throws  -> ReachableServicesView  {
-    return try  FfiConverterTypeReachableServicesView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_reachable_from(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func reachableFrom(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ReachableServicesView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_reachable_from(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeReachableServicesView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-open func reachableFromText(who: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func reachableFromText(who: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_reachable_from_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2730,14 +2900,20 @@ open func root() -> String  {
     /**
      * Returns what the engines run, as services of the lab where they are, each with who can reach it.
      */
-open func running(seen: Observed) -> Running  {
-    return try!  FfiConverterTypeRunning_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_running(
-            self.uniffiCloneHandle(),
-        FfiConverterTypeObserved_lower(seen),uniffiCallStatus
-    )
-})
+open func running(seen: Observed, cancel: CancelToken? = nil)async throws  -> Running  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_running(
+                        self.uniffiCloneHandle(),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeRunning_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2766,17 +2942,43 @@ open func services() -> [String]  {
 }
 
     /**
+     * Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.
+     * Fails with `Refused` when a value stands where no slot can: in the name of a file, in a file that is no text.
+     */
+open func split(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Split  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_split(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeSplit_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
-open func tailnet(seen: Observed? = nil)throws  -> Tailnet  {
-    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_tailnet(
-            self.uniffiCloneHandle(),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func tailnet(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Tailnet  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_tailnet(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeTailnet_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -2784,41 +2986,58 @@ open func tailnet(seen: Observed? = nil)throws  -> Tailnet  {
      *
      * It holds private values (addresses, names, paths) and no secret: words of the same length stand in their place.
      */
-open func toPrivateJson() -> String  {
-    return try!  FfiConverterString.lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_to_private_json(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-})
+open func toPrivateJson(cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_to_private_json(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says who can reach a service by the tailnet: by which ways, as what and by which rules.
      */
-open func whoCanReach(service: String, seen: Observed? = nil)throws  -> ServiceReachView  {
-    return try  FfiConverterTypeServiceReachView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_who_can_reach(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func whoCanReach(service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> ServiceReachView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_who_can_reach(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeServiceReachView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `who_can_reach` as people read it.
      */
-open func whoCanReachText(service: String, seen: Observed? = nil)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(service),
-        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
-    )
-})
+open func whoCanReachText(service: String, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(service),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
 
@@ -4596,6 +4815,533 @@ public func FfiConverterTypeRunning_lower(_ value: Running) -> UInt64 {
 
 
 /**
+ * The portal as a page, for whoever asks, while it runs: each person is shown the services that they may reach.
+ *
+ * Closing it, or losing the last reference to it, stops it at once; `stop` waits for what was begun.
+ */
+public protocol ServerProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns where it listens: `127.0.0.1:8420`.
+     */
+    func address()  -> String
+
+    /**
+     * Shows this from now on: after files have changed, or after another look.
+     */
+    func show(lab: Lab, seen: Observed?)
+
+    /**
+     * Stops listening, and waits until what was begun is answered, for five seconds at most. Asking again only waits.
+     */
+    func stop() async
+
+}
+/**
+ * The portal as a page, for whoever asks, while it runs: each person is shown the services that they may reach.
+ *
+ * Closing it, or losing the last reference to it, stops it at once; `stop` waits for what was begun.
+ */
+open class Server: ServerProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_server(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_server(handle, $0) }
+    }
+
+
+    /**
+     * Listens, and answers from now on, on threads of the library. What is seen is the clock's moment and nothing else
+     * where no observation is given.
+     *
+     * Fails with `Refused` for an address that is neither loopback nor the tailnet's, with `Conflict` where something
+     * listens there already, with `Unreachable` where the machine does not have it.
+     */
+public static func start(lab: Lab, settings: ServeSettings, seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Server  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_server_start(FfiConverterTypeLab_lower(lab),FfiConverterTypeServeSettings_lower(settings),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeServer_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+    /**
+     * Returns where it listens: `127.0.0.1:8420`.
+     */
+open func address() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_server_address(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Shows this from now on: after files have changed, or after another look.
+     */
+open func show(lab: Lab, seen: Observed? = nil)  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_server_show(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLab_lower(lab),
+        FfiConverterOptionTypeObserved.lower(seen),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Stops listening, and waits until what was begun is answered, for five seconds at most. Asking again only waits.
+     */
+open func stop()async   {
+    return
+        try!  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_server_stop(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: nil
+
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServer: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Server
+
+    public static func lift(_ handle: UInt64) throws -> Server {
+        return Server(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Server) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Server {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Server, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServer_lift(_ handle: UInt64) throws -> Server {
+    return try FfiConverterTypeServer.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServer_lower(_ value: Server) -> UInt64 {
+    return FfiConverterTypeServer.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+public protocol ShareableTemplateProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+    func planExport(to: Lab) throws  -> Plan
+
+    /**
+     * Returns the template itself.
+     */
+    func template()  -> Template
+
+}
+/**
+ * A template of which it is proven that it holds nothing of the lab: all that can be exported. `Split.prove` makes it.
+ */
+open class ShareableTemplate: ShareableTemplateProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_shareabletemplate(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_shareabletemplate(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the plan that writes it into the folder of another lab, which was loaded. What is there and the same is left
+     * alone, and nothing is deleted.
+     */
+open func planExport(to: Lab)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLab_lower(to),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the template itself.
+     */
+open func template() -> Template  {
+    return try!  FfiConverterTypeTemplate_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_shareabletemplate_template(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeShareableTemplate: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = ShareableTemplate
+
+    public static func lift(_ handle: UInt64) throws -> ShareableTemplate {
+        return ShareableTemplate(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: ShareableTemplate) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ShareableTemplate {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: ShareableTemplate, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeShareableTemplate_lift(_ handle: UInt64) throws -> ShareableTemplate {
+    return try FfiConverterTypeShareableTemplate.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeShareableTemplate_lower(_ value: ShareableTemplate) -> UInt64 {
+    return FfiConverterTypeShareableTemplate.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+public protocol SplitProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */
+    func proof()  -> Proof
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+    func prove() throws  -> ShareableTemplate
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */
+    func template()  -> Template
+
+    /**
+     * Returns what was taken out: all of it private.
+     */
+    func values()  -> Values
+
+}
+/**
+ * A lab parted into a template and its values, with the proof. Nothing of it can be shared until `prove` says so.
+ */
+open class Split: SplitProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_split(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_split(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns what was shown of the split, claim by claim.
+     */
+open func proof() -> Proof  {
+    return try!  FfiConverterTypeProof_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_proof(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the template as one that can be exported. Fails with `Refused` when a claim of the proof does not hold.
+     */
+open func prove()throws  -> ShareableTemplate  {
+    return try  FfiConverterTypeShareableTemplate_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_prove(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the template, which is not known to be shareable yet.
+     */
+open func template() -> Template  {
+    return try!  FfiConverterTypeTemplate_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_template(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what was taken out: all of it private.
+     */
+open func values() -> Values  {
+    return try!  FfiConverterTypeValues_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_split_values(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSplit: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Split
+
+    public static func lift(_ handle: UInt64) throws -> Split {
+        return Split(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Split) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Split {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Split, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSplit_lift(_ handle: UInt64) throws -> Split {
+    return try FfiConverterTypeSplit.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSplit_lower(_ value: Split) -> UInt64 {
+    return FfiConverterTypeSplit.lower(value)
+}
+
+
+
+
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -4610,17 +5356,17 @@ public protocol TailnetProtocol: AnyObject, Sendable {
     /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
-    func check()  -> PolicyCheckView
+    func check(cancel: CancelToken?) async throws  -> PolicyCheckView
 
     /**
      * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
      */
-    func diff(newer: String) throws  -> PolicyDiffView
+    func diff(newer: String, cancel: CancelToken?) async throws  -> PolicyDiffView
 
     /**
      * Returns the answer of `diff` as people read it.
      */
-    func diffText(newer: String) throws  -> String
+    func diffText(newer: String, cancel: CancelToken?) async throws  -> String
 
     /**
      * Says why somebody can reach a target, or why not, and what comes near.
@@ -4635,23 +5381,23 @@ public protocol TailnetProtocol: AnyObject, Sendable {
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
      */
-    func peers()  -> [String: [String]]
+    func peers(cancel: CancelToken?) async throws  -> [String: [String]]
 
     /**
      * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
      */
-    func reachableFrom(who: String) throws  -> ReachableView
+    func reachableFrom(who: String, cancel: CancelToken?) async throws  -> ReachableView
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-    func reachableFromText(who: String) throws  -> String
+    func reachableFromText(who: String, cancel: CancelToken?) async throws  -> String
 
     /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
-    func toJson(question: String) throws  -> String
+    func toJson(question: String, cancel: CancelToken?) async throws  -> String
 
     /**
      * Says who can reach a target, by which rules and as what: `nas:443`, `192.168.1.7:53/udp`, `nas/icmp`.
@@ -4727,15 +5473,19 @@ open class Tailnet: TailnetProtocol, @unchecked Sendable {
     /**
      * Puts the policy of a text in force over the devices, and people, of others.
      */
-public static func fromTexts(policy: String, devices: String, users: String? = nil)throws  -> Tailnet  {
-    return try  FfiConverterTypeTailnet_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(
-        FfiConverterString.lower(policy),
-        FfiConverterString.lower(devices),
-        FfiConverterOptionString.lower(users),uniffiCallStatus
-    )
-})
+public static func fromTexts(policy: String, devices: String, users: String? = nil, cancel: CancelToken? = nil)async throws  -> Tailnet  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(FfiConverterString.lower(policy),FfiConverterString.lower(devices),FfiConverterOptionString.lower(users),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeTailnet_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -4776,39 +5526,58 @@ open func at(at: String)throws  -> Tailnet  {
     /**
      * Says whether the service would accept the policy: whether its own tests pass.
      */
-open func check() -> PolicyCheckView  {
-    return try!  FfiConverterTypePolicyCheckView_lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_check(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-})
+open func check(cancel: CancelToken? = nil)async throws  -> PolicyCheckView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_check(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePolicyCheckView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says who would gain and who would lose what, if the policy of a text were in force instead, over the same devices.
      */
-open func diff(newer: String)throws  -> PolicyDiffView  {
-    return try  FfiConverterTypePolicyDiffView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_diff(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(newer),uniffiCallStatus
-    )
-})
+open func diff(newer: String, cancel: CancelToken? = nil)async throws  -> PolicyDiffView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_diff(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(newer),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePolicyDiffView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `diff` as people read it.
      */
-open func diffText(newer: String)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_diff_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(newer),uniffiCallStatus
-    )
-})
+open func diffText(newer: String, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_diff_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(newer),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -4842,53 +5611,78 @@ open func explainText(from: String, to: String)throws  -> String  {
     /**
      * Returns which devices each device sees, by its host name. To be seen is not to be reached.
      */
-open func peers() -> [String: [String]]  {
-    return try!  FfiConverterDictionaryStringSequenceString.lift(try! rustCall() {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_peers(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-})
+open func peers(cancel: CancelToken? = nil)async throws  -> [String: [String]]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_peers(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterDictionaryStringSequenceString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Says what somebody can reach: a person by login, a group, a tag, a device by name or address.
      */
-open func reachableFrom(who: String)throws  -> ReachableView  {
-    return try  FfiConverterTypeReachableView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),uniffiCallStatus
-    )
-})
+open func reachableFrom(who: String, cancel: CancelToken? = nil)async throws  -> ReachableView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_reachable_from(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeReachableView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns the answer of `reachable_from` as people read it.
      */
-open func reachableFromText(who: String)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(who),uniffiCallStatus
-    )
-})
+open func reachableFromText(who: String, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(who),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
      * Returns an answer as JSON in the service's own field names: `filter` (the packet filter that each device enforces),
      * `ssh` (its SSH rules), `caps` (what it may do) or `peers` (which devices it sees).
      */
-open func toJson(question: String)throws  -> String  {
-    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_method_tailnet_to_json(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(question),uniffiCallStatus
-    )
-})
+open func toJson(question: String, cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_tailnet_to_json(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(question),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 
     /**
@@ -4973,6 +5767,365 @@ public func FfiConverterTypeTailnet_lift(_ handle: UInt64) throws -> Tailnet {
 #endif
 public func FfiConverterTypeTailnet_lower(_ value: Tailnet) -> UInt64 {
     return FfiConverterTypeTailnet.lower(value)
+}
+
+
+
+
+
+
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+public protocol TemplateProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the content of the file at a path.
+     */
+    func file(path: String)  -> Data?
+
+    /**
+     * Returns the paths of its files, in order.
+     */
+    func files()  -> [String]
+
+}
+/**
+ * The files of strata 1 to 4 of a lab, with slots in the place of its values.
+ */
+open class Template: TemplateProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_template(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_template(handle, $0) }
+    }
+
+
+    /**
+     * Returns the files of a folder that was loaded as a lab and are of strata 1 to 4: a template that was exported. Fails
+     * with `Incomplete` when one of them was not read.
+     */
+public static func read(lab: Lab)throws  -> Template  {
+    return try  FfiConverterTypeTemplate_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_template_read(
+        FfiConverterTypeLab_lower(lab),uniffiCallStatus
+    )
+})
+}
+
+
+
+    /**
+     * Returns the content of the file at a path.
+     */
+open func file(path: String) -> Data?  {
+    return try!  FfiConverterOptionData.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_template_file(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(path),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the paths of its files, in order.
+     */
+open func files() -> [String]  {
+    return try!  FfiConverterSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_template_files(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTemplate: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Template
+
+    public static func lift(_ handle: UInt64) throws -> Template {
+        return Template(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Template) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Template {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Template, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTemplate_lift(_ handle: UInt64) throws -> Template {
+    return try FfiConverterTypeTemplate.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTemplate_lower(_ value: Template) -> UInt64 {
+    return FfiConverterTypeTemplate.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+public protocol ValuesProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+    func join(template: Template) throws  -> [String: Data]
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+    func planJoin(template: Template, to: Lab) throws  -> Plan
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+    func planKeep(to: Lab, path: String) throws  -> Plan
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */
+    func toPrivateJson()  -> String
+
+}
+/**
+ * What a split takes out of a lab, secrets included. `to_private_json` is the one stored form.
+ */
+open class Values: ValuesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_values(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_values(handle, $0) }
+    }
+
+
+    /**
+     * Returns the values that `to_private_json` wrote.
+     */
+public static func fromPrivateJson(text: String)throws  -> Values  {
+    return try  FfiConverterTypeValues_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_values_from_private_json(
+        FfiConverterString.lower(text),uniffiCallStatus
+    )
+})
+}
+
+
+
+    /**
+     * Returns the original lab's files, to the byte, by their paths. Fails with `Conflict` when the template has changed
+     * since.
+     */
+open func join(template: Template)throws  -> [String: Data]  {
+    return try  FfiConverterDictionaryStringData.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_join(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeTemplate_lower(template),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that writes the original lab into the folder of another one, which was loaded.
+     */
+open func planJoin(template: Template, to: Lab)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_plan_join(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeTemplate_lower(template),
+        FfiConverterTypeLab_lower(to),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the plan that writes the values into a file of a folder, readable by its owner only.
+     */
+open func planKeep(to: Lab, path: String)throws  -> Plan  {
+    return try  FfiConverterTypePlan_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_plan_keep(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLab_lower(to),
+        FfiConverterString.lower(path),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
+     */
+open func toPrivateJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_values_to_private_json(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeValues: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Values
+
+    public static func lift(_ handle: UInt64) throws -> Values {
+        return Values(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Values) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Values {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Values, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeValues_lift(_ handle: UInt64) throws -> Values {
+    return try FfiConverterTypeValues.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeValues_lower(_ value: Values) -> UInt64 {
+    return FfiConverterTypeValues.lower(value)
 }
 
 
@@ -5645,6 +6798,85 @@ public func FfiConverterTypeChangeView_lift(_ buf: RustBuffer) throws -> ChangeV
 #endif
 public func FfiConverterTypeChangeView_lower(_ value: ChangeView) -> RustBuffer {
     return FfiConverterTypeChangeView.lower(value)
+}
+
+
+/**
+ * One thing that was held against the lab.
+ */
+public struct Claim: Equatable, Hashable {
+    /**
+     * What is claimed, with how much was looked at.
+     */
+    public let text: String
+    /**
+     * Whether it holds.
+     */
+    public let holds: Bool
+    /**
+     * Where it does not hold, without any private value.
+     */
+    public let failures: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What is claimed, with how much was looked at.
+         */text: String,
+        /**
+         * Whether it holds.
+         */holds: Bool,
+        /**
+         * Where it does not hold, without any private value.
+         */failures: [String]) {
+        self.text = text
+        self.holds = holds
+        self.failures = failures
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Claim: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeClaim: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Claim {
+        return
+            try Claim(
+                text: FfiConverterString.read(from: &buf),
+                holds: FfiConverterBool.read(from: &buf),
+                failures: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Claim, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.text, into: &buf)
+        FfiConverterBool.write(value.holds, into: &buf)
+        FfiConverterSequenceString.write(value.failures, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClaim_lift(_ buf: RustBuffer) throws -> Claim {
+    return try FfiConverterTypeClaim.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeClaim_lower(_ value: Claim) -> RustBuffer {
+    return FfiConverterTypeClaim.lower(value)
 }
 
 
@@ -8914,6 +10146,85 @@ public func FfiConverterTypeProjectView_lower(_ value: ProjectView) -> RustBuffe
 
 
 /**
+ * What was shown of a split.
+ */
+public struct Proof: Equatable, Hashable {
+    /**
+     * The claims, each with where it fails.
+     */
+    public let claims: [Claim]
+    /**
+     * Whether all of them hold.
+     */
+    public let holds: Bool
+    /**
+     * A line for each claim, as people read it.
+     */
+    public let text: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The claims, each with where it fails.
+         */claims: [Claim],
+        /**
+         * Whether all of them hold.
+         */holds: Bool,
+        /**
+         * A line for each claim, as people read it.
+         */text: String) {
+        self.claims = claims
+        self.holds = holds
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Proof: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProof: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Proof {
+        return
+            try Proof(
+                claims: FfiConverterSequenceTypeClaim.read(from: &buf),
+                holds: FfiConverterBool.read(from: &buf),
+                text: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Proof, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeClaim.write(value.claims, into: &buf)
+        FfiConverterBool.write(value.holds, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProof_lift(_ buf: RustBuffer) throws -> Proof {
+    return try FfiConverterTypeProof.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProof_lower(_ value: Proof) -> RustBuffer {
+    return FfiConverterTypeProof.lower(value)
+}
+
+
+/**
  * Addresses of no device that can reach a target.
  */
 public struct RangeReachView: Equatable, Hashable {
@@ -10048,6 +11359,97 @@ public func FfiConverterTypeSeenView_lift(_ buf: RustBuffer) throws -> SeenView 
 #endif
 public func FfiConverterTypeSeenView_lower(_ value: SeenView) -> RustBuffer {
     return FfiConverterTypeSeenView.lower(value)
+}
+
+
+/**
+ * Where a server listens, and whom it believes.
+ */
+public struct ServeSettings: Equatable, Hashable {
+    /**
+     * Where it listens: an address of loopback or of the lab's tailnet, and a port. Port 0 takes any that is free.
+     */
+    public let listen: String
+    /**
+     * Whether it believes what Tailscale Serve on this machine says of who is asking. Every program of the machine can
+     * then say that it is anybody.
+     */
+    public let behindServe: Bool
+    /**
+     * The names by which browsers call it, beside its address and its MagicDNS name.
+     */
+    public let names: [String]
+    /**
+     * Whether it asks this machine's tailnet daemon who is behind a connection, where there is one.
+     */
+    public let ownDaemon: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Where it listens: an address of loopback or of the lab's tailnet, and a port. Port 0 takes any that is free.
+         */listen: String = "127.0.0.1:8420",
+        /**
+         * Whether it believes what Tailscale Serve on this machine says of who is asking. Every program of the machine can
+         * then say that it is anybody.
+         */behindServe: Bool = false,
+        /**
+         * The names by which browsers call it, beside its address and its MagicDNS name.
+         */names: [String] = [],
+        /**
+         * Whether it asks this machine's tailnet daemon who is behind a connection, where there is one.
+         */ownDaemon: Bool = true) {
+        self.listen = listen
+        self.behindServe = behindServe
+        self.names = names
+        self.ownDaemon = ownDaemon
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ServeSettings: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServeSettings: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ServeSettings {
+        return
+            try ServeSettings(
+                listen: FfiConverterString.read(from: &buf),
+                behindServe: FfiConverterBool.read(from: &buf),
+                names: FfiConverterSequenceString.read(from: &buf),
+                ownDaemon: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ServeSettings, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.listen, into: &buf)
+        FfiConverterBool.write(value.behindServe, into: &buf)
+        FfiConverterSequenceString.write(value.names, into: &buf)
+        FfiConverterBool.write(value.ownDaemon, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServeSettings_lift(_ buf: RustBuffer) throws -> ServeSettings {
+    return try FfiConverterTypeServeSettings.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServeSettings_lower(_ value: ServeSettings) -> RustBuffer {
+    return FfiConverterTypeServeSettings.lower(value)
 }
 
 
@@ -12752,6 +14154,30 @@ fileprivate struct FfiConverterOptionString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionData: FfiConverterRustBuffer {
+    typealias SwiftType = Data?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterData.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterData.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeCancelToken: FfiConverterRustBuffer {
     typealias SwiftType = CancelToken?
 
@@ -13206,6 +14632,31 @@ fileprivate struct FfiConverterSequenceTypeCarrierView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeCarrierView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeClaim: FfiConverterRustBuffer {
+    typealias SwiftType = [Claim]
+
+    public static func write(_ value: [Claim], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeClaim.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Claim] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Claim]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeClaim.read(from: &buf))
         }
         return seq
     }
@@ -14115,6 +15566,32 @@ fileprivate struct FfiConverterDictionaryStringString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterDictionaryStringData: FfiConverterRustBuffer {
+    public static func write(_ value: [String: Data], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for (key, value) in value {
+            FfiConverterString.write(key, into: &buf)
+            FfiConverterData.write(value, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String: Data] {
+        let len: Int32 = try readInt(&buf)
+        var dict = [String: Data]()
+        dict.reserveCapacity(Int(len))
+        for _ in 0..<len {
+            let key = try FfiConverterString.read(from: &buf)
+            let value = try FfiConverterData.read(from: &buf)
+            dict[key] = value
+        }
+        return dict
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterDictionaryStringSequenceString: FfiConverterRustBuffer {
     public static func write(_ value: [String: [String]], into buf: inout [UInt8]) {
         let len = Int32(value.count)
@@ -14231,15 +15708,19 @@ public func version() -> String  {
  * Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
  * is none: what is wrong with the policy is in the answer.
  */
-public func judgePolicy(policy: String, devices: String, users: String? = nil)throws  -> PolicyCheckView  {
-    return try  FfiConverterTypePolicyCheckView_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
-        uniffiCallStatus in
-    uniffi_homelab_ffi_fn_func_judge_policy(
-        FfiConverterString.lower(policy),
-        FfiConverterString.lower(devices),
-        FfiConverterOptionString.lower(users),uniffiCallStatus
-    )
-})
+public func judgePolicy(policy: String, devices: String, users: String? = nil, cancel: CancelToken? = nil)async throws  -> PolicyCheckView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_func_judge_policy(FfiConverterString.lower(policy),FfiConverterString.lower(devices),FfiConverterOptionString.lower(users),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePolicyCheckView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
 }
 /**
  * Says whether the service would accept the policy of a file for the devices and people of others, its own tests run. Fails
@@ -14287,7 +15768,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_func_judge_policy() != 39698) {
+    if (uniffi_homelab_ffi_checksum_func_judge_policy() != 26892) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_judge_policy_files() != 56957) {
@@ -14320,40 +15801,40 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_events_next() != 25346) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_answer() != 24867) {
+    if (uniffi_homelab_ffi_checksum_method_lab_answer() != 25140) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_answer_json() != 25718) {
+    if (uniffi_homelab_ffi_checksum_method_lab_answer_json() != 52574) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_audit() != 20963) {
+    if (uniffi_homelab_ffi_checksum_method_lab_audit() != 5486) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_audit_with() != 44905) {
+    if (uniffi_homelab_ffi_checksum_method_lab_audit_with() != 8354) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_diagnostics() != 27907) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_drift() != 28614) {
+    if (uniffi_homelab_ffi_checksum_method_lab_drift() != 41548) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_explain() != 45687) {
+    if (uniffi_homelab_ffi_checksum_method_lab_explain() != 36842) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_explain_text() != 50188) {
+    if (uniffi_homelab_ffi_checksum_method_lab_explain_text() != 11541) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_exposure() != 19540) {
+    if (uniffi_homelab_ffi_checksum_method_lab_exposure() != 61910) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_exposures() != 49911) {
+    if (uniffi_homelab_ffi_checksum_method_lab_exposures() != 25996) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_leaks() != 24097) {
+    if (uniffi_homelab_ffi_checksum_method_lab_leaks() != 52347) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_leaks_of() != 65444) {
+    if (uniffi_homelab_ffi_checksum_method_lab_leaks_of() != 35572) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_manifest() != 18326) {
@@ -14362,37 +15843,37 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_name() != 20600) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_down() != 27183) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_down() != 26049) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 11560) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_init() != 55270) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_recreate() != 22451) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_recreate() != 14620) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_restart() != 27308) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_restart() != 4639) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_start() != 62036) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_start() != 36772) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_stop() != 7996) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_stop() != 14738) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_up() != 20118) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_up() != 36935) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_update() != 62552) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_update() != 4818) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_portal() != 32696) {
+    if (uniffi_homelab_ffi_checksum_method_lab_portal() != 23579) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_portal_text() != 63020) {
+    if (uniffi_homelab_ffi_checksum_method_lab_portal_text() != 45462) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_posture() != 5155) {
+    if (uniffi_homelab_ffi_checksum_method_lab_posture() != 1624) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_project() != 56446) {
@@ -14401,16 +15882,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_projects() != 4893) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from() != 64789) {
+    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from() != 906) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() != 61647) {
+    if (uniffi_homelab_ffi_checksum_method_lab_reachable_from_text() != 3044) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_root() != 7714) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_running() != 3171) {
+    if (uniffi_homelab_ffi_checksum_method_lab_running() != 7598) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_service() != 20930) {
@@ -14419,16 +15900,19 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_services() != 31898) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 38717) {
+    if (uniffi_homelab_ffi_checksum_method_lab_split() != 35481) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 56367) {
+    if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 42461) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach() != 30353) {
+    if (uniffi_homelab_ffi_checksum_method_lab_to_private_json() != 23848) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() != 45879) {
+    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach() != 36051) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() != 47710) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_changes_finish() != 55781) {
@@ -14620,16 +16104,61 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_report_worst() != 17632) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_server_address() != 20333) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_server_show() != 14193) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_server_stop() != 4385) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export() != 7264) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_shareabletemplate_template() != 31202) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_proof() != 34597) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_prove() != 6136) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_template() != 11501) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_split_values() != 4615) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_template_file() != 54352) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_template_files() != 61281) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_join() != 50167) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_plan_join() != 16209) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_plan_keep() != 41754) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_values_to_private_json() != 63897) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_tailnet_at() != 24116) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_check() != 7407) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_check() != 47710) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_diff() != 32520) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_diff() != 64274) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_diff_text() != 20378) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_diff_text() != 36552) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_tailnet_explain() != 49498) {
@@ -14638,16 +16167,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_tailnet_explain_text() != 30928) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_peers() != 1385) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_peers() != 20841) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() != 53482) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from() != 12995) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() != 25047) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_reachable_from_text() != 23849) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_tailnet_to_json() != 44732) {
+    if (uniffi_homelab_ffi_checksum_method_tailnet_to_json() != 46568) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_tailnet_who_can_reach() != 33541) {
@@ -14686,16 +16215,19 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() != 39761) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_constructor_lab_adopt() != 7160) {
+    if (uniffi_homelab_ffi_checksum_constructor_lab_adopt() != 26088) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_from_json() != 60865) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_constructor_lab_from_texts() != 2156) {
+    if (uniffi_homelab_ffi_checksum_constructor_lab_from_texts() != 545) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_load() != 48071) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_lab_of_instance() != 19971) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_observed_none() != 42242) {
@@ -14707,7 +16239,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_constructor_project_resolve() != 38659) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() != 54750) {
+    if (uniffi_homelab_ffi_checksum_constructor_server_start() != 19032) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_template_read() != 33035) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_values_from_private_json() != 53966) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_tailnet_from_texts() != 60239) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_tailnet_load() != 54453) {

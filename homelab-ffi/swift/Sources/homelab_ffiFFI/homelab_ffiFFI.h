@@ -346,7 +346,7 @@ void uniffi_homelab_ffi_fn_free_lab(uint64_t handle, RustCallStatus *_Nonnull ou
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_ADOPT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_ADOPT
-uint64_t uniffi_homelab_ffi_fn_constructor_lab_adopt(RustBuffer name, uint64_t inventory, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_constructor_lab_adopt(RustBuffer name, uint64_t inventory, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_JSON
@@ -356,7 +356,7 @@ uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_json(RustBuffer text, RustBu
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_TEXTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_FROM_TEXTS
-uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_texts(RustBuffer name, RustBuffer texts, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_texts(RustBuffer name, RustBuffer texts, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_LOAD
@@ -364,24 +364,29 @@ uint64_t uniffi_homelab_ffi_fn_constructor_lab_from_texts(RustBuffer name, RustB
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_load(RustBuffer path, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_OF_INSTANCE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_OF_INSTANCE
+uint64_t uniffi_homelab_ffi_fn_constructor_lab_of_instance(RustBuffer text, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
-RustBuffer uniffi_homelab_ffi_fn_method_lab_answer(uint64_t ptr, RustBuffer query, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_answer(uint64_t ptr, RustBuffer query, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER_JSON
-RustBuffer uniffi_homelab_ffi_fn_method_lab_answer_json(uint64_t ptr, RustBuffer query, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_answer_json(uint64_t ptr, RustBuffer query, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_AUDIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_AUDIT
-uint64_t uniffi_homelab_ffi_fn_method_lab_audit(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_audit(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_AUDIT_WITH
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_AUDIT_WITH
-uint64_t uniffi_homelab_ffi_fn_method_lab_audit_with(uint64_t ptr, RustBuffer rules, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_audit_with(uint64_t ptr, RustBuffer rules, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_DIAGNOSTICS
@@ -391,37 +396,37 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_diagnostics(uint64_t ptr, RustCallSt
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_DRIFT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_DRIFT
-uint64_t uniffi_homelab_ffi_fn_method_lab_drift(uint64_t ptr, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_drift(uint64_t ptr, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN
-RustBuffer uniffi_homelab_ffi_fn_method_lab_explain(uint64_t ptr, RustBuffer who, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_explain(uint64_t ptr, RustBuffer who, RustBuffer service, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPLAIN_TEXT
-RustBuffer uniffi_homelab_ffi_fn_method_lab_explain_text(uint64_t ptr, RustBuffer who, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_explain_text(uint64_t ptr, RustBuffer who, RustBuffer service, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPOSURE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPOSURE
-RustBuffer uniffi_homelab_ffi_fn_method_lab_exposure(uint64_t ptr, RustBuffer name, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_exposure(uint64_t ptr, RustBuffer name, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPOSURES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_EXPOSURES
-RustBuffer uniffi_homelab_ffi_fn_method_lab_exposures(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_exposures(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS
-uint64_t uniffi_homelab_ffi_fn_method_lab_leaks(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_leaks(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
-uint64_t uniffi_homelab_ffi_fn_method_lab_leaks_of(uint64_t ptr, RustBuffer instances, RustBuffer rules, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_leaks_of(uint64_t ptr, RustBuffer instances, RustBuffer rules, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_MANIFEST
@@ -436,57 +441,57 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_name(uint64_t ptr, RustCallStatus *_
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DOWN
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DOWN
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_down(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_down(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_INIT
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_init(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_init(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RECREATE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RECREATE
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_recreate(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_recreate(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTART
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTART
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_restart(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_restart(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_START
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_START
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_start(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_start(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_STOP
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_STOP
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_stop(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_stop(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UP
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UP
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_up(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_up(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UPDATE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_UPDATE
-uint64_t uniffi_homelab_ffi_fn_method_lab_plan_update(uint64_t ptr, RustBuffer target, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_update(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL
-RustBuffer uniffi_homelab_ffi_fn_method_lab_portal(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_portal(uint64_t ptr, RustBuffer who, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PORTAL_TEXT
-RustBuffer uniffi_homelab_ffi_fn_method_lab_portal_text(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_portal_text(uint64_t ptr, RustBuffer who, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_POSTURE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_POSTURE
-RustBuffer uniffi_homelab_ffi_fn_method_lab_posture(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_posture(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PROJECT
@@ -501,12 +506,12 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_projects(uint64_t ptr, RustCallStatu
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM
-RustBuffer uniffi_homelab_ffi_fn_method_lab_reachable_from(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_reachable_from(uint64_t ptr, RustBuffer who, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_REACHABLE_FROM_TEXT
-RustBuffer uniffi_homelab_ffi_fn_method_lab_reachable_from_text(uint64_t ptr, RustBuffer who, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_reachable_from_text(uint64_t ptr, RustBuffer who, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ROOT
@@ -516,7 +521,7 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_root(uint64_t ptr, RustCallStatus *_
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_RUNNING
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_RUNNING
-uint64_t uniffi_homelab_ffi_fn_method_lab_running(uint64_t ptr, uint64_t seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_running(uint64_t ptr, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SERVICE
@@ -529,24 +534,29 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_service(uint64_t ptr, RustBuffer nam
 RustBuffer uniffi_homelab_ffi_fn_method_lab_services(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SPLIT
+uint64_t uniffi_homelab_ffi_fn_method_lab_split(uint64_t ptr, RustBuffer seen, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TAILNET
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TAILNET
-uint64_t uniffi_homelab_ffi_fn_method_lab_tailnet(uint64_t ptr, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_tailnet(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TO_PRIVATE_JSON
-RustBuffer uniffi_homelab_ffi_fn_method_lab_to_private_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_to_private_json(uint64_t ptr, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH
-RustBuffer uniffi_homelab_ffi_fn_method_lab_who_can_reach(uint64_t ptr, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_who_can_reach(uint64_t ptr, RustBuffer service, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH_TEXT
-RustBuffer uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(uint64_t ptr, RustBuffer service, RustBuffer seen, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(uint64_t ptr, RustBuffer service, RustBuffer seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_CHANGES
@@ -1019,6 +1029,146 @@ RustBuffer uniffi_homelab_ffi_fn_method_report_worst(uint64_t ptr, RustCallStatu
 RustBuffer uniffi_homelab_ffi_fn_method_report_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SERVER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SERVER
+uint64_t uniffi_homelab_ffi_fn_clone_server(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SERVER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SERVER
+void uniffi_homelab_ffi_fn_free_server(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_SERVER_START
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_SERVER_START
+uint64_t uniffi_homelab_ffi_fn_constructor_server_start(uint64_t lab, RustBuffer settings, RustBuffer seen, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SERVER_ADDRESS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SERVER_ADDRESS
+RustBuffer uniffi_homelab_ffi_fn_method_server_address(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SERVER_SHOW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SERVER_SHOW
+void uniffi_homelab_ffi_fn_method_server_show(uint64_t ptr, uint64_t lab, RustBuffer seen, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SERVER_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SERVER_STOP
+uint64_t uniffi_homelab_ffi_fn_method_server_stop(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SHAREABLETEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SHAREABLETEMPLATE
+uint64_t uniffi_homelab_ffi_fn_clone_shareabletemplate(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SHAREABLETEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SHAREABLETEMPLATE
+void uniffi_homelab_ffi_fn_free_shareabletemplate(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+uint64_t uniffi_homelab_ffi_fn_method_shareabletemplate_plan_export(uint64_t ptr, uint64_t to, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SHAREABLETEMPLATE_TEMPLATE
+uint64_t uniffi_homelab_ffi_fn_method_shareabletemplate_template(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SPLIT
+uint64_t uniffi_homelab_ffi_fn_clone_split(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SPLIT
+void uniffi_homelab_ffi_fn_free_split(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROOF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROOF
+RustBuffer uniffi_homelab_ffi_fn_method_split_proof(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_PROVE
+uint64_t uniffi_homelab_ffi_fn_method_split_prove(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_TEMPLATE
+uint64_t uniffi_homelab_ffi_fn_method_split_template(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SPLIT_VALUES
+uint64_t uniffi_homelab_ffi_fn_method_split_values(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TEMPLATE
+uint64_t uniffi_homelab_ffi_fn_clone_template(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_TEMPLATE
+void uniffi_homelab_ffi_fn_free_template(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TEMPLATE_READ
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TEMPLATE_READ
+uint64_t uniffi_homelab_ffi_fn_constructor_template_read(uint64_t lab, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILE
+RustBuffer uniffi_homelab_ffi_fn_method_template_file(uint64_t ptr, RustBuffer path, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TEMPLATE_FILES
+RustBuffer uniffi_homelab_ffi_fn_method_template_files(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_VALUES
+uint64_t uniffi_homelab_ffi_fn_clone_values(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_VALUES
+void uniffi_homelab_ffi_fn_free_values(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+uint64_t uniffi_homelab_ffi_fn_constructor_values_from_private_json(RustBuffer text, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_JOIN
+RustBuffer uniffi_homelab_ffi_fn_method_values_join(uint64_t ptr, uint64_t template, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_JOIN
+uint64_t uniffi_homelab_ffi_fn_method_values_plan_join(uint64_t ptr, uint64_t template, uint64_t to, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_KEEP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_PLAN_KEEP
+uint64_t uniffi_homelab_ffi_fn_method_values_plan_keep(uint64_t ptr, uint64_t to, RustBuffer path, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_VALUES_TO_PRIVATE_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_values_to_private_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TAILNET
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_TAILNET
 uint64_t uniffi_homelab_ffi_fn_clone_tailnet(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -1031,7 +1181,7 @@ void uniffi_homelab_ffi_fn_free_tailnet(uint64_t handle, RustCallStatus *_Nonnul
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TAILNET_FROM_TEXTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TAILNET_FROM_TEXTS
-uint64_t uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(RustBuffer policy, RustBuffer devices, RustBuffer users, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_constructor_tailnet_from_texts(RustBuffer policy, RustBuffer devices, RustBuffer users, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_TAILNET_LOAD
@@ -1046,17 +1196,17 @@ uint64_t uniffi_homelab_ffi_fn_method_tailnet_at(uint64_t ptr, RustBuffer at, Ru
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_CHECK
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_CHECK
-RustBuffer uniffi_homelab_ffi_fn_method_tailnet_check(uint64_t ptr, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_check(uint64_t ptr, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF
-RustBuffer uniffi_homelab_ffi_fn_method_tailnet_diff(uint64_t ptr, RustBuffer newer, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_diff(uint64_t ptr, RustBuffer newer, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_DIFF_TEXT
-RustBuffer uniffi_homelab_ffi_fn_method_tailnet_diff_text(uint64_t ptr, RustBuffer newer, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_diff_text(uint64_t ptr, RustBuffer newer, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_EXPLAIN
@@ -1071,22 +1221,22 @@ RustBuffer uniffi_homelab_ffi_fn_method_tailnet_explain_text(uint64_t ptr, RustB
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_PEERS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_PEERS
-RustBuffer uniffi_homelab_ffi_fn_method_tailnet_peers(uint64_t ptr, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_peers(uint64_t ptr, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM
-RustBuffer uniffi_homelab_ffi_fn_method_tailnet_reachable_from(uint64_t ptr, RustBuffer who, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_reachable_from(uint64_t ptr, RustBuffer who, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_REACHABLE_FROM_TEXT
-RustBuffer uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(uint64_t ptr, RustBuffer who, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_reachable_from_text(uint64_t ptr, RustBuffer who, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_TO_JSON
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_TO_JSON
-RustBuffer uniffi_homelab_ffi_fn_method_tailnet_to_json(uint64_t ptr, RustBuffer question, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_method_tailnet_to_json(uint64_t ptr, RustBuffer question, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_TAILNET_WHO_CAN_REACH
@@ -1179,7 +1329,7 @@ RustBuffer uniffi_homelab_ffi_fn_func_version(RustCallStatus *_Nonnull out_statu
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
-RustBuffer uniffi_homelab_ffi_fn_func_judge_policy(RustBuffer policy, RustBuffer devices, RustBuffer users, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_homelab_ffi_fn_func_judge_policy(RustBuffer policy, RustBuffer devices, RustBuffer users, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY_FILES
@@ -1735,6 +1885,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SPLIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SPLIT
+uint16_t uniffi_homelab_ffi_checksum_method_lab_split(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TAILNET
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TAILNET
 uint16_t uniffi_homelab_ffi_checksum_method_lab_tailnet(void
@@ -2137,6 +2293,96 @@ uint16_t uniffi_homelab_ffi_checksum_method_report_worst(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SERVER_ADDRESS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SERVER_ADDRESS
+uint16_t uniffi_homelab_ffi_checksum_method_server_address(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SERVER_SHOW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SERVER_SHOW
+uint16_t uniffi_homelab_ffi_checksum_method_server_show(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SERVER_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SERVER_STOP
+uint16_t uniffi_homelab_ffi_checksum_method_server_stop(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_PLAN_EXPORT
+uint16_t uniffi_homelab_ffi_checksum_method_shareabletemplate_plan_export(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SHAREABLETEMPLATE_TEMPLATE
+uint16_t uniffi_homelab_ffi_checksum_method_shareabletemplate_template(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROOF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROOF
+uint16_t uniffi_homelab_ffi_checksum_method_split_proof(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_PROVE
+uint16_t uniffi_homelab_ffi_checksum_method_split_prove(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_TEMPLATE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_TEMPLATE
+uint16_t uniffi_homelab_ffi_checksum_method_split_template(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_VALUES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SPLIT_VALUES
+uint16_t uniffi_homelab_ffi_checksum_method_split_values(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILE
+uint16_t uniffi_homelab_ffi_checksum_method_template_file(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TEMPLATE_FILES
+uint16_t uniffi_homelab_ffi_checksum_method_template_files(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_JOIN
+uint16_t uniffi_homelab_ffi_checksum_method_values_join(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_JOIN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_JOIN
+uint16_t uniffi_homelab_ffi_checksum_method_values_plan_join(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_KEEP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_PLAN_KEEP
+uint16_t uniffi_homelab_ffi_checksum_method_values_plan_keep(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_TO_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_VALUES_TO_PRIVATE_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_values_to_private_json(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_TAILNET_AT
 uint16_t uniffi_homelab_ffi_checksum_method_tailnet_at(void
@@ -2293,6 +2539,12 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_lab_load(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_OF_INSTANCE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_OF_INSTANCE
+uint16_t uniffi_homelab_ffi_checksum_constructor_lab_of_instance(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_OBSERVED_NONE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_OBSERVED_NONE
 uint16_t uniffi_homelab_ffi_checksum_constructor_observed_none(void
@@ -2308,6 +2560,24 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_project_from_text(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PROJECT_RESOLVE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PROJECT_RESOLVE
 uint16_t uniffi_homelab_ffi_checksum_constructor_project_resolve(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_SERVER_START
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_SERVER_START
+uint16_t uniffi_homelab_ffi_checksum_constructor_server_start(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TEMPLATE_READ
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_TEMPLATE_READ
+uint16_t uniffi_homelab_ffi_checksum_constructor_template_read(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_VALUES_FROM_PRIVATE_JSON
+uint16_t uniffi_homelab_ffi_checksum_constructor_values_from_private_json(void
 
 );
 #endif

@@ -6,8 +6,8 @@ import XCTest
 private let compose = "services: { web: { image: 'nginx:1.27', ports: ['8080:80'] } }"
 private let noon = "2027-01-31T12:00:00Z"
 
-private func small() -> Lab {
-    Lab.fromTexts(name: "home", texts: ["web/compose.yaml": compose])
+private func small() async throws -> Lab {
+    try await Lab.fromTexts(name: "home", texts: ["web/compose.yaml": compose])
 }
 
 /// A folder that is gone after the test.
@@ -28,18 +28,20 @@ private final class Folder {
 }
 
 final class RecordsTests: XCTestCase {
-    func testAServiceIsARecord() throws {
-        let service = try small().exposure(name: "web")
+    func testAServiceIsARecord() async throws {
+        let lab = try await small()
+        let service = try await lab.exposure(name: "web")
         XCTAssertEqual(service.project, "web")
         XCTAssertEqual(service.reach, Reach.lan)
         XCTAssertEqual(service.image, "nginx:1.27")
         XCTAssertNil(service.host)
         XCTAssertEqual(service.place, PlaceView(file: "web/compose.yaml", line: 1, column: 13))
-        XCTAssertEqual(small().exposures(), [service])
+        let all = try await lab.exposures()
+        XCTAssertEqual(all, [service])
     }
 
-    func testAReportIsRecordsAndText() throws {
-        let report = try small().auditWith(rules: "+hardening", seen: Observed.none(at: noon))
+    func testAReportIsRecordsAndText() async throws {
+        let report = try await small().auditWith(rules: "+hardening", seen: Observed.none(at: noon))
         let view = report.view()
         XCTAssertEqual(view.at, noon)
         XCTAssertFalse(view.findings.isEmpty)
@@ -52,12 +54,12 @@ final class RecordsTests: XCTestCase {
         XCTAssertTrue("\(report)".contains("web"))
     }
 
-    func testThePostureIsOneRecord() throws {
-        let (lab, seen) = (small(), try Observed.none(at: noon))
-        let posture = lab.posture(seen: seen)
+    func testThePostureIsOneRecord() async throws {
+        let (lab, seen) = (try await small(), try Observed.none(at: noon))
+        let posture = try await lab.posture(seen: seen)
         XCTAssertEqual(posture.services, 1)
         XCTAssertEqual(posture.reach.lan, 1)
-        guard case let .posture(same) = try lab.answer(query: "posture", seen: seen) else {
+        guard case let .posture(same) = try await lab.answer(query: "posture", seen: seen) else {
             return XCTFail("another answer")
         }
         XCTAssertEqual(same, posture)
@@ -65,16 +67,20 @@ final class RecordsTests: XCTestCase {
 }
 
 final class ErrorsTests: XCTestCase {
-    func testACaseForEachKindWithTextForAPerson() throws {
-        XCTAssertThrowsError(try small().exposure(name: "wep")) { error in
-            guard case let HomelabError.NotFound(detail, hint, _, retryable, _) = error else {
+    func testACaseForEachKindWithTextForAPerson() async throws {
+        let lab = try await small()
+        do {
+            _ = try await lab.exposure(name: "wep")
+            XCTFail("there is none")
+        } catch let error as HomelabError {
+            guard case let .NotFound(detail, hint, _, retryable, _) = error else {
                 return XCTFail("\(error)")
             }
             XCTAssertTrue(detail.hasPrefix("Failed to find service `wep`"))
             XCTAssertTrue(hint?.contains("web") ?? false)
             XCTAssertFalse(retryable)
             XCTAssertEqual(error.localizedDescription, detail)
-            XCTAssertEqual((error as? HomelabError)?.failure.kind, "not_found")
+            XCTAssertEqual(error.failure.kind, "not_found")
         }
     }
 
@@ -93,7 +99,7 @@ final class StreamsTests: XCTestCase {
         let (root, state) = (try Folder(["web/compose.yaml": compose]), try Folder())
         let lab = try await Lab.load(path: root.url.path)
         let world = try await World.connect(lab: lab).withState(folder: state.url.path)
-        try await block(try lab.planInit().apply(world: world))
+        try await block(try await lab.planInit().apply(world: world))
         XCTAssertTrue(FileManager.default.fileExists(atPath: root.url.appendingPathComponent("lab.toml").path))
     }
 
@@ -130,6 +136,11 @@ final class CancellationTests: XCTestCase {
             _ = try await Lab.load(path: "/", cancel: token)
             XCTFail("it was stopped")
         } catch HomelabError.Cancelled {}
+        let lab = try await small()
+        do {
+            _ = try await lab.audit(cancel: token)
+            XCTFail("it was stopped")
+        } catch HomelabError.Cancelled {}
     }
 
     func testCancellingATaskUttersItsToken() async throws {
@@ -149,14 +160,15 @@ final class CancellationTests: XCTestCase {
 
 final class LifetimeTests: XCTestCase {
     func testAThousandCallsAtOnce() async throws {
-        let lab = small()
-        let expected = lab.exposures()
+        let lab = try await small()
+        let expected = try await lab.exposures()
         let folder = try Folder(["web/compose.yaml": compose])
         let path = folder.url.path
         try await withThrowingTaskGroup(of: [ServiceView].self) { group in
             for number in 0..<1_000 {
                 group.addTask {
-                    number % 2 == 0 ? lab.exposures() : try await Lab.load(path: path).exposures()
+                    number % 2 == 0
+                        ? try await lab.exposures() : try await Lab.load(path: path).exposures()
                 }
             }
             for try await services in group { XCTAssertEqual(services, expected) }
@@ -164,8 +176,8 @@ final class LifetimeTests: XCTestCase {
         withExtendedLifetime(folder) {}
     }
 
-    func testWhatCameOfALabOutlivesIt() {
-        let report = { small().audit() }()
+    func testWhatCameOfALabOutlivesIt() async throws {
+        let report = try await small().audit()
         XCTAssertEqual(report.services().count, 1)
     }
 }
@@ -188,24 +200,30 @@ final class TailnetTests: XCTestCase {
         XCTAssertThrowsError(try ControlApi.headscale(address: "http://127.0.0.1:1", token: "made-up"))
     }
 
-    func testAPolicyIsInForceOverDevices() throws {
+    func testAPolicyIsInForceOverDevices() async throws {
         let policy = #"{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:443"]}],}"#
         let devices = """
             {"devices": [{"hostname": "nas", "addresses": ["100.64.0.2"], "user": "alice@example.com"},
             {"hostname": "phone", "addresses": ["100.64.0.1"], "user": "alice@example.com"}]}
             """
-        let tailnet = try Tailnet.fromTexts(policy: policy, devices: devices)
-        XCTAssertEqual(tailnet.peers(), ["nas": ["phone"], "phone": ["nas"]])
-        XCTAssertTrue(try tailnet.toJson(question: "filter").contains("100.64.0.1"))
-        XCTAssertTrue(try judgePolicy(policy: policy, devices: devices).accepted)
-        XCTAssertFalse(try judgePolicy(policy: "{ nonsense", devices: devices).accepted)
+        let tailnet = try await Tailnet.fromTexts(policy: policy, devices: devices)
+        let peers = try await tailnet.peers()
+        XCTAssertEqual(peers, ["nas": ["phone"], "phone": ["nas"]])
+        let filter = try await tailnet.toJson(question: "filter")
+        XCTAssertTrue(filter.contains("100.64.0.1"))
+        let accepted = try await judgePolicy(policy: policy, devices: devices)
+        XCTAssertTrue(accepted.accepted)
+        let refused = try await judgePolicy(policy: "{ nonsense", devices: devices)
+        XCTAssertFalse(refused.accepted)
 
         XCTAssertEqual(try tailnet.whoCanReach(target: "nas:443").carriers.map(\.device), ["nas"])
-        XCTAssertEqual(try tailnet.reachableFrom(who: "phone").reachable.map(\.device), ["nas"])
+        let reachable = try await tailnet.reachableFrom(who: "phone")
+        XCTAssertEqual(reachable.reachable.map(\.device), ["nas"])
         XCTAssertTrue(try tailnet.explain(from: "phone", to: "nas:443").allowed)
         XCTAssertFalse(try tailnet.at(at: "2027-01-31T00:00:00Z").explain(from: "phone", to: "nas:22").allowed)
         let newer = policy.replacingOccurrences(of: "*:443", with: "*:22")
-        XCTAssertEqual(try tailnet.diff(newer: newer).gained.isEmpty, false)
+        let change = try await tailnet.diff(newer: newer)
+        XCTAssertFalse(change.gained.isEmpty)
         XCTAssertThrowsError(try tailnet.whoCanReach(target: "nowhere:1"))
 
         let settings = """
@@ -214,8 +232,34 @@ final class TailnetTests: XCTestCase {
             addresses = ["100.64.0.2"]
             tags = ["tag:nas"]
             """
-        let lab = Lab.fromTexts(name: "home", texts: ["instance.toml": settings, "policy.hujson": policy])
-        XCTAssertEqual(try lab.tailnet().peers(), ["nas": []])
-        XCTAssertThrowsError(try small().tailnet())
+        let lab = try await Lab.fromTexts(name: "home", texts: ["instance.toml": settings, "policy.hujson": policy])
+        let own = try await lab.tailnet().peers()
+        XCTAssertEqual(own, ["nas": []])
+        do {
+            _ = try await small().tailnet()
+            XCTFail("it names no policy")
+        } catch HomelabError.NotFound {}
+    }
+}
+
+final class ServerTests: XCTestCase {
+    func testAServerAnswersUntilItIsStopped() async throws {
+        let settings = ServeSettings(listen: "127.0.0.1:0", behindServe: true, ownDaemon: false)
+        let lab = try await small()
+        guard capabilities().contains("serve") else {
+            do {
+                _ = try await Server.start(lab: lab, settings: settings)
+                return XCTFail("it is left out")
+            } catch HomelabError.Unsupported {}
+            return
+        }
+        let server = try await Server.start(lab: lab, settings: settings)
+        XCTAssertTrue(server.address().hasPrefix("127.0.0.1:"))
+        server.show(lab: lab)
+        await server.stop()
+        do {
+            _ = try await Server.start(lab: lab, settings: ServeSettings(listen: "0.0.0.0:0"))
+            XCTFail("everybody could come")
+        } catch HomelabError.Refused {}
     }
 }

@@ -91,6 +91,82 @@ fn whom_a_list_leaves_out_sees_nothing() {
     }
 }
 
+/// The same with the proxy's routes in a file that it mounts.
+fn by_file(proxy: &str, mount: &str, name: &str, text: &str) -> Lab {
+    let policy = POLICY.replace("\"src\": [\"ann@example.org\"]", "\"src\": [\"group:family\"]");
+    let policy = policy.replace("tag:nas:3000", "tag:nas:443");
+    let compose = format!(
+        "services:\n  proxy: {{ {proxy}, ports: ['100.64.0.10:443:443'], volumes: ['./{name}:{mount}'] }}\n  \
+        grafana: {{ image: 'grafana/grafana:12' }}\n"
+    );
+    Lab::from_texts(
+        "home",
+        [
+            ("instance.toml", INSTANCE),
+            ("policy.hujson", &policy),
+            ("watch/compose.yaml", &compose),
+            (&format!("watch/{name}"), text),
+        ],
+    )
+}
+
+#[test]
+fn a_list_in_a_file_leaves_out_as_one_in_labels_does() {
+    let traefik = |rule: &str, middleware: &str| {
+        let text = format!(
+            "http:\n  routers:\n    g: {{ rule: 'Host(`g.example.org`){rule}', service: g, middlewares: [outer] }}\n  \
+            middlewares:\n    outer: {{ chain: {{ middlewares: [ip] }} }}\n    ip:\n      {middleware}\n  \
+            services:\n    g: {{ loadBalancer: {{ servers: [{{ url: 'http://grafana:3000' }}] }} }}\n"
+        );
+        let proxy = "image: 'traefik:3', command: ['--providers.file.filename=/d.yml', '--entrypoints.web.address=:443']";
+        by_file(proxy, "/d.yml", "d.yml", &text)
+    };
+    let list = |ranges: &str| traefik("", &format!("ipAllowList:\n        sourceRange: {ranges}"));
+    let headers = "headers: { frameDeny: true }";
+    let caddy = |text: &str| by_file("image: 'caddy:2'", "/etc/caddy/Caddyfile", "Caddyfile", text);
+    let site = |matcher: &str| {
+        caddy(&format!(
+            "g.example.org {{\n  @us {matcher}\n  reverse_proxy @us grafana:3000\n}}\n"
+        ))
+    };
+    for (lab, expected) in [
+        (list("['100.64.0.0/10']"), [Some(true), Some(true)]),
+        (list("['100.64.0.2/32']"), [None, Some(true)]),
+        (
+            list("\n          - 100.64.0.2\n          - 100.64.0.9"),
+            [None, Some(true)],
+        ),
+        (
+            list("['100.64.0.2', '192.168.0.0/16']"),
+            [Some(false), Some(true)],
+        ),
+        (list("['what']"), [Some(false), Some(false)]),
+        (
+            list("['100.64.0.2']\n        ipStrategy: { depth: 1 }"),
+            [Some(false), Some(false)],
+        ),
+        (traefik(" && ClientIP(`100.64.0.2`)", headers), [None, Some(true)]),
+        (traefik("", headers), [Some(true), Some(true)]),
+        (site("remote_ip 100.64.0.2"), [None, Some(true)]),
+        (site("remote_ip 100.64.0.2 10.0.0.0/8"), [Some(false), Some(true)]),
+        (site("remote_ip forwarded 100.64.0.2"), [Some(false), Some(false)]),
+        (site("client_ip 100.64.0.2"), [Some(false), Some(false)]),
+        (
+            caddy(
+                "g.example.org {\n  @them not remote_ip 100.64.0.2\n  abort @them\n  reverse_proxy grafana:3000\n}\n",
+            ),
+            [None, Some(true)],
+        ),
+        (
+            caddy("g.example.org {\n  reverse_proxy grafana:3000\n}\n"),
+            [Some(true), Some(true)],
+        ),
+    ] {
+        let grafana = lab.exposure("grafana", &nothing_seen()).expect("a service");
+        assert_eq!(shown(&lab), expected, "{grafana}\n{}", portal(&lab, "ann"));
+    }
+}
+
 #[test]
 fn a_list_is_the_reason_and_is_asked_by_every_question() {
     let labels = "'traefik.enable=true', 'traefik.http.routers.g.rule=Host(`g.example.org`)', 'traefik.http.routers.g.middlewares=ip', \

@@ -3,7 +3,7 @@
 use super::tree::Directive;
 use crate::access::address::HostFacts;
 use crate::access::path::{Guard, GuardKind};
-use crate::access::proxy::clients::{only_private, only_tailnet};
+use crate::access::proxy::clients::{only_private, only_tailnet, read};
 use crate::finding::Evidence;
 
 /// One step from the outermost block to a directive: the directives of a block, and which of them is next.
@@ -29,9 +29,11 @@ impl Ranges<'_> {
     fn guard(&self, facts: &HostFacts, evidence: Evidence) -> Guard {
         let ranges = || self.ranges.iter().map(String::as_str);
         let by_header = self.ranges.iter().any(|range| range == "forwarded");
+        let clients = read(ranges()).filter(|_| self.kind == "remote_ip");
         Guard::new(GuardKind::AllowList, self.kind, evidence)
             .only_tailnet(self.kind == "remote_ip" && only_tailnet(ranges(), facts))
             .only_private(!by_header && only_private(ranges()))
+            .with_clients(clients)
     }
 }
 

@@ -161,3 +161,26 @@ fn both_engines_words_for_events_are_one_and_command_lines_are_left_out() {
         assert_eq!(event(kind, action, "{}").action, EventAction::Removed);
     }
 }
+
+#[test]
+fn a_greeting_tells_program_and_versions_and_a_proxys_does_not() {
+    let read = |server: &str, api: &str| {
+        let mut headers = hyper::HeaderMap::new();
+        headers.insert("server", server.parse().expect("a header"));
+        headers.insert("api-version", api.parse().expect("a header"));
+        Greeting::read(&headers).map(|one| (one.kind, one.version, one.api))
+    };
+    let told = |kind, version: &str, api: &str| Some((kind, version.to_owned(), api.to_owned()));
+    assert_eq!(
+        read("Docker/20.10.24+dfsg1 (linux)", "1.41"),
+        told(EngineKind::Docker, "20.10.24+dfsg1", "1.41")
+    );
+    assert_eq!(
+        read("Libpod/4.3.1 (linux)", "1.41"),
+        told(EngineKind::Podman, "4.3.1", "1.41")
+    );
+    assert_eq!(read("nginx/1.29", "1.41"), None);
+    assert_eq!(read("Docker", "1.41"), None);
+    assert_eq!(read("Docker/28.2.2", ""), None);
+    assert_eq!(Greeting::read(&hyper::HeaderMap::new()), None);
+}

@@ -60,6 +60,13 @@ class CancellationTest {
         val cancel = CancelToken().also { it.cancel() }
         assertFailsWith<HomelabException.Cancelled> { Lab.load(sample.toString(), cancel) }
         assertFailsWith<HomelabException.Cancelled> { World.connect(small(), cancel) }
+        val lab = small()
+        assertFailsWith<HomelabException.Cancelled> { lab.audit(cancel = cancel) }
+        assertFailsWith<HomelabException.Cancelled> { lab.posture(cancel = cancel) }
+        assertFailsWith<HomelabException.Cancelled> { lab.exposures(cancel = cancel) }
+        assertFailsWith<HomelabException.Cancelled> { lab.portal("ann", cancel = cancel) }
+        assertFailsWith<HomelabException.Cancelled> { lab.planInit(cancel = cancel) }
+        assertFailsWith<HomelabException.Cancelled> { Lab.fromTexts("home", emptyMap(), cancel) }
         assertFailsWith<HomelabException.Cancelled> { Project.resolve(ResolveSettings(directory = sample.toString()), cancel) }
     }
 

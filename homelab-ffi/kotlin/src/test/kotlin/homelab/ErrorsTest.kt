@@ -10,7 +10,7 @@ import kotlin.test.assertNotNull
 
 class ErrorsTest {
     @Test
-    fun `a case for each kind, with text fit for a person`() {
+    fun `a case for each kind, with text fit for a person`() = runBlocking<Unit> {
         val error = assertFailsWith<HomelabException.NotFound> { small().exposure("wep") }
         assertContains(error.detail, "Failed to find service `wep`")
         assertContains(assertNotNull(error.hint), "web")
@@ -22,7 +22,7 @@ class ErrorsTest {
     }
 
     @Test
-    fun `a name that stands for several things lists them`() {
+    fun `a name that stands for several things lists them`() = runBlocking<Unit> {
         val two = Lab.fromTexts("home", mapOf("a/compose.yaml" to COMPOSE, "b/compose.yaml" to COMPOSE))
         val error = assertFailsWith<HomelabException.Ambiguous> { two.exposure("web") }
         assertContains(assertNotNull(error.hint), "a/web")
@@ -42,6 +42,7 @@ class ErrorsTest {
             val settings = ResolveSettings(directory = root.toString(), strict = true)
             val error = assertFailsWith<HomelabException.Invalid> { Project.resolve(settings) }
             assertEquals(4u, assertNotNull(error.place).line)
+            assertContains(error.message, "compose.yaml:4:")
         }
     }
 

@@ -12,7 +12,7 @@ const val NOON = "2027-01-31T12:00:00Z"
 /** The project's own sample lab. */
 val sample: Path = Path.of(System.getProperty("homelab.repository"), "examples", "lab").normalize()
 
-fun small(): Lab = Lab.fromTexts("home", mapOf("web/compose.yaml" to COMPOSE))
+suspend fun small(): Lab = Lab.fromTexts("home", mapOf("web/compose.yaml" to COMPOSE))
 
 /** A folder with these files, for as long as the block runs. */
 inline fun <T> folder(vararg files: Pair<String, String>, block: (Path) -> T): T {

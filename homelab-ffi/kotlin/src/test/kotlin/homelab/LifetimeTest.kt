@@ -27,7 +27,7 @@ class LifetimeTest {
     }
 
     @Test
-    fun `what came of a lab outlives it`() {
+    fun `what came of a lab outlives it`() = runBlocking<Unit> {
         val lab = small()
         val report = lab.audit()
         val project = lab.projects().single()

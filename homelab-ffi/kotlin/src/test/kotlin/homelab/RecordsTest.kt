@@ -12,7 +12,7 @@ import kotlin.test.assertTrue
 
 class RecordsTest {
     @Test
-    fun `a service is a record with its reach, its paths and its place`() {
+    fun `a service is a record with its reach, its paths and its place`() = runBlocking<Unit> {
         val service = small().exposure("web")
         assertEquals("web", service.project)
         assertEquals(Reach.LAN, service.reach)
@@ -23,7 +23,7 @@ class RecordsTest {
     }
 
     @Test
-    fun `records are equal when all their fields are`() {
+    fun `records are equal when all their fields are`() = runBlocking<Unit> {
         val (one, two) = small().exposures() to small().exposures()
         assertEquals(one, two)
         assertEquals(one.hashCode(), two.hashCode())
@@ -31,7 +31,7 @@ class RecordsTest {
     }
 
     @Test
-    fun `leaks are found by the values of another lab`() {
+    fun `leaks are found by the values of another lab`() = runBlocking<Unit> {
         val seen = Observed.none(NOON)
         val shared = Lab.fromTexts("a", mapOf("w/compose.yaml" to "services: {w: {image: nginx, hostname: zephyr7}}"))
         val owner = Lab.fromTexts("home", mapOf("instance.toml" to "[hosts.zephyr7]\n"))
@@ -40,7 +40,7 @@ class RecordsTest {
     }
 
     @Test
-    fun `a report is records, and text in five forms`() {
+    fun `a report is records, and text in five forms`() = runBlocking<Unit> {
         val report = small().auditWith("+hardening", Observed.none(NOON))
         val view = report.view()
         assertEquals(NOON, view.at)
@@ -59,7 +59,7 @@ class RecordsTest {
     }
 
     @Test
-    fun `settings have defaults, maps and lists cross`() {
+    fun `settings have defaults, maps and lists cross`() = runBlocking<Unit> {
         val machine = Machine("nas", HostKind.TRUE_NAS, mapOf("eth0" to listOf("192.168.1.10/24")))
         val seen = Observed.none(NOON).withMachine(machine)
         assertEquals(machine, seen.machine())
@@ -85,7 +85,7 @@ class RecordsTest {
     }
 
     @Test
-    fun `the posture is one record, and the answer to a question`() {
+    fun `the posture is one record, and the answer to a question`() = runBlocking<Unit> {
         val (lab, seen) = small() to Observed.none(NOON)
         val posture = lab.posture(seen)
         assertEquals(1uL, posture.services)
@@ -107,7 +107,7 @@ class RecordsTest {
     }
 
     @Test
-    fun `a build says what it can do`() {
+    fun `a build says what it can do`() = runBlocking<Unit> {
         assertEquals("0.1.0", version())
         val expected = System.getProperty("homelab.capabilities").split(',').filter { it.isNotEmpty() }
         assertEquals(expected, capabilities())
@@ -122,7 +122,7 @@ class RecordsTest {
     }
 
     @Test
-    fun `what a file declares is a record`() {
+    fun `what a file declares is a record`() = runBlocking<Unit> {
         val web = small().project("web").declarations().single()
         assertEquals("nginx:1.27", web.image)
         assertEquals(listOf(PortView(null, 8080u, null, 80u, "tcp")), web.ports)

@@ -14,10 +14,10 @@ class ScenarioTest {
     private val expected = sample.resolve("../../tests/scenario").normalize()
     private val at = "2026-12-01T12:00:00Z"
 
-    private fun lab(): Lab = runBlocking { Lab.load(sample.toString()) }
+    private suspend fun lab(): Lab = Lab.load(sample.toString())
 
     @Test
-    fun `questions are answered with the same bytes in every language`() {
+    fun `questions are answered with the same bytes in every language`() = runBlocking<Unit> {
         val questions = mapOf(
             "audit.json" to "report",
             "exposure.json" to "exposure service=immich/server",
@@ -42,7 +42,7 @@ class ScenarioTest {
     }
 
     @Test
-    fun `the operations say what the questions do`() {
+    fun `the operations say what the questions do`() = runBlocking<Unit> {
         val (lab, seen) = lab() to Observed.none(at)
         assertEquals(expected.resolve("audit.json").readText(), lab.audit(seen).toJson())
         assertEquals(Answer.Report(lab.audit(seen).view()), lab.answer("report", seen))

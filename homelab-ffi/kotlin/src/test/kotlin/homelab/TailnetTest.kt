@@ -35,7 +35,7 @@ class TailnetTest {
     }
 
     @Test
-    fun `a policy is judged`() {
+    fun `a policy is judged`() = runBlocking<Unit> {
         assertTrue(judgePolicy(POLICY, DEVICES).accepted)
         val failing = judgePolicy(POLICY.replace("\"accept\": [\"tag:nas:443\"]", "\"accept\": [\"tag:nas:22\"]"), DEVICES)
         assertFalse(failing.accepted)
@@ -46,7 +46,7 @@ class TailnetTest {
     }
 
     @Test
-    fun `who reaches what, by which rule, and why not`() {
+    fun `who reaches what, by which rule, and why not`() = runBlocking<Unit> {
         val tailnet = Tailnet.fromTexts(POLICY, DEVICES)
         val who = tailnet.whoCanReach("nas:443")
         assertEquals("alice@example.com", who.people.single().login)
@@ -74,7 +74,7 @@ class TailnetTest {
     }
 
     @Test
-    fun `who reaches a service of a lab`() {
+    fun `who reaches a service of a lab`() = runBlocking<Unit> {
         val settings = """
             [hosts.nas]
             addresses = ["100.64.0.2"]
@@ -125,7 +125,7 @@ class TailnetTest {
     }
 
     @Test
-    fun `a key that is expired lets nobody in`() {
+    fun `a key that is expired lets nobody in`() = runBlocking<Unit> {
         val devices = DEVICES.replace("\"100.64.0.1\"],", "\"100.64.0.1\"], \"expires\": \"2027-01-31T00:00:00Z\",")
         val tailnet = Tailnet.fromTexts(POLICY, devices)
         assertTrue(tailnet.at("2027-01-01T00:00:00Z").explain("phone", "nas:443").allowed)
