@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use homelab_core::{Error, ErrorKind, Lab, Observed, Plan, Result, World};
+use homelab_core::{Error, ErrorKind, Event, Lab, Observed, Plan, Result, World};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -148,6 +148,54 @@ pub fn one(folders: Vec<String>) -> Result<String> {
             Err(Error::new(ErrorKind::Invalid, format!("read `{second}`")).with_hint("name one folder"))
         }
     }
+}
+
+/// Prints a plan, and unless it is a dry run applies it, telling what happens. Returns how the program should end: with 0.
+///
+/// # Errors
+/// As the plan's steps have, and when not all of it was done.
+pub async fn carry_out(plan: Plan, world: &World, dry: bool) -> Result<u8> {
+    say(&format!("{plan:#}"))?;
+    if dry || plan.is_empty() {
+        return Ok(0);
+    }
+    let operation = plan.apply(world);
+    let mut events = operation.events();
+    while let Some(event) = events.next().await {
+        if !matches!(event, Event::Failed { .. }) {
+            say(&format!("{event}\n"))?;
+        }
+    }
+    operation.await?.complete().map(|_| 0)
+}
+
+/// Prints what is known of the copies of a lab's data, and returns how the program should end.
+///
+/// # Errors
+/// When there is no such format.
+pub fn survival(lab: &Lab, seen: &Observed, format: Option<&str>) -> Result<u8> {
+    let survival = lab.survival(seen);
+    match format.unwrap_or("text") {
+        "text" => say(&survival.to_string())?,
+        "json" => say(&survival.to_json())?,
+        other => {
+            return Err(
+                Error::new(ErrorKind::Invalid, format!("write the format `{other}`"))
+                    .with_hint("text or json"),
+            );
+        }
+    }
+    Ok(survival.exit_code())
+}
+
+/// Returns a path as an absolute one, from the working folder.
+///
+/// # Errors
+/// When it is empty, or no text.
+pub fn whole_path(path: &str) -> Result<String> {
+    let invalid = || Error::new(ErrorKind::Invalid, format!("read the path `{path}`"));
+    let whole = std::path::absolute(path).map_err(|error| invalid().with_source(error))?;
+    whole.into_os_string().into_string().map_err(|_| invalid())
 }
 
 /// What makes a plan for a target.

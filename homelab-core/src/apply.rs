@@ -33,13 +33,19 @@
 //! - What a killed run leaves lying is written down before it begins, and put back by the next run in this lab's folder
 //!   or by [`plan_recover`](crate::observed::Observed::plan_recover).
 
+#[cfg(unix)]
+mod backups;
 #[cfg(all(unix, feature = "docker", feature = "tools"))]
 mod compose;
 #[cfg(unix)]
 mod containers;
+#[cfg(unix)]
+mod drill;
 mod event;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
+mod journal;
 #[cfg(unix)]
 mod machine;
 mod operation;

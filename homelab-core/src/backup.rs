@@ -36,7 +36,9 @@ mod domain;
 mod loss;
 mod part;
 mod places;
+mod planning;
 mod reason;
+mod retention;
 pub(crate) mod rules;
 mod slots;
 #[cfg(test)]
@@ -51,6 +53,7 @@ pub use self::domain::Domain;
 pub use self::loss::{Fate, Loss, Remains};
 pub use self::part::{Part, Storage};
 pub use self::reason::Reason;
+pub use self::retention::Retention;
 
 use crate::lab::Lab;
 use crate::observed::Observed;

@@ -19,10 +19,12 @@
 //! # Ok::<(), homelab_core::Error>(())
 //! ```
 
+mod backup;
 mod compose;
 mod container;
 mod content;
 mod diff;
+mod id;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -32,12 +34,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+pub use self::backup::{BackupAction, BackupBefore, BackupStep, Depth};
 pub use self::compose::{ComposeAction, ComposeBefore, ComposeStep};
 pub use self::container::{ContainerAction, ContainerBefore, ContainerStep};
 pub(crate) use self::content::size;
 pub use self::content::{Content, ContentHash};
+pub use self::id::PlanId;
 pub use self::path::LabPath;
 use crate::error::{Error, ErrorKind, Result};
 use crate::view;
@@ -150,75 +153,6 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// The identity of a [`Plan`], made of its content: 32 hexadecimal digits.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PlanId(Arc<str>);
-
-impl PlanId {
-    fn of(title: &str, steps: &[Step]) -> PlanId {
-        let mut hash = Sha256::new();
-        // Each part goes in with its length, so that two different plans never feed the same bytes.
-        let mut feed = |part: &[u8]| {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        };
-        feed(title.as_bytes());
-        for step in steps {
-            match &step.kind {
-                StepKind::CreateFolder { path, mode } => {
-                    feed(b"create_folder");
-                    feed(path.as_str().as_bytes());
-                    feed(mode.as_str().as_bytes());
-                }
-                StepKind::WriteFile { path, content, mode } => {
-                    feed(b"write_file");
-                    feed(path.as_str().as_bytes());
-                    feed(mode.as_str().as_bytes());
-                    feed(content.hash().to_string().as_bytes());
-                }
-                StepKind::PutBack { run, leftover } => {
-                    feed(b"put_back");
-                    feed(run.as_bytes());
-                    feed(leftover.to_string().as_bytes());
-                }
-                StepKind::Container(step) => {
-                    feed(b"container");
-                    feed(step.action.as_str().as_bytes());
-                    feed(step.host.as_str().as_bytes());
-                    feed(step.id.as_bytes());
-                }
-                StepKind::Compose(step) => feed(step.to_string().as_bytes()),
-            }
-            feed(step.precondition.to_string().as_bytes());
-        }
-        let digest = hash.finalize();
-        PlanId(
-            digest[..16]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-                .into(),
-        )
-    }
-
-    /// Returns the identity's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for PlanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for PlanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PlanId({self})")
-    }
-}
-
 /// One thing that a plan does, and how the world must be before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -298,7 +232,10 @@ impl Step {
     pub fn with_mode(mut self, wanted: FileMode) -> Step {
         match &mut self.kind {
             StepKind::CreateFolder { mode, .. } | StepKind::WriteFile { mode, .. } => *mode = wanted,
-            StepKind::PutBack { .. } | StepKind::Container(_) | StepKind::Compose(_) => {}
+            StepKind::PutBack { .. }
+            | StepKind::Container(_)
+            | StepKind::Compose(_)
+            | StepKind::Backup(_) => {}
         }
         self
     }
@@ -336,6 +273,7 @@ impl Step {
             StepKind::PutBack { leftover, .. } => (leftover.to_string(), None, None),
             StepKind::Container(step) => (format!("{}:{}", step.host, step.name), None, None),
             StepKind::Compose(step) => (format!("{}:{}", step.host, step.project), None, None),
+            StepKind::Backup(step) => (step.repository.to_string(), None, None),
         };
         view::StepView {
             kind: self.kind.as_str().to_owned(),
@@ -353,6 +291,7 @@ impl Step {
         match (&self.kind, self.diff()) {
             (_, Some(diff)) => diff,
             (StepKind::WriteFile { content, .. }, None) => format!("({})", content.why_not_shown()),
+            (StepKind::Backup(step), None) => backup::kept(step),
             _ => String::new(),
         }
     }
@@ -376,6 +315,7 @@ impl fmt::Display for Step {
             StepKind::PutBack { leftover, .. } => leftover.fmt(f),
             StepKind::Container(step) => step.fmt(f),
             StepKind::Compose(step) => step.fmt(f),
+            StepKind::Backup(step) => step.fmt(f),
         }
     }
 }
@@ -410,6 +350,8 @@ pub enum StepKind {
     Container(ContainerStep),
     /// Has Docker Compose do something with a project.
     Compose(ComposeStep),
+    /// Does something with a repository of backups.
+    Backup(BackupStep),
 }
 
 impl StepKind {
@@ -432,6 +374,7 @@ impl StepKind {
                 ComposeAction::Recreate => "compose_recreate",
                 ComposeAction::Down => "compose_down",
             },
+            StepKind::Backup(step) => step.action.as_str(),
         }
     }
 
@@ -449,7 +392,7 @@ impl StepKind {
                 leftover: Leftover::TemporaryFile { path },
                 ..
             } => Some(path),
-            StepKind::Container(_) | StepKind::Compose(_) => None,
+            StepKind::Container(_) | StepKind::Compose(_) | StepKind::Backup(_) => None,
         }
     }
 }
@@ -472,6 +415,8 @@ pub enum Precondition {
     Container(ContainerBefore),
     /// The project's files and containers are so.
     Compose(ComposeBefore),
+    /// The repository is so.
+    Backup(BackupBefore),
 }
 
 impl fmt::Display for Precondition {
@@ -483,6 +428,7 @@ impl fmt::Display for Precondition {
             Precondition::RunEnded => f.write_str("the run has ended"),
             Precondition::Container(before) => before.fmt(f),
             Precondition::Compose(before) => before.fmt(f),
+            Precondition::Backup(before) => before.fmt(f),
         }
     }
 }

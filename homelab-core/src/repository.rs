@@ -42,8 +42,11 @@
     reason = "repositories read what is copied, and write what is restored"
 )]
 
+mod all;
 pub mod contract;
 pub mod memory;
+#[cfg(feature = "rustic")]
+mod password;
 mod restore;
 #[cfg(feature = "rustic")]
 pub mod rustic;
@@ -57,10 +60,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use self::all::Repositories;
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::{HostName, RepositoryName};
-use crate::observed::{Check, Completeness, Depth, Snapshot};
+use crate::observed::{Check, Completeness, Snapshot};
+use crate::plan::Depth;
 
 /// A repository: the least that an implementer owes.
 ///

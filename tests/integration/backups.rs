@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
-use homelab_core::observed::{Completeness, Depth};
+use homelab_core::observed::{Completeness, Snapshot};
+use homelab_core::plan::Depth;
 use homelab_core::repository::rustic::RusticRepository;
 use homelab_core::repository::{Repository, Source, Watch, contract};
-use homelab_core::{Result as Answer, Secret};
+use homelab_core::{Lab, Observed, Plan, Result as Answer, Secret, World};
 use homelab_tests::needs::Need;
 use jiff::Timestamp;
 
@@ -26,6 +28,16 @@ pub(crate) fn tests() -> Vec<Test> {
             "backups::restic_checks_and_restores_what_we_wrote_and_we_what_it_did",
             &[Need::Restic],
             interoperates,
+        ),
+        test(
+            "backups::a_lab_is_backed_up_checked_drilled_restored_and_pruned",
+            &[],
+            cycle,
+        ),
+        test(
+            "backups::a_run_that_is_killed_harms_nothing_and_the_next_one_succeeds",
+            &[Need::Restic],
+            killed,
         ),
     ]
 }
@@ -156,4 +168,219 @@ fn interoperates() -> Result<(), String> {
         &format!("it is whole: {:?}", checked.faults),
         checked.faults.is_empty(),
     )
+}
+
+/// Set to a folder, this program backs up the lab in it, to be killed meanwhile.
+pub(crate) const VICTIM: &str = "HOMELAB_BACKUP_VICTIM";
+
+/// A lab in a folder of its own: its data, its repository and its state beside it.
+struct Whole(PathBuf);
+
+impl Whole {
+    fn new(folder: &Path, files: u32) -> Result<Whole, String> {
+        let whole = Whole(folder.to_owned());
+        for name in ["lab", "data"] {
+            fs::create_dir(whole.at(name)).map_err(text)?;
+        }
+        for number in 0..files {
+            // So different that nothing of it is stored once only.
+            let content: Vec<u8> = (0..20_000_u32)
+                .flat_map(|n| {
+                    (n ^ number.wrapping_mul(0x9E37_79B9))
+                        .wrapping_mul(2_654_435_761)
+                        .to_le_bytes()
+                })
+                .collect();
+            fs::write(whole.at(&format!("data/{number}")), content).map_err(text)?;
+        }
+        let root = whole.0.display();
+        fs::write(whole.at("key"), PASSWORD).map_err(text)?;
+        let pattern = format!("[datasets.photos]\nclass = \"irreplaceable\"\npaths = [\"{root}/data\"]\n");
+        let instance = format!(
+            "[repositories.here]\nkind = \"restic\"\nlocation = \"{root}/copies\"\npassword = \"file:{root}/key\"\n"
+        );
+        fs::write(whole.at("lab/lab.toml"), pattern).map_err(text)?;
+        fs::write(whole.at("lab/instance.toml"), instance).map_err(text)?;
+        Ok(whole)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Opens it once: the format makes a password costly to try.
+    fn open(self) -> Result<Open, String> {
+        let lab = Lab::load(self.at("lab")).map_err(text)?;
+        let world = wait(async { Ok(World::connect(&lab).await) })?;
+        let world = world.with_state(self.at("state")).without_engines();
+        Ok(Open {
+            whole: self,
+            lab,
+            world,
+        })
+    }
+}
+
+/// Such a lab, and its world.
+struct Open {
+    whole: Whole,
+    lab: Lab,
+    world: World,
+}
+
+impl Open {
+    fn see(&self) -> Result<Observed, String> {
+        wait(async { Ok(self.world.observe(&self.lab).await) })
+    }
+
+    fn apply(&self, plan: impl FnOnce(&Lab, &Observed) -> Answer<Plan>) -> Result<(), String> {
+        let seen = self.see()?;
+        wait(async {
+            plan(&self.lab, &seen)?
+                .apply(&self.world)
+                .await?
+                .complete()
+                .map(drop)
+        })
+    }
+
+    fn snapshots(&self) -> Result<Vec<Snapshot>, String> {
+        let repository = self.world.repositories().repository("here").map_err(text)?;
+        wait(repository.snapshots(&Watch::new()))
+    }
+}
+
+/// Backs up the lab of a folder.
+pub(crate) fn victim(folder: &Path) -> ExitCode {
+    let open = Whole(folder.to_owned()).open();
+    match open.and_then(|open| open.apply(|lab, seen| lab.plan_backup("photos", seen))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn cycle() -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(text)?;
+    let open = Whole::new(folder.path(), 20)?.open()?;
+    let whole = &open.whole;
+    let early = open.apply(|lab, seen| lab.plan_backup("photos", seen));
+    expect(
+        &format!("nothing is made by itself: {early:?}"),
+        early.is_err_and(|error| error.contains("NotInitialised")) && !whole.at("copies").exists(),
+    )?;
+    open.apply(|lab, seen| lab.plan_make_repository("here", seen))?;
+    open.apply(|lab, seen| lab.plan_backup("photos", seen))?;
+    open.apply(|lab, seen| lab.plan_check("here", Depth::All, seen))?;
+    open.apply(|lab, seen| lab.plan_drill("photos", None, seen))?;
+    let target = whole.at("back");
+    open.apply(|lab, seen| lab.plan_restore("photos", &target.display().to_string(), None, seen))?;
+    let file = whole.at("data/7");
+    expect(
+        "it is restored",
+        back(&target, &file)? == fs::read(&file).map_err(text)?,
+    )?;
+    open.apply(|lab, seen| lab.plan_backup("photos", seen))?;
+    open.apply(|lab, seen| lab.plan_prune("photos", &"last=1".parse()?, seen))?;
+    let survival = open.lab.survival(&open.see()?);
+    let copy = &survival.verdicts()[0].held()[0];
+    let held = copy.held().ok_or("it is held")?;
+    expect(
+        "the run is known to be whole",
+        held.completeness == Completeness::Complete,
+    )?;
+    expect(
+        "the check is remembered",
+        copy.check()
+            .is_some_and(|check| check.passed && check.depth == Depth::All),
+    )?;
+    let drill = copy.drill().ok_or("the drill is remembered")?;
+    expect(
+        &drill.proof,
+        drill.passed && drill.proof.starts_with("20 files with") && drill.proof.contains("20 the same"),
+    )?;
+    let left = open.snapshots()?;
+    // The one that the drill has proven stays beside the newest.
+    expect("two snapshots are left", left.len() == 2)?;
+    // A password is in no file of the state, and a wrong one is said to be.
+    let journal = fs::read_to_string(whole.at("state/backups.jsonl")).map_err(text)?;
+    expect("no password is written down", !journal.contains(PASSWORD))?;
+    fs::write(whole.at("key"), "another").map_err(text)?;
+    let wrong = Whole(folder.path().to_owned()).open()?;
+    let wrong = wrong.apply(|lab, seen| lab.plan_backup("photos", seen));
+    expect(
+        &format!("a wrong password is said: {wrong:?}"),
+        wrong.is_err_and(|error| error.contains("WrongKey") && !error.contains("another")),
+    )
+}
+
+fn killed() -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(text)?;
+    let open = Whole::new(folder.path(), 200)?.open()?;
+    let whole = &open.whole;
+    open.apply(|lab, seen| lab.plan_make_repository("here", seen))?;
+    let rounds: u32 = match std::env::var("HOMELAB_CRASH_ROUNDS") {
+        Ok(rounds) => rounds.parse().map_err(text)?,
+        Err(_) => 5,
+    };
+    let spawn = || {
+        Command::new(std::env::current_exe()?)
+            .env(VICTIM, &whole.0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+    };
+    let copies = whole.at("copies");
+    let packs = || -> usize {
+        let folders = fs::read_dir(copies.join("data")).into_iter().flatten().flatten();
+        folders
+            .map(|one| fs::read_dir(one.path()).into_iter().flatten().count())
+            .sum()
+    };
+    let mut midway = 0;
+    for round in 0..rounds {
+        let before = packs();
+        let mut child = spawn().map_err(text)?;
+        let start = Instant::now();
+        // Until it writes, which a password that is costly to try delays, and then a little longer in each round.
+        while packs() == before && child.try_wait().map_err(text)?.is_none() {
+            if start.elapsed() > Duration::from_secs(300) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        std::thread::sleep(Duration::from_millis(u64::from(round) * 40));
+        let alive = child.try_wait().map_err(text)?.is_none();
+        child.kill().map_err(text)?;
+        child.wait().map_err(text)?;
+        midway += usize::from(alive);
+        for snapshot in open.snapshots()? {
+            expect(
+                "a snapshot is there only of a run that was whole",
+                snapshot.completeness == Completeness::Complete,
+            )?;
+        }
+        open.apply(|lab, seen| lab.plan_check("here", Depth::Structure, seen))
+            .map_err(|error| format!("round {round}: {error}"))?;
+    }
+    expect("some were killed midway", midway > 0)?;
+    open.apply(|lab, seen| lab.plan_backup("photos", seen))?;
+    open.apply(|lab, seen| lab.plan_drill("photos", None, seen))?;
+    restic(&copies, &["check", "--read-data"])?;
+    let target = whole.at("by-restic");
+    restic(
+        &copies,
+        &["restore", "latest", "--target", &target.display().to_string()],
+    )?;
+    for number in [0, 99, 199] {
+        let file = whole.at(&format!("data/{number}"));
+        expect(
+            "restic restores it",
+            back(&target, &file)? == fs::read(&file).map_err(text)?,
+        )?;
+    }
+    Ok(())
 }

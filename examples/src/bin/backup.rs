@@ -1,19 +1,23 @@
-//! Says which data has which copies, and what a loss would leave: `backup status [--lab DIR] [OPTIONS]`.
+//! Copies a lab's data, says which copies there are, and proves that they restore: `backup VERB [--lab DIR] [NAME]`.
 
 use std::process::ExitCode;
 
 use homelab_core::{Error, ErrorKind, Lab, Result, World};
-use homelab_examples::{Arguments, fail, moment, say, wait};
+use homelab_examples::{Arguments, carry_out, fail, moment, survival, wait, whole_path};
 
-const USAGE: &str = "backup status [--lab DIR] [OPTIONS]
+const USAGE: &str = "backup VERB [--lab DIR] [NAME] [OPTIONS]
 
-Lists the data of the lab of a folder (the working folder without one) with its copies, judged by 3-2-1, and says what
-losing a disk, a machine or the house would leave. Exits with 0 when all data has the copies that it needs, 1 when some has
-not, 3 when that is not known, 2 when it could not run.
+  status              lists the data with its copies, judged by 3-2-1, and what losses would leave; exits with 0 when all
+                      data has the copies that it needs, 1 when some has not, 3 when that is not known, 2 when it failed
+  make REPOSITORY     makes a repository that instance.toml names
+  run [DATASET]       copies data into every repository that can be worked on from here
+  check [REPOSITORY]  reads repositories for damage: --depth structure (default), N/M (that part of the data) or all
+  drill [DATASET]     restores it for a while, and compares it with what is here
+  restore DATASET --into DIR   writes it below a folder that is new or empty
+  prune [DATASET]     forgets what --keep does not (daily=7 weekly=5 monthly=12 yearly=10), and takes its data out
 
-  --lab DIR         the lab's folder
-  --format FORMAT   text (default) or json
-  --now TIME        the date, or moment, that is taken for now; default: the clock's";
+  --lab DIR           the lab's folder; --from REPOSITORY restores and drills from this one; --dry-run only shows the plan
+  --format FORMAT     of status: text (default) or json; --now TIME is taken for now instead of the clock's";
 
 fn main() -> ExitCode {
     match run(Arguments::from_environment(USAGE)) {
@@ -23,27 +27,33 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: Arguments) -> Result<u8> {
-    let format = arguments.value("--format")?.unwrap_or_else(|| "text".to_owned());
-    let now = moment(arguments.value("--now")?.as_deref())?;
-    let folder = arguments.value("--lab")?.unwrap_or_else(|| ".".to_owned());
-    match arguments.rest()?.as_slice() {
-        [verb] if verb == "status" => {}
-        [] => return Err(wrong("know what to do").with_hint("write `backup status`")),
-        [first, ..] => {
-            return Err(wrong(&format!("read `{first}`")).with_hint("write `backup status --lab DIR`"));
-        }
+    let dry = arguments.flag("--dry-run");
+    let mut option = |name: &str| arguments.value(name);
+    let (format, now, folder) = (option("--format")?, option("--now")?, option("--lab")?);
+    let (keep, depth) = (option("--keep")?, option("--depth")?);
+    let (from, into) = (option("--from")?, option("--into")?);
+    let (words, now) = (arguments.rest()?, moment(now.as_deref())?);
+    let keep = keep.map_or_else(|| Ok(Default::default()), |keep| keep.parse())?;
+    let depth = depth.as_deref().unwrap_or("structure").parse()?;
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["run" | "check" | "drill" | "prune"] = words[..] {
+        words.push("*");
     }
-    let lab = Lab::load(&folder)?;
-    let seen = wait(async { World::connect(&lab).await.observe(&lab).await }).with_at(now);
-    let survival = lab.survival(&seen);
-    match format.as_str() {
-        "text" => say(&survival.to_string())?,
-        "json" => say(&survival.to_json())?,
-        _ => return Err(wrong(&format!("write the format `{format}`")).with_hint("text or json")),
-    }
-    Ok(survival.exit_code())
-}
-
-fn wrong(what: &str) -> Error {
-    Error::new(ErrorKind::Invalid, what)
+    let lab = Lab::load(folder.as_deref().unwrap_or("."))?;
+    let from = from.as_deref();
+    wait(async {
+        let world = World::connect(&lab).await;
+        let seen = world.observe(&lab).await;
+        let plan = match (words.as_slice(), &into) {
+            (["status"], _) => return survival(&lab, &seen.with_at(now), format.as_deref()),
+            (["make", name], _) => lab.plan_make_repository(name, &seen)?,
+            (["restore", name], Some(into)) => lab.plan_restore(name, &whole_path(into)?, from, &seen)?,
+            (["run", name], _) => lab.plan_backup(name, &seen)?,
+            (["check", name], _) => lab.plan_check(name, depth, &seen)?,
+            (["drill", name], _) => lab.plan_drill(name, from, &seen)?,
+            (["prune", name], _) => lab.plan_prune(name, &keep, &seen)?,
+            _ => return Err(Error::new(ErrorKind::Invalid, "know what to do").with_hint("see `--help`")),
+        };
+        carry_out(plan, &world, dry).await
+    })
 }

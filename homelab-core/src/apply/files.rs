@@ -189,7 +189,7 @@ pub(super) fn check(path: &LabPath, precondition: &Precondition, found: &Found) 
         | (Precondition::RunEnded, _) => Ok(()),
         (Precondition::File { sha256 }, Found::File(hash, _)) if hash == sha256 => Ok(()),
         // It is about no path, and checked elsewhere.
-        (Precondition::Container(_) | Precondition::Compose(_), _) => Ok(()),
+        (Precondition::Container(_) | Precondition::Compose(_) | Precondition::Backup(_), _) => Ok(()),
         (Precondition::Absent, _) => Err(conflict(path, "nothing", found)),
         (Precondition::FolderOrAbsent, _) => Err(conflict(path, "a folder, or nothing", found)),
         (Precondition::File { .. }, _) => Err(conflict(path, "the file that was planned from", found)),

@@ -273,7 +273,7 @@ fn file_of(folder: &Path, run: &str) -> Result<PathBuf> {
     Ok(folder.join(format!("{run}.jsonl")))
 }
 
-fn create_private(folder: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

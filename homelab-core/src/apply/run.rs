@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
+use super::backups::Keeper;
 use super::containers;
 use super::event::{Event, Outcome};
 use super::files::{self, Found, Root};
 use super::operation::Shared;
 use super::recovery::{self, Record};
 use super::world::World;
+use crate::cancel::Cancel;
 use crate::engine::Engines;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{
@@ -54,6 +56,8 @@ pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Resu
             let (run, step, shared) = (run.clone(), step.clone(), shared.clone());
             move || run.perform(index, &step, &shared)
         });
+        // One repository that fails keeps no other from its copy.
+        let independent = matches!(step.kind(), StepKind::Backup(_));
         match perform.await {
             Ok(status) => {
                 let result = StepResult { step: text, status };
@@ -62,6 +66,11 @@ pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Resu
                     result: result.clone(),
                 });
                 results.push(result);
+            }
+            Err(error) if independent && error.kind() != ErrorKind::Cancelled => {
+                let text = format!("failed to {error}");
+                shared.events.send(Event::Progress { number, text });
+                failed = Some(both(failed, error));
             }
             Err(error) => {
                 failed = Some(error);
@@ -76,6 +85,17 @@ pub(super) async fn drive(plan: Plan, world: World, shared: Arc<Shared>) -> Resu
         // What failed first is what to tell; what is not cleaned up stays in the recovery file.
         (Some(error), _) | (None, Err(error)) => Err(error.with_done(results)),
     }
+}
+
+/// Returns what failed first, with what failed after it.
+fn both(first: Option<Error>, then: Error) -> Error {
+    let Some(first) = first else {
+        return then;
+    };
+    let mut hint = first.hint().map(str::to_owned).into_iter().collect::<Vec<_>>();
+    hint.push(format!("failed to {then} too"));
+    let hint = hint.join("; ");
+    first.with_hint(hint)
 }
 
 fn cancelled(plan: &Plan, shared: &Shared) -> Error {
@@ -140,6 +160,9 @@ impl Run {
             {
                 check_compose(world, &engines, step, before)?;
             }
+            if let StepKind::Backup(step) = step.kind() {
+                keeper(world, &world.state_folder()?, &shared.cancel).check(step)?;
+            }
         }
         let record = match leftovers.is_empty() {
             true => None,
@@ -169,6 +192,12 @@ impl Run {
             (StepKind::Compose(step), Precondition::Compose(before)) => {
                 return compose(&self.world, &self.engines, step, before, index + 1, shared);
             }
+            (StepKind::Backup(step), _) => {
+                let (told, number) = (shared.clone(), index + 1);
+                let tell = move |text| told.events.send(Event::Progress { number, text });
+                let state = self.world.state_folder()?;
+                return keeper(&self.world, &state, &shared.cancel).perform(step, tell);
+            }
             _ => {}
         }
         let root = self.root()?;
@@ -179,7 +208,7 @@ impl Run {
                 root.write(path, &temporary, content, *mode, step.precondition())
             }
             StepKind::PutBack { run, leftover } => recovery::put_back(&self.folders, root, run, leftover),
-            StepKind::Container(_) | StepKind::Compose(_) => {
+            StepKind::Container(_) | StepKind::Compose(_) | StepKind::Backup(_) => {
                 let message = format!("{step}: nobody has said how it has to be before");
                 Err(Error::new(ErrorKind::Invalid, message))
             }
@@ -200,6 +229,14 @@ impl Run {
         }
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
         record.map_or(Ok(()), Record::finish)
+    }
+}
+
+fn keeper<'a>(world: &'a World, state: &'a Path, cancel: &'a Cancel) -> Keeper<'a> {
+    Keeper {
+        repositories: world.repositories_there(),
+        state,
+        cancel,
     }
 }
 
@@ -277,7 +314,10 @@ fn check(plan: &Plan, root: &Root, run: &str) -> Result<Vec<Leftover>> {
         let (path, content) = match step.kind() {
             StepKind::CreateFolder { path, .. } => (path, None),
             StepKind::WriteFile { path, content, .. } => (path, Some(content)),
-            StepKind::PutBack { .. } | StepKind::Container(_) | StepKind::Compose(_) => continue,
+            StepKind::PutBack { .. }
+            | StepKind::Container(_)
+            | StepKind::Compose(_)
+            | StepKind::Backup(_) => continue,
         };
         let found = root.look(path)?;
         if let (Some(content), Found::File(hash, _)) = (content, &found)
@@ -312,7 +352,7 @@ fn temporary(run: &str, index: usize, path: &LabPath) -> Result<LabPath> {
 }
 
 /// Returns 16 hexadecimal digits that no other run has: the standard library's hasher is seeded by the system.
-fn random_id() -> String {
+pub(super) fn random_id() -> String {
     let mut hasher = std::hash::RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     format!("{:016x}", hasher.finish())

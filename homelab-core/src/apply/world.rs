@@ -19,8 +19,11 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(unix)]
 use crate::inventory::Inventory;
 use crate::lab::Lab;
+#[cfg(unix)]
+use crate::observed::Backups;
 use crate::observed::{Machine, Observed};
 use crate::plan::ContentHash;
+use crate::repository::Repositories;
 #[cfg(all(unix, feature = "local"))]
 use crate::tailnet::local::LocalApi;
 
@@ -44,6 +47,7 @@ struct Inner {
     daemon: Option<LocalApi>,
     engines: Option<Engines>,
     compose: Option<PathBuf>,
+    repositories: Repositories,
     #[cfg(test)]
     before_step: Option<BeforeStep>,
 }
@@ -56,7 +60,9 @@ impl World {
     /// what is observed, not an error.
     pub async fn connect(lab: &Lab) -> World {
         let mut world = World::new(lab.root(), lab.instance().id());
-        let engines = Engines::of_lab(lab, this_machine().as_ref());
+        let machine = this_machine();
+        let engines = Engines::of_lab(lab, machine.as_ref());
+        Arc::make_mut(&mut world.0).repositories = Repositories::of_lab(lab, machine.as_ref());
         // Without the feature there is nothing to ask, and nothing to say of every host.
         Arc::make_mut(&mut world.0).engines = cfg!(feature = "docker").then_some(engines);
         world
@@ -73,6 +79,7 @@ impl World {
             daemon: None,
             engines: None,
             compose: None,
+            repositories: Repositories::default(),
             #[cfg(test)]
             before_step: None,
         }))
@@ -107,6 +114,23 @@ impl World {
         self
     }
 
+    /// Returns the world with these repositories of backups, instead of those that the lab names.
+    #[must_use]
+    pub fn with_repositories(mut self, repositories: Repositories) -> World {
+        Arc::make_mut(&mut self.0).repositories = repositories;
+        self
+    }
+
+    /// Returns the repositories of backups, to look at.
+    pub fn repositories(&self) -> Repositories {
+        self.0.repositories.clone()
+    }
+
+    #[cfg(unix)]
+    pub(super) fn repositories_there(&self) -> &Repositories {
+        &self.0.repositories
+    }
+
     /// Returns the program that was set as Docker Compose.
     #[cfg(all(unix, feature = "docker", feature = "tools"))]
     pub(super) fn compose(&self) -> Option<&Path> {
@@ -125,7 +149,9 @@ impl World {
 
     /// Returns what there is to see of a lab now: this machine, the version control state of the lab's folder (with the
     /// feature `tools`), what this machine's device of the tailnet says (with the feature `local`, where there is one), what
-    /// the engines have (with the feature `docker`), and what runs that were killed have left. What cannot be seen is a fact of the observation, not an error.
+    /// the engines have (with the feature `docker`), what the lab's repositories of backups hold, with what the journal says
+    /// of checks and drills (where one can be worked on: with the feature `rustic`), and what runs that were killed have left.
+    /// What cannot be seen is a fact of the observation, not an error.
     ///
     /// The lab is the one that this was connected to, perhaps loaded anew since. Dropping the future stops what it
     /// started.
@@ -171,7 +197,10 @@ impl World {
         // Side by side: each mostly waits for programs.
         #[cfg(all(unix, feature = "local"))]
         let daemon = self.0.daemon.clone().or_else(LocalApi::find);
-        let (machine, worktree, node, inventory) = std::thread::scope(|scope| {
+        let at = seen.at();
+        let (machine, worktree, node, inventory, backups) = std::thread::scope(|scope| {
+            let repositories = Some(&self.0.repositories).filter(|repositories| repositories.any());
+            let backups = repositories.map(|all| scope.spawn(move || self.ask_repositories(all, at, cancel)));
             let engines = self.0.engines.as_ref();
             let inventory = engines.map(|engines| scope.spawn(|| ask_engines(engines, cancel)));
             #[cfg(all(unix, feature = "local"))]
@@ -185,7 +214,8 @@ impl World {
             #[cfg(not(all(unix, feature = "local")))]
             let node = None;
             let inventory = inventory.and_then(|inventory| inventory.join().ok().flatten());
-            (this_machine(), worktree, node, inventory)
+            let backups = backups.and_then(|backups| backups.join().ok().flatten());
+            (this_machine(), worktree, node, inventory, backups)
         });
         if let Some(machine) = machine {
             seen = seen.with_machine(machine);
@@ -199,7 +229,32 @@ impl World {
         if let Some(inventory) = inventory {
             seen = seen.with_inventory(inventory);
         }
+        if let Some(backups) = backups {
+            seen = seen.with_backups(backups);
+        }
         seen
+    }
+
+    /// Asks all repositories what they hold, unless it is cancelled first, and adds what the journal says of them.
+    #[cfg(unix)]
+    fn ask_repositories(
+        &self,
+        repositories: &Repositories,
+        at: Timestamp,
+        cancel: &crate::cancel::Cancel,
+    ) -> Option<Backups> {
+        let watch = crate::repository::Watch::new().with_cancel(cancel.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .ok()?;
+        let backups = runtime.block_on(repositories.holdings(at, &watch));
+        let records = super::journal::read(&self.state_folders().unwrap_or_default());
+        let told = backups.repositories().cloned().map(|mut one| {
+            super::journal::tell(&records, &mut one);
+            one
+        });
+        Some(Backups::new(told))
     }
 
     /// Returns where recovery files are: first where this world writes its own, then where runs wrote theirs before
@@ -211,6 +266,13 @@ impl World {
     pub(super) fn recovery_folders(&self) -> Result<Vec<PathBuf>> {
         let folders = self.state_folders()?.into_iter();
         Ok(folders.map(|folder| folder.join("recovery")).collect())
+    }
+
+    /// Returns where this world writes its own state.
+    #[cfg(unix)]
+    pub(super) fn state_folder(&self) -> Result<PathBuf> {
+        let first = self.state_folders()?.into_iter().next();
+        first.ok_or_else(|| Error::new(ErrorKind::Internal, "find the folder for the lab's state"))
     }
 
     fn state_folders(&self) -> Result<Vec<PathBuf>> {

@@ -36,6 +36,8 @@ pub struct Copy {
     repository: RepositoryName,
     domain: Domain,
     held: Option<Held>,
+    /// The snapshots that hold its parts, with their moments, each once.
+    snapshots: Vec<(String, Timestamp)>,
     encrypted: Option<bool>,
     key_kept: Vec<String>,
     /// The same places, as far as the lab knows them.
@@ -145,6 +147,10 @@ impl Copy {
         self.near.iter().all(Reason::is_unknown)
     }
 
+    pub(super) fn snapshots(&self) -> &[(String, Timestamp)] {
+        &self.snapshots
+    }
+
     pub(super) fn keys(&self) -> &[Key] {
         &self.keys
     }
@@ -250,6 +256,7 @@ impl Judge<'_> {
                 .map(|entry| domain::of_repository(self.lab, entry))
                 .unwrap_or_default(),
             held: None,
+            snapshots: Vec::new(),
             encrypted: match kind {
                 // The format has no other form.
                 Some(RepositoryKind::Restic) => Some(true),
@@ -316,6 +323,12 @@ impl Judge<'_> {
         }
         if chosen.iter().any(|one| one.future) {
             copy.reasons.push(Reason::Future);
+        }
+        for one in &chosen {
+            let own = (one.snapshot.id.clone(), one.snapshot.at);
+            if !copy.snapshots.contains(&own) {
+                copy.snapshots.push(own);
+            }
         }
         // The worst of them is what the dataset has.
         let oldest = chosen.iter().min_by_key(|one| one.snapshot.at);

@@ -78,10 +78,14 @@ pub(super) struct Original {
 
 /// Returns where a part of a dataset lies, and the paths by which a snapshot may hold it.
 pub(super) fn of_part(lab: &Lab, part: &Part, seen: &Observed) -> Original {
+    // The lab's own folder is wherever somebody works on it.
+    let in_lab =
+        matches!(part.storage(), Storage::Path(path) if std::path::Path::new(path).starts_with(lab.root()));
+    let only = only(lab).filter(|_| !in_lab);
     let host = part
         .host()
         .cloned()
-        .or_else(|| only(lab).map(|host| host.name().clone()));
+        .or_else(|| only.map(|host| host.name().clone()));
     let paths = match part.storage() {
         Storage::Path(path) => vec![path.clone()],
         Storage::Volume { remote: true, .. } => return of_share(lab, part, host),

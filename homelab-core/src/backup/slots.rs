@@ -37,6 +37,8 @@ pub(super) fn fill(text: &str, value: impl Fn(&str) -> Option<String>, lab: &Lab
     })?;
     if path.starts_with('/') {
         Ok(path)
+    } else if let Some(inner) = path.strip_prefix("./").filter(|inner| !inner.contains("..")) {
+        Ok(lab.root().join(inner).display().to_string())
     } else {
         Err(format!("path `{text}` is not absolute"))
     }

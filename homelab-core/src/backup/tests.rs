@@ -4,7 +4,8 @@ mod places;
 
 use super::*;
 use crate::finding::Finding;
-use crate::observed::{Backups, Check, Completeness, Depth, Drill, Holdings, Snapshot};
+use crate::observed::{Backups, Check, Completeness, Drill, Holdings, Snapshot};
+use crate::plan::Depth;
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind};
 use crate::name::{DatasetName, HostName, RepositoryName};
+use crate::plan::Depth;
 
 /// What all repositories hold, each with when and by whom it was seen. Cheap to clone.
 ///
@@ -65,6 +66,8 @@ pub struct Holdings {
     pub at: Timestamp,
     /// Who said so: `restic 0.18`; where nobody answered, what was tried.
     pub source: String,
+    /// Its own id, where it has one.
+    pub id: Option<String>,
     /// Its snapshots; none where they were not to be had.
     pub snapshots: Option<Vec<Snapshot>>,
     /// Why something was not to be had: the kind of failure, and what failed, as a fragment that reads after "failed to".
@@ -86,6 +89,7 @@ impl Holdings {
             repository,
             at,
             source: source.into(),
+            id: None,
             snapshots: None,
             gap: None,
             encrypted: None,
@@ -216,32 +220,6 @@ impl fmt::Debug for Snapshot {
             .field("at", &self.at)
             .field("completeness", &self.completeness)
             .finish_non_exhaustive()
-    }
-}
-
-/// How much of a repository a check has read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Depth {
-    /// What holds it together: indexes, trees, and that every pack is there. A flipped bit in the data is not found.
-    Structure,
-    /// One of so many equal parts of the data too.
-    Part {
-        /// Which, from 1.
-        number: u32,
-        /// Of how many.
-        of: u32,
-    },
-    /// All data.
-    All,
-}
-
-impl fmt::Display for Depth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Depth::Structure => f.write_str("structure"),
-            Depth::Part { number, of } => write!(f, "part {number} of {of}"),
-            Depth::All => f.write_str("all data"),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::lab::HostKind;
+use crate::lab::{Host, HostKind};
 use crate::name::HostName;
 
 /// The machine that an observation was made on: what it calls itself, and where others find it.
@@ -52,6 +52,21 @@ impl Machine {
     /// Returns what kind of machine it is, where that shows.
     pub fn kind(&self) -> Option<HostKind> {
         self.kind
+    }
+
+    /// Returns whether it is a host of a lab: it has its name, or one of its addresses.
+    pub fn is(&self, host: &Host) -> bool {
+        let interfaces = host
+            .interfaces()
+            .iter()
+            .flat_map(|interface| interface.addresses());
+        let addresses = host.addresses().iter().map(|address| *address.value());
+        let own: Vec<_> = addresses
+            .chain(interfaces.map(|network| network.value().addr()))
+            .collect();
+        let mut networks = self.interfaces.iter().flat_map(|(_, networks)| networks);
+        host.name().as_str().eq_ignore_ascii_case(self.name.as_str())
+            || networks.any(|network| own.contains(&network.addr()))
     }
 
     /// Returns its interfaces, each with its addresses.

@@ -22,7 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{EntryKind, Event, Phase, Repository, Source, Watch};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::observed::{Completeness, Depth};
+use crate::observed::Completeness;
+use crate::plan::Depth;
 
 /// Checks a repository that is yet to be made, with files in an empty folder of this machine. Returns what is wrong.
 ///

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::RepositoryName;
-use crate::observed::{Completeness, Depth, Snapshot};
+use crate::observed::{Completeness, Snapshot};
+use crate::plan::Depth;
 
 /// A repository that lives as long as it does. It reads and restores real files, and holds all content in memory.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl MemoryRepository {
                 ErrorKind::NotInitialised,
                 format!("open repository `{}`", self.name),
             )
-            .with_hint("make it first: `init`")),
+            .with_hint("make it first")),
         }
     }
 

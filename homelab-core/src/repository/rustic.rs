@@ -33,7 +33,8 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::RepositoryName;
-use crate::observed::{Depth, Snapshot};
+use crate::observed::Snapshot;
+use crate::plan::Depth;
 use crate::secret::Secret;
 
 /// The file by which those who prune with this library keep each other out.
@@ -206,9 +207,10 @@ impl Call {
         self.guards.watch().report(Event::Phase(Phase::Open));
         if !self.place.path.join("config").is_file() {
             let place = self.place.path.display();
-            return Err(self.error(ErrorKind::NotInitialised).with_hint(format!(
-                "there is none in `{place}`: is its disk mounted? Else make it first, with `init`"
-            )));
+            let name = &self.place.name;
+            let message = format!("{} repository `{name}`: there is none in `{place}`", self.what);
+            let hint = format!("is its disk mounted? Else make it first: `backup make {name}`");
+            return Err(Error::new(ErrorKind::NotInitialised, message).with_hint(hint));
         }
         let key = self.place.key().clone();
         if let Some(key) = key {

@@ -243,3 +243,62 @@ mod embedded {
         assert_eq!(error.kind(), ErrorKind::Conflict);
     }
 }
+
+#[test]
+fn a_labs_repositories_say_why_they_cannot_be_worked_on() {
+    let instance = "[hosts.nas]
+[hosts.pi]
+[repositories.zfs]
+kind = 'zfs'
+location = 'tank/copies'
+[repositories.unsaid]
+location = '/srv/copies'
+[repositories.far]
+kind = 'restic'
+location = 's3:https://s3.example.com/x'
+[repositories.other]
+kind = 'restic'
+location = '/srv/copies'
+host = 'pi'
+[repositories.keyless]
+kind = 'restic'
+location = '/srv/copies'
+[repositories.here]
+kind = 'restic'
+location = '/srv/homelab-tests-have-none-here'
+host = 'nas'
+password = 'env:HOMELAB_TEST_NO_SUCH_VARIABLE'
+";
+    let lab = crate::Lab::from_texts("home", [("instance.toml", instance)]);
+    let machine = crate::observed::Machine::new("nas".parse().expect("a name"));
+    let all = Repositories::of_lab(&lab, Some(&machine));
+    let why = |name: &str| {
+        let error = all.repository(name).expect_err(name);
+        (error.kind(), error.to_string())
+    };
+    for (name, said) in [
+        ("zfs", "`zfs`"),
+        ("unsaid", "no `kind`"),
+        ("far", "not a path of this machine"),
+        ("other", "is on host `pi`, and this machine is `nas`"),
+    ] {
+        let (kind, text) = why(name);
+        assert!(kind == ErrorKind::Unsupported && text.contains(said), "{text}");
+    }
+    assert_eq!(why("none").0, ErrorKind::NotFound);
+    assert_eq!(all.any(), cfg!(feature = "rustic"));
+    // Without a password there is nothing to try.
+    assert_eq!(why("keyless").0, ErrorKind::Unsupported);
+    let expected = match cfg!(feature = "rustic") {
+        true => ErrorKind::NotFound,
+        false => ErrorKind::Unsupported,
+    };
+    assert_eq!(why("here").0, expected);
+    let holdings = block(all.holdings(Timestamp::UNIX_EPOCH, &Watch::new()));
+    assert_eq!(holdings.repositories().len(), 6);
+    assert!(
+        holdings
+            .repositories()
+            .all(|one| !one.is_seen() && one.gap.is_some())
+    );
+}
