@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::finding::secret_looking::stretches;
 use crate::lab::Lab;
+use crate::secret::SecretRef;
 use crate::service::rules::secrets::{Held, is_known_password, is_random, is_setting, password_in};
 use crate::system::{names_connection, names_secret};
 
@@ -186,6 +187,10 @@ impl<'a> Scrubber<'a> {
         ranges: &mut Vec<(Range<usize>, bool)>,
     ) {
         let whole = line[range.clone()].trim_matches(['"', '\'']);
+        // Where a secret is kept is none.
+        if whole.parse::<SecretRef>().is_ok() {
+            return;
+        }
         if whole.starts_with(['/', '~']) || whole.starts_with("./") {
             let is_path = whole.contains("${") || !is_key(whole);
             if is_path {

@@ -235,3 +235,19 @@ fn passwords_of_addresses_are_left_out_wherever_they_stand() {
     assert!(stored.contains("http://ann:"), "{stored}");
     assert!(stored.contains("# a word about it\\nPLAIN=as it is"), "{stored}");
 }
+
+#[test]
+fn where_a_secret_is_kept_is_none() {
+    let places = ["env:BACKUP_KEY", "file:~/backup.key", "command:pass show backup"];
+    for place in places {
+        let text = format!(
+            "[hosts.nas]\n[repositories.copies]\nkind = 'restic'\nlocation = '/srv/copies'\nhost = 'nas'\npassword = '{place}'\n"
+        );
+        let lab = Lab::from_texts(
+            "home",
+            [("instance.toml", text), ("p/compose.yaml", COMPOSE.to_owned())],
+        );
+        let (stored, _) = opened(&lab);
+        assert!(stored.contains(place), "{stored}");
+    }
+}
