@@ -7,6 +7,7 @@ use homelab_core::audit::Selection;
 use homelab_core::view::{FindingView, PortalView, PostureView, ServiceView};
 use homelab_core::{Exposure, Finding, Query};
 
+use crate::backup::Survival;
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
 use crate::live::{Drift, Inventory, Running};
@@ -470,6 +471,20 @@ impl Lab {
             cancel,
             move |lab, seen| Arc::new(Drift(lab.drift(seen))),
         )
+        .await
+    }
+
+    /// Returns what is known of the copies of the lab's data, as far as repositories were asked. A lab that says nothing has
+    /// data too: what its applications are known to keep.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn survival(
+        &self,
+        seen: Arc<Observed>,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Arc<Survival>, HomelabError> {
+        self.judge("judge the lab's copies", Some(seen), cancel, move |lab, seen| {
+            Arc::new(Survival(lab.survival(seen)))
+        })
         .await
     }
 

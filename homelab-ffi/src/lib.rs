@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod backup;
 mod cancel;
 mod control;
 mod error;
@@ -20,6 +21,7 @@ mod tailnet;
 mod view;
 mod world;
 
+pub use backup::Survival;
 pub use cancel::CancelToken;
 pub use control::ControlApi;
 pub use error::HomelabError;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use pyo3::prelude::*;
 
 use crate::access::Exposure;
+use crate::backup::Survival;
 use crate::compose::Project;
 use crate::convert::{FilePath, Record};
 use crate::error::Result;
@@ -449,6 +450,21 @@ impl Lab {
     async fn drift_async(&self, seen: Py<Observed>) -> Result<Drift> {
         let (lab, seen) = (self.0.clone(), seen.get().0.clone());
         Ok(Drift(later(move || lab.drift(&seen)).await?))
+    }
+
+    /// Returns what is known of the copies of the lab's data, as far as repositories were asked. A lab that says nothing has
+    /// data too: what its applications are known to keep.
+    #[pyo3(signature = (seen, /))]
+    fn survival(&self, py: Python<'_>, seen: &Observed) -> Result<Survival> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(Survival(work(py, move || lab.survival(&seen))?))
+    }
+
+    /// As `survival`, awaited.
+    #[pyo3(signature = (seen, /))]
+    async fn survival_async(&self, seen: Py<Observed>) -> Result<Survival> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(Survival(later(move || lab.survival(&seen)).await?))
     }
 
     /// Returns the plan that starts a project or a service: what it waits for first, each waited for until it is up and

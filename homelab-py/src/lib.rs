@@ -4,6 +4,7 @@
 //! own (enums, exceptions, records, `async with`) is in `python/homelab`, and looked up from here where it is needed.
 
 mod access;
+mod backup;
 mod compose;
 mod control;
 mod convert;
@@ -54,6 +55,8 @@ fn rules() -> Vec<convert::Record> {
 mod _native {
     #[pymodule_export]
     use crate::access::Exposure;
+    #[pymodule_export]
+    use crate::backup::Survival;
     #[pymodule_export]
     use crate::capabilities;
     #[pymodule_export]

@@ -169,6 +169,21 @@ def test_rules_are_chosen(lab: homelab.Lab, seen: homelab.Observed) -> None:
         lab.audit(seen, rules="service.priviledged")
 
 
+def test_what_is_known_of_the_copies_is_a_verdict_for_each_dataset(seen: homelab.Observed) -> None:
+    lab = homelab.Lab.load(ROOT / "examples" / "lab")
+    survival = lab.survival(seen)
+    kept = survival.view()
+    assert (survival.was_asked, kept.asked, survival.at) == (False, False, seen.at)
+    assert len(survival) == len(kept.datasets) > 3
+    assert {loss.loss for loss in kept.losses} == {"disk", "machine", "house", "account", "password", "ransomware"}
+    assert survival.exit_code() in {1, 3}
+    assert json.loads(survival.to_json()) == kept.to_dict() == survival
+    assert kept.losses[0].datasets[0].repository is None
+    assert kept.datasets[0].dataset in str(survival)
+    assert asyncio.run(lab.survival_async(seen)) == survival
+    assert repr(survival) == f"<Survival: {len(survival)} datasets>"
+
+
 def test_every_rule_says_why_it_is_one() -> None:
     rules = {rule.id: rule for rule in homelab.rules()}
     assert len(rules) == len(homelab.rules()) > 100

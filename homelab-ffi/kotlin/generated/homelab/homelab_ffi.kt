@@ -694,6 +694,16 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy_files(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_survival_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_survival_exit_code(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_survival_to_json(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_survival_view(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_survival_was_asked(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_cancel(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_canceltoken_is_cancelled(
@@ -779,6 +789,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_services(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_split(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_survival(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_tailnet(
     ): Int
@@ -1042,6 +1054,22 @@ internal object UniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_homelab_ffi_fn_clone_survival(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_survival(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_survival_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_survival_exit_code(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Int
+    external fun uniffi_homelab_ffi_fn_method_survival_to_json(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_survival_view(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_survival_was_asked(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
+    external fun uniffi_homelab_ffi_fn_method_survival_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_clone_canceltoken(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_canceltoken(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1159,6 +1187,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_lab_services(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_split(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_survival(`ptr`: Long,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_tailnet(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
@@ -1625,6 +1655,21 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy_files() and 0xFFFF) != 56957) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_survival_at() and 0xFFFF) != 28706) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_survival_exit_code() and 0xFFFF) != 59377) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_survival_to_json() and 0xFFFF) != 4083) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_survival_view() and 0xFFFF) != 57389) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_survival_was_asked() and 0xFFFF) != 43165) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_canceltoken_cancel() and 0xFFFF) != 55391) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1752,6 +1797,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_split() and 0xFFFF) != 35481) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_survival() and 0xFFFF) != 16631) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_tailnet() and 0xFFFF) != 42461) {
@@ -5275,6 +5323,12 @@ public interface LabInterface {
     suspend fun `split`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Split
 
     /**
+     * Returns what is known of the copies of the lab's data, as far as repositories were asked. A lab that says nothing has
+     * data too: what its applications are known to keep.
+     */
+    suspend fun `survival`(`seen`: Observed, `cancel`: CancelToken? = null): Survival
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
@@ -6247,6 +6301,33 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
         // lift function
         { FfiConverterTypeSplit.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns what is known of the copies of the lab's data, as far as repositories were asked. A lab that says nothing has
+     * data too: what its applications are known to keep.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `survival`(`seen`: Observed, `cancel`: CancelToken?) : Survival {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_survival(
+                uniffiHandle,
+
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeSurvival.lift(it) },
         // Error FFI converter
         HomelabException.ErrorHandler,
     )
@@ -10740,6 +10821,371 @@ public object FfiConverterTypeSplit: FfiConverter<Split, Long> {
 
 
 /**
+ * What is known of a lab's copies: a verdict for each dataset. Its text is a table, with the reasons below it.
+ */
+public interface SurvivalInterface {
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+    fun `at`(): kotlin.String
+
+    /**
+     * Returns how a command should end: 0 when every dataset meets 3-2-1 or needs no copy, 1 when one does not, 3 when
+     * none does not and something is not known: a verdict, whether data matters, or what a file says.
+     */
+    fun `exitCode`(): kotlin.UByte
+
+    /**
+     * Returns it as JSON, indented.
+     */
+    fun `toJson`(): kotlin.String
+
+    /**
+     * Returns it as a record.
+     */
+    fun `view`(): SurvivalView
+
+    /**
+     * Returns whether any repository was asked. Where none was, nothing of copies is known.
+     */
+    fun `wasAsked`(): kotlin.Boolean
+
+    companion object
+}
+
+/**
+ * What is known of a lab's copies: a verdict for each dataset. Its text is a table, with the reasons below it.
+ */
+open class Survival: Disposable, AutoCloseable, SurvivalInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_survival(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_survival(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */override fun `at`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_survival_at(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns how a command should end: 0 when every dataset meets 3-2-1 or needs no copy, 1 when one does not, 3 when
+     * none does not and something is not known: a verdict, whether data matters, or what a file says.
+     */override fun `exitCode`(): kotlin.UByte {
+            return FfiConverterUByte.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_survival_exit_code(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns it as JSON, indented.
+     */override fun `toJson`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_survival_to_json(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns it as a record.
+     */override fun `view`(): SurvivalView {
+            return FfiConverterTypeSurvivalView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_survival_view(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns whether any repository was asked. Where none was, nothing of copies is known.
+     */override fun `wasAsked`(): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_survival_was_asked(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_survival_uniffi_trait_display(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSurvival: FfiConverter<Survival, Long> {
+    override fun lower(value: Survival): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Survival {
+        return Survival(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Survival {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Survival) = 8UL
+
+    override fun write(value: Survival, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -12907,6 +13353,181 @@ public object FfiConverterTypeContainerView: FfiConverterRustBuffer<ContainerVie
 
 
 /**
+ * What one repository holds of a dataset.
+ */
+data class CopyView (
+    /**
+     * The repository.
+     */
+    val `repository`: kotlin.String
+    ,
+    /**
+     * The machine that holds it, where that is known.
+     */
+    val `host`: kotlin.String?
+    ,
+    /**
+     * The disk or pool, where that is known.
+     */
+    val `medium`: kotlin.String?
+    ,
+    /**
+     * The place, where that is known.
+     */
+    val `site`: kotlin.String?
+    ,
+    /**
+     * The account, where there is one.
+     */
+    val `account`: kotlin.String?
+    ,
+    /**
+     * The snapshot that it stands on; nothing where none holds all of the dataset.
+     */
+    val `snapshot`: kotlin.String?
+    ,
+    /**
+     * The moment whose state that holds, RFC 3339.
+     */
+    val `snapshotAt`: kotlin.String?
+    ,
+    /**
+     * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+     */
+    val `completeness`: kotlin.String?
+    ,
+    /**
+     * Whether it is encrypted; nothing where that is not known.
+     */
+    val `encrypted`: kotlin.Boolean?
+    ,
+    /**
+     * When the repository was last checked, RFC 3339.
+     */
+    val `lastCheck`: kotlin.String?
+    ,
+    /**
+     * How much that check read: `structure`, `part 2 of 7`, `all data`.
+     */
+    val `lastCheckDepth`: kotlin.String?
+    ,
+    /**
+     * When the dataset was last restored from it for proof, RFC 3339.
+     */
+    val `lastDrill`: kotlin.String?
+    ,
+    /**
+     * Whether that proved it.
+     */
+    val `lastDrillPassed`: kotlin.Boolean?
+    ,
+    /**
+     * Whether it counts as a copy.
+     */
+    val `counts`: kotlin.Boolean
+    ,
+    /**
+     * Whether it counts as one that is elsewhere.
+     */
+    val `offsite`: kotlin.Boolean
+    ,
+    /**
+     * Why it does not count.
+     */
+    val `reasons`: List<ReasonView>
+    ,
+    /**
+     * Why it does not count as one that is elsewhere.
+     */
+    val `notOffsite`: List<ReasonView>
+    ,
+    /**
+     * What is worth knowing of it besides.
+     */
+    val `notes`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCopyView: FfiConverterRustBuffer<CopyView> {
+    override fun read(buf: ByteBuffer): CopyView {
+        return CopyView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeReasonView.read(buf),
+            FfiConverterSequenceTypeReasonView.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CopyView) = (
+            FfiConverterString.allocationSize(value.`repository`) +
+            FfiConverterOptionalString.allocationSize(value.`host`) +
+            FfiConverterOptionalString.allocationSize(value.`medium`) +
+            FfiConverterOptionalString.allocationSize(value.`site`) +
+            FfiConverterOptionalString.allocationSize(value.`account`) +
+            FfiConverterOptionalString.allocationSize(value.`snapshot`) +
+            FfiConverterOptionalString.allocationSize(value.`snapshotAt`) +
+            FfiConverterOptionalString.allocationSize(value.`completeness`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`encrypted`) +
+            FfiConverterOptionalString.allocationSize(value.`lastCheck`) +
+            FfiConverterOptionalString.allocationSize(value.`lastCheckDepth`) +
+            FfiConverterOptionalString.allocationSize(value.`lastDrill`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`lastDrillPassed`) +
+            FfiConverterBoolean.allocationSize(value.`counts`) +
+            FfiConverterBoolean.allocationSize(value.`offsite`) +
+            FfiConverterSequenceTypeReasonView.allocationSize(value.`reasons`) +
+            FfiConverterSequenceTypeReasonView.allocationSize(value.`notOffsite`) +
+            FfiConverterSequenceString.allocationSize(value.`notes`)
+    )
+
+    override fun write(value: CopyView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`repository`, buf)
+            FfiConverterOptionalString.write(value.`host`, buf)
+            FfiConverterOptionalString.write(value.`medium`, buf)
+            FfiConverterOptionalString.write(value.`site`, buf)
+            FfiConverterOptionalString.write(value.`account`, buf)
+            FfiConverterOptionalString.write(value.`snapshot`, buf)
+            FfiConverterOptionalString.write(value.`snapshotAt`, buf)
+            FfiConverterOptionalString.write(value.`completeness`, buf)
+            FfiConverterOptionalBoolean.write(value.`encrypted`, buf)
+            FfiConverterOptionalString.write(value.`lastCheck`, buf)
+            FfiConverterOptionalString.write(value.`lastCheckDepth`, buf)
+            FfiConverterOptionalString.write(value.`lastDrill`, buf)
+            FfiConverterOptionalBoolean.write(value.`lastDrillPassed`, buf)
+            FfiConverterBoolean.write(value.`counts`, buf)
+            FfiConverterBoolean.write(value.`offsite`, buf)
+            FfiConverterSequenceTypeReasonView.write(value.`reasons`, buf)
+            FfiConverterSequenceTypeReasonView.write(value.`notOffsite`, buf)
+            FfiConverterSequenceString.write(value.`notes`, buf)
+    }
+}
+
+
+
+/**
  * How many findings there are of each severity.
  */
 data class CountsView (
@@ -14025,6 +14646,53 @@ public object FfiConverterTypeLogQuery: FfiConverterRustBuffer<LogQuery> {
 
 
 /**
+ * What one kind of loss would leave.
+ */
+data class LossView (
+    /**
+     * What is lost: `disk`, `machine`, `house`, `account`, `password` or `ransomware`.
+     */
+    val `loss`: kotlin.String
+    ,
+    /**
+     * What remains of each dataset.
+     */
+    val `datasets`: List<RemainsView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLossView: FfiConverterRustBuffer<LossView> {
+    override fun read(buf: ByteBuffer): LossView {
+        return LossView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeRemainsView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LossView) = (
+            FfiConverterString.allocationSize(value.`loss`) +
+            FfiConverterSequenceTypeRemainsView.allocationSize(value.`datasets`)
+    )
+
+    override fun write(value: LossView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`loss`, buf)
+            FfiConverterSequenceTypeRemainsView.write(value.`datasets`, buf)
+    }
+}
+
+
+
+/**
  * The machine that an observation was made on: what it calls itself, and where others find it.
  */
 data class Machine (
@@ -14248,6 +14916,69 @@ public object FfiConverterTypeOutcomeView: FfiConverterRustBuffer<OutcomeView> {
     override fun write(value: OutcomeView, buf: ByteBuffer) {
             FfiConverterString.write(value.`status`, buf)
             FfiConverterSequenceTypeStepResultView.write(value.`steps`, buf)
+    }
+}
+
+
+
+/**
+ * One place of a dataset.
+ */
+data class PartView (
+    /**
+     * The machine, where the lab says which.
+     */
+    val `host`: kotlin.String?
+    ,
+    /**
+     * The volume, `immich/database`, or the path.
+     */
+    val `place`: kotlin.String
+    ,
+    /**
+     * The services that use it, as far as they are known.
+     */
+    val `services`: List<kotlin.String>
+    ,
+    /**
+     * How the data lies there: `files`, `postgres`, `sqlite`, ...
+     */
+    val `store`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePartView: FfiConverterRustBuffer<PartView> {
+    override fun read(buf: ByteBuffer): PartView {
+        return PartView(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PartView) = (
+            FfiConverterOptionalString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`place`) +
+            FfiConverterSequenceString.allocationSize(value.`services`) +
+            FfiConverterString.allocationSize(value.`store`)
+    )
+
+    override fun write(value: PartView, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`host`, buf)
+            FfiConverterString.write(value.`place`, buf)
+            FfiConverterSequenceString.write(value.`services`, buf)
+            FfiConverterString.write(value.`store`, buf)
     }
 }
 
@@ -15660,6 +16391,134 @@ public object FfiConverterTypeReachableView: FfiConverterRustBuffer<ReachableVie
 
 
 /**
+ * Why a copy does not count.
+ */
+data class ReasonView (
+    /**
+     * Its word: `not_seen`, `lacks`, `other_host`, `same_medium`, `medium_unknown`, `stale`, `partial`, `live_database`,
+     * `sync`, `future`, `damaged`, `unencrypted`, `encryption_unknown`, `key_lost`, `key_unknown`, `site_unknown` or
+     * `same_site`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * What it says, in one fragment.
+     */
+    val `message`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReasonView: FfiConverterRustBuffer<ReasonView> {
+    override fun read(buf: ByteBuffer): ReasonView {
+        return ReasonView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReasonView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`message`)
+    )
+
+    override fun write(value: ReasonView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`message`, buf)
+    }
+}
+
+
+
+/**
+ * What a loss would leave of a dataset.
+ */
+data class RemainsView (
+    /**
+     * The dataset.
+     */
+    val `dataset`: kotlin.String
+    ,
+    /**
+     * `lost`, `not_known`, `perhaps`, `restored` or `kept`.
+     */
+    val `fate`: kotlin.String
+    ,
+    /**
+     * The repository that it would be restored from.
+     */
+    val `from`: kotlin.String?
+    ,
+    /**
+     * How much work would be lost, in seconds: the age of that copy.
+     */
+    val `workSeconds`: kotlin.Long?
+    ,
+    /**
+     * The copies that would be lost with it.
+     */
+    val `copiesLost`: List<kotlin.String>
+    ,
+    /**
+     * Why it is no better.
+     */
+    val `reasons`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRemainsView: FfiConverterRustBuffer<RemainsView> {
+    override fun read(buf: ByteBuffer): RemainsView {
+        return RemainsView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RemainsView) = (
+            FfiConverterString.allocationSize(value.`dataset`) +
+            FfiConverterString.allocationSize(value.`fate`) +
+            FfiConverterOptionalString.allocationSize(value.`from`) +
+            FfiConverterOptionalLong.allocationSize(value.`workSeconds`) +
+            FfiConverterSequenceString.allocationSize(value.`copiesLost`) +
+            FfiConverterSequenceString.allocationSize(value.`reasons`)
+    )
+
+    override fun write(value: RemainsView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`dataset`, buf)
+            FfiConverterString.write(value.`fate`, buf)
+            FfiConverterOptionalString.write(value.`from`, buf)
+            FfiConverterOptionalLong.write(value.`workSeconds`, buf)
+            FfiConverterSequenceString.write(value.`copiesLost`, buf)
+            FfiConverterSequenceString.write(value.`reasons`, buf)
+    }
+}
+
+
+
+/**
  * A whole report: the shape of `--format json`.
  */
 data class ReportView (
@@ -16712,6 +17571,93 @@ public object FfiConverterTypeSuppressedView: FfiConverterRustBuffer<SuppressedV
 
 
 /**
+ * What is known of a lab's copies: the shape of `backup status --format json`.
+ */
+data class SurvivalView (
+    /**
+     * The version of this shape; raised when a field changes its meaning.
+     */
+    val `version`: kotlin.UInt
+    ,
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * Whether any repository was asked; where none was, nothing of copies is known.
+     */
+    val `asked`: kotlin.Boolean
+    ,
+    /**
+     * A verdict for each dataset.
+     */
+    val `datasets`: List<VerdictView>
+    ,
+    /**
+     * Volumes and folders of which nobody knows whether their data matters.
+     */
+    val `unknown`: List<PartView>
+    ,
+    /**
+     * What of the Compose files could not be read, so that the data it speaks of is not known.
+     */
+    val `unread`: List<kotlin.String>
+    ,
+    /**
+     * What each kind of loss would leave.
+     */
+    val `losses`: List<LossView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSurvivalView: FfiConverterRustBuffer<SurvivalView> {
+    override fun read(buf: ByteBuffer): SurvivalView {
+        return SurvivalView(
+            FfiConverterUInt.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceTypeVerdictView.read(buf),
+            FfiConverterSequenceTypePartView.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeLossView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SurvivalView) = (
+            FfiConverterUInt.allocationSize(value.`version`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterBoolean.allocationSize(value.`asked`) +
+            FfiConverterSequenceTypeVerdictView.allocationSize(value.`datasets`) +
+            FfiConverterSequenceTypePartView.allocationSize(value.`unknown`) +
+            FfiConverterSequenceString.allocationSize(value.`unread`) +
+            FfiConverterSequenceTypeLossView.allocationSize(value.`losses`)
+    )
+
+    override fun write(value: SurvivalView, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`version`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterBoolean.write(value.`asked`, buf)
+            FfiConverterSequenceTypeVerdictView.write(value.`datasets`, buf)
+            FfiConverterSequenceTypePartView.write(value.`unknown`, buf)
+            FfiConverterSequenceString.write(value.`unread`, buf)
+            FfiConverterSequenceTypeLossView.write(value.`losses`, buf)
+    }
+}
+
+
+
+/**
  * An application that was recognised in the lab.
  */
 data class SystemView (
@@ -16895,6 +17841,125 @@ public object FfiConverterTypeTextSettings: FfiConverterRustBuffer<TextSettings>
     override fun write(value: TextSettings, buf: ByteBuffer) {
             FfiConverterBoolean.write(value.`colour`, buf)
             FfiConverterOptionalUInt.write(value.`width`, buf)
+    }
+}
+
+
+
+/**
+ * What is known of one dataset's copies.
+ */
+data class VerdictView (
+    /**
+     * The dataset's name.
+     */
+    val `dataset`: kotlin.String
+    ,
+    /**
+     * `irreplaceable`, `important`, `reproducible`; nothing where nobody knows.
+     */
+    val `class`: kotlin.String?
+    ,
+    /**
+     * Where it is declared; nothing where only the catalogue found it.
+     */
+    val `declared`: PlaceView?
+    ,
+    /**
+     * Where its data lies.
+     */
+    val `parts`: List<PartView>
+    ,
+    /**
+     * What keeps it from being judged.
+     */
+    val `problems`: List<kotlin.String>
+    ,
+    /**
+     * How old the newest copy may be: `36 h`.
+     */
+    val `recoveryPoint`: kotlin.String?
+    ,
+    /**
+     * How it stands against 3-2-1: `no_copy`, `falls_short`, `not_known`, `meets` or `not_needed`.
+     */
+    val `state`: kotlin.String
+    ,
+    /**
+     * How many copies there are; the original is the first.
+     */
+    val `copies`: kotlin.UInt
+    ,
+    /**
+     * On how many disks or pools they lie.
+     */
+    val `media`: kotlin.UInt
+    ,
+    /**
+     * How many of them are at another place than the original.
+     */
+    val `offsite`: kotlin.UInt
+    ,
+    /**
+     * What each repository holds of it.
+     */
+    val `held`: List<CopyView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeVerdictView: FfiConverterRustBuffer<VerdictView> {
+    override fun read(buf: ByteBuffer): VerdictView {
+        return VerdictView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypePlaceView.read(buf),
+            FfiConverterSequenceTypePartView.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterSequenceTypeCopyView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: VerdictView) = (
+            FfiConverterString.allocationSize(value.`dataset`) +
+            FfiConverterOptionalString.allocationSize(value.`class`) +
+            FfiConverterOptionalTypePlaceView.allocationSize(value.`declared`) +
+            FfiConverterSequenceTypePartView.allocationSize(value.`parts`) +
+            FfiConverterSequenceString.allocationSize(value.`problems`) +
+            FfiConverterOptionalString.allocationSize(value.`recoveryPoint`) +
+            FfiConverterString.allocationSize(value.`state`) +
+            FfiConverterUInt.allocationSize(value.`copies`) +
+            FfiConverterUInt.allocationSize(value.`media`) +
+            FfiConverterUInt.allocationSize(value.`offsite`) +
+            FfiConverterSequenceTypeCopyView.allocationSize(value.`held`)
+    )
+
+    override fun write(value: VerdictView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`dataset`, buf)
+            FfiConverterOptionalString.write(value.`class`, buf)
+            FfiConverterOptionalTypePlaceView.write(value.`declared`, buf)
+            FfiConverterSequenceTypePartView.write(value.`parts`, buf)
+            FfiConverterSequenceString.write(value.`problems`, buf)
+            FfiConverterOptionalString.write(value.`recoveryPoint`, buf)
+            FfiConverterString.write(value.`state`, buf)
+            FfiConverterUInt.write(value.`copies`, buf)
+            FfiConverterUInt.write(value.`media`, buf)
+            FfiConverterUInt.write(value.`offsite`, buf)
+            FfiConverterSequenceTypeCopyView.write(value.`held`, buf)
     }
 }
 
@@ -19695,6 +20760,34 @@ public object FfiConverterSequenceTypeContainerView: FfiConverterRustBuffer<List
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeCopyView: FfiConverterRustBuffer<List<CopyView>> {
+    override fun read(buf: ByteBuffer): List<CopyView> {
+        val len = buf.getInt()
+        return List<CopyView>(len) {
+            FfiConverterTypeCopyView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<CopyView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeCopyView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<CopyView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeCopyView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer<List<DeclarationView>> {
     override fun read(buf: ByteBuffer): List<DeclarationView> {
         val len = buf.getInt()
@@ -19919,6 +21012,34 @@ public object FfiConverterSequenceTypeGapView: FfiConverterRustBuffer<List<GapVi
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeLossView: FfiConverterRustBuffer<List<LossView>> {
+    override fun read(buf: ByteBuffer): List<LossView> {
+        val len = buf.getInt()
+        return List<LossView>(len) {
+            FfiConverterTypeLossView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<LossView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeLossView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<LossView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeLossView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeMountView: FfiConverterRustBuffer<List<MountView>> {
     override fun read(buf: ByteBuffer): List<MountView> {
         val len = buf.getInt()
@@ -19965,6 +21086,34 @@ public object FfiConverterSequenceTypeNearMissView: FfiConverterRustBuffer<List<
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeNearMissView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePartView: FfiConverterRustBuffer<List<PartView>> {
+    override fun read(buf: ByteBuffer): List<PartView> {
+        val len = buf.getInt()
+        return List<PartView>(len) {
+            FfiConverterTypePartView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PartView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePartView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PartView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePartView.write(it, buf)
         }
     }
 }
@@ -20283,6 +21432,62 @@ public object FfiConverterSequenceTypeReachableServiceView: FfiConverterRustBuff
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeReasonView: FfiConverterRustBuffer<List<ReasonView>> {
+    override fun read(buf: ByteBuffer): List<ReasonView> {
+        val len = buf.getInt()
+        return List<ReasonView>(len) {
+            FfiConverterTypeReasonView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ReasonView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeReasonView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ReasonView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeReasonView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeRemainsView: FfiConverterRustBuffer<List<RemainsView>> {
+    override fun read(buf: ByteBuffer): List<RemainsView> {
+        val len = buf.getInt()
+        return List<RemainsView>(len) {
+            FfiConverterTypeRemainsView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RemainsView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRemainsView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RemainsView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRemainsView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer<List<RuleView>> {
     override fun read(buf: ByteBuffer): List<RuleView> {
         val len = buf.getInt()
@@ -20553,6 +21758,34 @@ public object FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuffer<Li
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTailnetRuleView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeVerdictView: FfiConverterRustBuffer<List<VerdictView>> {
+    override fun read(buf: ByteBuffer): List<VerdictView> {
+        val len = buf.getInt()
+        return List<VerdictView>(len) {
+            FfiConverterTypeVerdictView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<VerdictView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeVerdictView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<VerdictView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeVerdictView.write(it, buf)
         }
     }
 }

@@ -2209,6 +2209,12 @@ public protocol LabProtocol: AnyObject, Sendable {
     func split(seen: Observed?, cancel: CancelToken?) async throws  -> Split
 
     /**
+     * Returns what is known of the copies of the lab's data, as far as repositories were asked. A lab that says nothing has
+     * data too: what its applications are known to keep.
+     */
+    func survival(seen: Observed, cancel: CancelToken?) async throws  -> Survival
+
+    /**
      * Returns the lab's own tailnet, for questions about hosts and ports: the policy file that instance.toml names, else the
      * only one that there is, over the devices and people of instance.toml and what was seen; at the moment of `seen`.
      */
@@ -2982,6 +2988,26 @@ open func split(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  
             completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
             freeFunc: ffi_homelab_ffi_rust_future_free_u64,
             liftFunc: FfiConverterTypeSplit_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns what is known of the copies of the lab's data, as far as repositories were asked. A lab that says nothing has
+     * data too: what its applications are known to keep.
+     */
+open func survival(seen: Observed, cancel: CancelToken? = nil)async throws  -> Survival  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_survival(
+                        self.uniffiCloneHandle(),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeSurvival_lift,
             errorHandler: FfiConverterTypeHomelabError_lift
         )
 }
@@ -5525,6 +5551,216 @@ public func FfiConverterTypeSplit_lower(_ value: Split) -> UInt64 {
 
 
 /**
+ * What is known of a lab's copies: a verdict for each dataset. Its text is a table, with the reasons below it.
+ */
+public protocol SurvivalProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+    func at()  -> String
+
+    /**
+     * Returns how a command should end: 0 when every dataset meets 3-2-1 or needs no copy, 1 when one does not, 3 when
+     * none does not and something is not known: a verdict, whether data matters, or what a file says.
+     */
+    func exitCode()  -> UInt8
+
+    /**
+     * Returns it as JSON, indented.
+     */
+    func toJson()  -> String
+
+    /**
+     * Returns it as a record.
+     */
+    func view()  -> SurvivalView
+
+    /**
+     * Returns whether any repository was asked. Where none was, nothing of copies is known.
+     */
+    func wasAsked()  -> Bool
+
+}
+/**
+ * What is known of a lab's copies: a verdict for each dataset. Its text is a table, with the reasons below it.
+ */
+open class Survival: SurvivalProtocol, @unchecked Sendable, CustomStringConvertible {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_survival(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_survival(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the moment that it speaks of, RFC 3339.
+     */
+open func at() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_survival_at(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns how a command should end: 0 when every dataset meets 3-2-1 or needs no copy, 1 when one does not, 3 when
+     * none does not and something is not known: a verdict, whether data matters, or what a file says.
+     */
+open func exitCode() -> UInt8  {
+    return try!  FfiConverterUInt8.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_survival_exit_code(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns it as JSON, indented.
+     */
+open func toJson() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_survival_to_json(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns it as a record.
+     */
+open func view() -> SurvivalView  {
+    return try!  FfiConverterTypeSurvivalView_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_survival_view(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns whether any repository was asked. Where none was, nothing of copies is known.
+     */
+open func wasAsked() -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_survival_was_asked(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+
+
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_survival_uniffi_trait_display(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSurvival: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Survival
+
+    public static func lift(_ handle: UInt64) throws -> Survival {
+        return Survival(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Survival) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Survival {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Survival, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSurvival_lift(_ handle: UInt64) throws -> Survival {
+    return try FfiConverterTypeSurvival.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSurvival_lower(_ value: Survival) -> UInt64 {
+    return FfiConverterTypeSurvival.lower(value)
+}
+
+
+
+
+
+
+/**
  * A tailnet's policy in force over its devices and people: what each device enforces, sees and may do. What no rule
  * allows is denied.
  */
@@ -7305,6 +7541,235 @@ public func FfiConverterTypeContainerView_lower(_ value: ContainerView) -> RustB
 
 
 /**
+ * What one repository holds of a dataset.
+ */
+public struct CopyView: Equatable, Hashable {
+    /**
+     * The repository.
+     */
+    public let repository: String
+    /**
+     * The machine that holds it, where that is known.
+     */
+    public let host: String?
+    /**
+     * The disk or pool, where that is known.
+     */
+    public let medium: String?
+    /**
+     * The place, where that is known.
+     */
+    public let site: String?
+    /**
+     * The account, where there is one.
+     */
+    public let account: String?
+    /**
+     * The snapshot that it stands on; nothing where none holds all of the dataset.
+     */
+    public let snapshot: String?
+    /**
+     * The moment whose state that holds, RFC 3339.
+     */
+    public let snapshotAt: String?
+    /**
+     * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+     */
+    public let completeness: String?
+    /**
+     * Whether it is encrypted; nothing where that is not known.
+     */
+    public let encrypted: Bool?
+    /**
+     * When the repository was last checked, RFC 3339.
+     */
+    public let lastCheck: String?
+    /**
+     * How much that check read: `structure`, `part 2 of 7`, `all data`.
+     */
+    public let lastCheckDepth: String?
+    /**
+     * When the dataset was last restored from it for proof, RFC 3339.
+     */
+    public let lastDrill: String?
+    /**
+     * Whether that proved it.
+     */
+    public let lastDrillPassed: Bool?
+    /**
+     * Whether it counts as a copy.
+     */
+    public let counts: Bool
+    /**
+     * Whether it counts as one that is elsewhere.
+     */
+    public let offsite: Bool
+    /**
+     * Why it does not count.
+     */
+    public let reasons: [ReasonView]
+    /**
+     * Why it does not count as one that is elsewhere.
+     */
+    public let notOffsite: [ReasonView]
+    /**
+     * What is worth knowing of it besides.
+     */
+    public let notes: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The repository.
+         */repository: String,
+        /**
+         * The machine that holds it, where that is known.
+         */host: String?,
+        /**
+         * The disk or pool, where that is known.
+         */medium: String?,
+        /**
+         * The place, where that is known.
+         */site: String?,
+        /**
+         * The account, where there is one.
+         */account: String?,
+        /**
+         * The snapshot that it stands on; nothing where none holds all of the dataset.
+         */snapshot: String?,
+        /**
+         * The moment whose state that holds, RFC 3339.
+         */snapshotAt: String?,
+        /**
+         * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+         */completeness: String?,
+        /**
+         * Whether it is encrypted; nothing where that is not known.
+         */encrypted: Bool?,
+        /**
+         * When the repository was last checked, RFC 3339.
+         */lastCheck: String?,
+        /**
+         * How much that check read: `structure`, `part 2 of 7`, `all data`.
+         */lastCheckDepth: String?,
+        /**
+         * When the dataset was last restored from it for proof, RFC 3339.
+         */lastDrill: String?,
+        /**
+         * Whether that proved it.
+         */lastDrillPassed: Bool?,
+        /**
+         * Whether it counts as a copy.
+         */counts: Bool,
+        /**
+         * Whether it counts as one that is elsewhere.
+         */offsite: Bool,
+        /**
+         * Why it does not count.
+         */reasons: [ReasonView],
+        /**
+         * Why it does not count as one that is elsewhere.
+         */notOffsite: [ReasonView],
+        /**
+         * What is worth knowing of it besides.
+         */notes: [String]) {
+        self.repository = repository
+        self.host = host
+        self.medium = medium
+        self.site = site
+        self.account = account
+        self.snapshot = snapshot
+        self.snapshotAt = snapshotAt
+        self.completeness = completeness
+        self.encrypted = encrypted
+        self.lastCheck = lastCheck
+        self.lastCheckDepth = lastCheckDepth
+        self.lastDrill = lastDrill
+        self.lastDrillPassed = lastDrillPassed
+        self.counts = counts
+        self.offsite = offsite
+        self.reasons = reasons
+        self.notOffsite = notOffsite
+        self.notes = notes
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CopyView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCopyView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CopyView {
+        return
+            try CopyView(
+                repository: FfiConverterString.read(from: &buf),
+                host: FfiConverterOptionString.read(from: &buf),
+                medium: FfiConverterOptionString.read(from: &buf),
+                site: FfiConverterOptionString.read(from: &buf),
+                account: FfiConverterOptionString.read(from: &buf),
+                snapshot: FfiConverterOptionString.read(from: &buf),
+                snapshotAt: FfiConverterOptionString.read(from: &buf),
+                completeness: FfiConverterOptionString.read(from: &buf),
+                encrypted: FfiConverterOptionBool.read(from: &buf),
+                lastCheck: FfiConverterOptionString.read(from: &buf),
+                lastCheckDepth: FfiConverterOptionString.read(from: &buf),
+                lastDrill: FfiConverterOptionString.read(from: &buf),
+                lastDrillPassed: FfiConverterOptionBool.read(from: &buf),
+                counts: FfiConverterBool.read(from: &buf),
+                offsite: FfiConverterBool.read(from: &buf),
+                reasons: FfiConverterSequenceTypeReasonView.read(from: &buf),
+                notOffsite: FfiConverterSequenceTypeReasonView.read(from: &buf),
+                notes: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CopyView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.repository, into: &buf)
+        FfiConverterOptionString.write(value.host, into: &buf)
+        FfiConverterOptionString.write(value.medium, into: &buf)
+        FfiConverterOptionString.write(value.site, into: &buf)
+        FfiConverterOptionString.write(value.account, into: &buf)
+        FfiConverterOptionString.write(value.snapshot, into: &buf)
+        FfiConverterOptionString.write(value.snapshotAt, into: &buf)
+        FfiConverterOptionString.write(value.completeness, into: &buf)
+        FfiConverterOptionBool.write(value.encrypted, into: &buf)
+        FfiConverterOptionString.write(value.lastCheck, into: &buf)
+        FfiConverterOptionString.write(value.lastCheckDepth, into: &buf)
+        FfiConverterOptionString.write(value.lastDrill, into: &buf)
+        FfiConverterOptionBool.write(value.lastDrillPassed, into: &buf)
+        FfiConverterBool.write(value.counts, into: &buf)
+        FfiConverterBool.write(value.offsite, into: &buf)
+        FfiConverterSequenceTypeReasonView.write(value.reasons, into: &buf)
+        FfiConverterSequenceTypeReasonView.write(value.notOffsite, into: &buf)
+        FfiConverterSequenceString.write(value.notes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCopyView_lift(_ buf: RustBuffer) throws -> CopyView {
+    return try FfiConverterTypeCopyView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCopyView_lower(_ value: CopyView) -> RustBuffer {
+    return FfiConverterTypeCopyView.lower(value)
+}
+
+
+/**
  * How many findings there are of each severity.
  */
 public struct CountsView: Equatable, Hashable {
@@ -8837,6 +9302,75 @@ public func FfiConverterTypeLogQuery_lower(_ value: LogQuery) -> RustBuffer {
 
 
 /**
+ * What one kind of loss would leave.
+ */
+public struct LossView: Equatable, Hashable {
+    /**
+     * What is lost: `disk`, `machine`, `house`, `account`, `password` or `ransomware`.
+     */
+    public let loss: String
+    /**
+     * What remains of each dataset.
+     */
+    public let datasets: [RemainsView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What is lost: `disk`, `machine`, `house`, `account`, `password` or `ransomware`.
+         */loss: String,
+        /**
+         * What remains of each dataset.
+         */datasets: [RemainsView]) {
+        self.loss = loss
+        self.datasets = datasets
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LossView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLossView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LossView {
+        return
+            try LossView(
+                loss: FfiConverterString.read(from: &buf),
+                datasets: FfiConverterSequenceTypeRemainsView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LossView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.loss, into: &buf)
+        FfiConverterSequenceTypeRemainsView.write(value.datasets, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLossView_lift(_ buf: RustBuffer) throws -> LossView {
+    return try FfiConverterTypeLossView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLossView_lower(_ value: LossView) -> RustBuffer {
+    return FfiConverterTypeLossView.lower(value)
+}
+
+
+/**
  * The machine that an observation was made on: what it calls itself, and where others find it.
  */
 public struct Machine: Equatable, Hashable {
@@ -9161,6 +9695,95 @@ public func FfiConverterTypeOutcomeView_lift(_ buf: RustBuffer) throws -> Outcom
 #endif
 public func FfiConverterTypeOutcomeView_lower(_ value: OutcomeView) -> RustBuffer {
     return FfiConverterTypeOutcomeView.lower(value)
+}
+
+
+/**
+ * One place of a dataset.
+ */
+public struct PartView: Equatable, Hashable {
+    /**
+     * The machine, where the lab says which.
+     */
+    public let host: String?
+    /**
+     * The volume, `immich/database`, or the path.
+     */
+    public let place: String
+    /**
+     * The services that use it, as far as they are known.
+     */
+    public let services: [String]
+    /**
+     * How the data lies there: `files`, `postgres`, `sqlite`, ...
+     */
+    public let store: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The machine, where the lab says which.
+         */host: String?,
+        /**
+         * The volume, `immich/database`, or the path.
+         */place: String,
+        /**
+         * The services that use it, as far as they are known.
+         */services: [String],
+        /**
+         * How the data lies there: `files`, `postgres`, `sqlite`, ...
+         */store: String) {
+        self.host = host
+        self.place = place
+        self.services = services
+        self.store = store
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PartView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePartView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PartView {
+        return
+            try PartView(
+                host: FfiConverterOptionString.read(from: &buf),
+                place: FfiConverterString.read(from: &buf),
+                services: FfiConverterSequenceString.read(from: &buf),
+                store: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PartView, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.host, into: &buf)
+        FfiConverterString.write(value.place, into: &buf)
+        FfiConverterSequenceString.write(value.services, into: &buf)
+        FfiConverterString.write(value.store, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePartView_lift(_ buf: RustBuffer) throws -> PartView {
+    return try FfiConverterTypePartView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePartView_lower(_ value: PartView) -> RustBuffer {
+    return FfiConverterTypePartView.lower(value)
 }
 
 
@@ -11140,6 +11763,188 @@ public func FfiConverterTypeReachableView_lower(_ value: ReachableView) -> RustB
 
 
 /**
+ * Why a copy does not count.
+ */
+public struct ReasonView: Equatable, Hashable {
+    /**
+     * Its word: `not_seen`, `lacks`, `other_host`, `same_medium`, `medium_unknown`, `stale`, `partial`, `live_database`,
+     * `sync`, `future`, `damaged`, `unencrypted`, `encryption_unknown`, `key_lost`, `key_unknown`, `site_unknown` or
+     * `same_site`.
+     */
+    public let kind: String
+    /**
+     * What it says, in one fragment.
+     */
+    public let message: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its word: `not_seen`, `lacks`, `other_host`, `same_medium`, `medium_unknown`, `stale`, `partial`, `live_database`,
+         * `sync`, `future`, `damaged`, `unencrypted`, `encryption_unknown`, `key_lost`, `key_unknown`, `site_unknown` or
+         * `same_site`.
+         */kind: String,
+        /**
+         * What it says, in one fragment.
+         */message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReasonView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReasonView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReasonView {
+        return
+            try ReasonView(
+                kind: FfiConverterString.read(from: &buf),
+                message: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReasonView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.message, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReasonView_lift(_ buf: RustBuffer) throws -> ReasonView {
+    return try FfiConverterTypeReasonView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReasonView_lower(_ value: ReasonView) -> RustBuffer {
+    return FfiConverterTypeReasonView.lower(value)
+}
+
+
+/**
+ * What a loss would leave of a dataset.
+ */
+public struct RemainsView: Equatable, Hashable {
+    /**
+     * The dataset.
+     */
+    public let dataset: String
+    /**
+     * `lost`, `not_known`, `perhaps`, `restored` or `kept`.
+     */
+    public let fate: String
+    /**
+     * The repository that it would be restored from.
+     */
+    public let from: String?
+    /**
+     * How much work would be lost, in seconds: the age of that copy.
+     */
+    public let workSeconds: Int64?
+    /**
+     * The copies that would be lost with it.
+     */
+    public let copiesLost: [String]
+    /**
+     * Why it is no better.
+     */
+    public let reasons: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The dataset.
+         */dataset: String,
+        /**
+         * `lost`, `not_known`, `perhaps`, `restored` or `kept`.
+         */fate: String,
+        /**
+         * The repository that it would be restored from.
+         */from: String?,
+        /**
+         * How much work would be lost, in seconds: the age of that copy.
+         */workSeconds: Int64?,
+        /**
+         * The copies that would be lost with it.
+         */copiesLost: [String],
+        /**
+         * Why it is no better.
+         */reasons: [String]) {
+        self.dataset = dataset
+        self.fate = fate
+        self.from = from
+        self.workSeconds = workSeconds
+        self.copiesLost = copiesLost
+        self.reasons = reasons
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RemainsView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRemainsView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RemainsView {
+        return
+            try RemainsView(
+                dataset: FfiConverterString.read(from: &buf),
+                fate: FfiConverterString.read(from: &buf),
+                from: FfiConverterOptionString.read(from: &buf),
+                workSeconds: FfiConverterOptionInt64.read(from: &buf),
+                copiesLost: FfiConverterSequenceString.read(from: &buf),
+                reasons: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RemainsView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.dataset, into: &buf)
+        FfiConverterString.write(value.fate, into: &buf)
+        FfiConverterOptionString.write(value.from, into: &buf)
+        FfiConverterOptionInt64.write(value.workSeconds, into: &buf)
+        FfiConverterSequenceString.write(value.copiesLost, into: &buf)
+        FfiConverterSequenceString.write(value.reasons, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRemainsView_lift(_ buf: RustBuffer) throws -> RemainsView {
+    return try FfiConverterTypeRemainsView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRemainsView_lower(_ value: RemainsView) -> RustBuffer {
+    return FfiConverterTypeRemainsView.lower(value)
+}
+
+
+/**
  * A whole report: the shape of `--format json`.
  */
 public struct ReportView: Equatable, Hashable {
@@ -12600,6 +13405,125 @@ public func FfiConverterTypeSuppressedView_lower(_ value: SuppressedView) -> Rus
 
 
 /**
+ * What is known of a lab's copies: the shape of `backup status --format json`.
+ */
+public struct SurvivalView: Equatable, Hashable {
+    /**
+     * The version of this shape; raised when a field changes its meaning.
+     */
+    public let version: UInt32
+    /**
+     * The moment that it speaks of, RFC 3339.
+     */
+    public let at: String
+    /**
+     * Whether any repository was asked; where none was, nothing of copies is known.
+     */
+    public let asked: Bool
+    /**
+     * A verdict for each dataset.
+     */
+    public let datasets: [VerdictView]
+    /**
+     * Volumes and folders of which nobody knows whether their data matters.
+     */
+    public let unknown: [PartView]
+    /**
+     * What of the Compose files could not be read, so that the data it speaks of is not known.
+     */
+    public let unread: [String]
+    /**
+     * What each kind of loss would leave.
+     */
+    public let losses: [LossView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The version of this shape; raised when a field changes its meaning.
+         */version: UInt32,
+        /**
+         * The moment that it speaks of, RFC 3339.
+         */at: String,
+        /**
+         * Whether any repository was asked; where none was, nothing of copies is known.
+         */asked: Bool,
+        /**
+         * A verdict for each dataset.
+         */datasets: [VerdictView],
+        /**
+         * Volumes and folders of which nobody knows whether their data matters.
+         */unknown: [PartView],
+        /**
+         * What of the Compose files could not be read, so that the data it speaks of is not known.
+         */unread: [String],
+        /**
+         * What each kind of loss would leave.
+         */losses: [LossView]) {
+        self.version = version
+        self.at = at
+        self.asked = asked
+        self.datasets = datasets
+        self.unknown = unknown
+        self.unread = unread
+        self.losses = losses
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SurvivalView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSurvivalView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SurvivalView {
+        return
+            try SurvivalView(
+                version: FfiConverterUInt32.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                asked: FfiConverterBool.read(from: &buf),
+                datasets: FfiConverterSequenceTypeVerdictView.read(from: &buf),
+                unknown: FfiConverterSequenceTypePartView.read(from: &buf),
+                unread: FfiConverterSequenceString.read(from: &buf),
+                losses: FfiConverterSequenceTypeLossView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SurvivalView, into buf: inout [UInt8]) {
+        FfiConverterUInt32.write(value.version, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterBool.write(value.asked, into: &buf)
+        FfiConverterSequenceTypeVerdictView.write(value.datasets, into: &buf)
+        FfiConverterSequenceTypePartView.write(value.unknown, into: &buf)
+        FfiConverterSequenceString.write(value.unread, into: &buf)
+        FfiConverterSequenceTypeLossView.write(value.losses, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSurvivalView_lift(_ buf: RustBuffer) throws -> SurvivalView {
+    return try FfiConverterTypeSurvivalView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSurvivalView_lower(_ value: SurvivalView) -> RustBuffer {
+    return FfiConverterTypeSurvivalView.lower(value)
+}
+
+
+/**
  * An application that was recognised in the lab.
  */
 public struct SystemView: Equatable, Hashable {
@@ -12863,6 +13787,165 @@ public func FfiConverterTypeTextSettings_lift(_ buf: RustBuffer) throws -> TextS
 #endif
 public func FfiConverterTypeTextSettings_lower(_ value: TextSettings) -> RustBuffer {
     return FfiConverterTypeTextSettings.lower(value)
+}
+
+
+/**
+ * What is known of one dataset's copies.
+ */
+public struct VerdictView: Equatable, Hashable {
+    /**
+     * The dataset's name.
+     */
+    public let dataset: String
+    /**
+     * `irreplaceable`, `important`, `reproducible`; nothing where nobody knows.
+     */
+    public let `class`: String?
+    /**
+     * Where it is declared; nothing where only the catalogue found it.
+     */
+    public let declared: PlaceView?
+    /**
+     * Where its data lies.
+     */
+    public let parts: [PartView]
+    /**
+     * What keeps it from being judged.
+     */
+    public let problems: [String]
+    /**
+     * How old the newest copy may be: `36 h`.
+     */
+    public let recoveryPoint: String?
+    /**
+     * How it stands against 3-2-1: `no_copy`, `falls_short`, `not_known`, `meets` or `not_needed`.
+     */
+    public let state: String
+    /**
+     * How many copies there are; the original is the first.
+     */
+    public let copies: UInt32
+    /**
+     * On how many disks or pools they lie.
+     */
+    public let media: UInt32
+    /**
+     * How many of them are at another place than the original.
+     */
+    public let offsite: UInt32
+    /**
+     * What each repository holds of it.
+     */
+    public let held: [CopyView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The dataset's name.
+         */dataset: String,
+        /**
+         * `irreplaceable`, `important`, `reproducible`; nothing where nobody knows.
+         */`class`: String?,
+        /**
+         * Where it is declared; nothing where only the catalogue found it.
+         */declared: PlaceView?,
+        /**
+         * Where its data lies.
+         */parts: [PartView],
+        /**
+         * What keeps it from being judged.
+         */problems: [String],
+        /**
+         * How old the newest copy may be: `36 h`.
+         */recoveryPoint: String?,
+        /**
+         * How it stands against 3-2-1: `no_copy`, `falls_short`, `not_known`, `meets` or `not_needed`.
+         */state: String,
+        /**
+         * How many copies there are; the original is the first.
+         */copies: UInt32,
+        /**
+         * On how many disks or pools they lie.
+         */media: UInt32,
+        /**
+         * How many of them are at another place than the original.
+         */offsite: UInt32,
+        /**
+         * What each repository holds of it.
+         */held: [CopyView]) {
+        self.dataset = dataset
+        self.`class` = `class`
+        self.declared = declared
+        self.parts = parts
+        self.problems = problems
+        self.recoveryPoint = recoveryPoint
+        self.state = state
+        self.copies = copies
+        self.media = media
+        self.offsite = offsite
+        self.held = held
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension VerdictView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeVerdictView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> VerdictView {
+        return
+            try VerdictView(
+                dataset: FfiConverterString.read(from: &buf),
+                class: FfiConverterOptionString.read(from: &buf),
+                declared: FfiConverterOptionTypePlaceView.read(from: &buf),
+                parts: FfiConverterSequenceTypePartView.read(from: &buf),
+                problems: FfiConverterSequenceString.read(from: &buf),
+                recoveryPoint: FfiConverterOptionString.read(from: &buf),
+                state: FfiConverterString.read(from: &buf),
+                copies: FfiConverterUInt32.read(from: &buf),
+                media: FfiConverterUInt32.read(from: &buf),
+                offsite: FfiConverterUInt32.read(from: &buf),
+                held: FfiConverterSequenceTypeCopyView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: VerdictView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.dataset, into: &buf)
+        FfiConverterOptionString.write(value.`class`, into: &buf)
+        FfiConverterOptionTypePlaceView.write(value.declared, into: &buf)
+        FfiConverterSequenceTypePartView.write(value.parts, into: &buf)
+        FfiConverterSequenceString.write(value.problems, into: &buf)
+        FfiConverterOptionString.write(value.recoveryPoint, into: &buf)
+        FfiConverterString.write(value.state, into: &buf)
+        FfiConverterUInt32.write(value.copies, into: &buf)
+        FfiConverterUInt32.write(value.media, into: &buf)
+        FfiConverterUInt32.write(value.offsite, into: &buf)
+        FfiConverterSequenceTypeCopyView.write(value.held, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVerdictView_lift(_ buf: RustBuffer) throws -> VerdictView {
+    return try FfiConverterTypeVerdictView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVerdictView_lower(_ value: VerdictView) -> RustBuffer {
+    return FfiConverterTypeVerdictView.lower(value)
 }
 
 
@@ -15125,6 +16208,31 @@ fileprivate struct FfiConverterSequenceTypeContainerView: FfiConverterRustBuffer
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeCopyView: FfiConverterRustBuffer {
+    typealias SwiftType = [CopyView]
+
+    public static func write(_ value: [CopyView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeCopyView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [CopyView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [CopyView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeCopyView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeDeclarationView: FfiConverterRustBuffer {
     typealias SwiftType = [DeclarationView]
 
@@ -15325,6 +16433,31 @@ fileprivate struct FfiConverterSequenceTypeGapView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeLossView: FfiConverterRustBuffer {
+    typealias SwiftType = [LossView]
+
+    public static func write(_ value: [LossView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeLossView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [LossView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [LossView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeLossView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeMountView: FfiConverterRustBuffer {
     typealias SwiftType = [MountView]
 
@@ -15367,6 +16500,31 @@ fileprivate struct FfiConverterSequenceTypeNearMissView: FfiConverterRustBuffer 
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeNearMissView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePartView: FfiConverterRustBuffer {
+    typealias SwiftType = [PartView]
+
+    public static func write(_ value: [PartView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePartView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PartView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PartView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePartView.read(from: &buf))
         }
         return seq
     }
@@ -15650,6 +16808,56 @@ fileprivate struct FfiConverterSequenceTypeReachableServiceView: FfiConverterRus
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeReasonView: FfiConverterRustBuffer {
+    typealias SwiftType = [ReasonView]
+
+    public static func write(_ value: [ReasonView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeReasonView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ReasonView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ReasonView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeReasonView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeRemainsView: FfiConverterRustBuffer {
+    typealias SwiftType = [RemainsView]
+
+    public static func write(_ value: [RemainsView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRemainsView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RemainsView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RemainsView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRemainsView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer {
     typealias SwiftType = [RuleView]
 
@@ -15892,6 +17100,31 @@ fileprivate struct FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuff
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTailnetRuleView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeVerdictView: FfiConverterRustBuffer {
+    typealias SwiftType = [VerdictView]
+
+    public static func write(_ value: [VerdictView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeVerdictView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [VerdictView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [VerdictView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeVerdictView.read(from: &buf))
         }
         return seq
     }
@@ -16209,6 +17442,21 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_func_judge_policy_files() != 56957) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_survival_at() != 28706) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_survival_exit_code() != 59377) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_survival_to_json() != 4083) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_survival_view() != 57389) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_survival_was_asked() != 43165) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_canceltoken_cancel() != 55391) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -16336,6 +17584,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_split() != 35481) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_survival() != 16631) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_tailnet() != 42461) {

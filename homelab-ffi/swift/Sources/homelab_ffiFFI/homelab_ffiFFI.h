@@ -243,6 +243,46 @@ typedef void (*UniffiForeignFutureCompleteVoid)(uint64_t, UniffiForeignFutureRes
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SURVIVAL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SURVIVAL
+uint64_t uniffi_homelab_ffi_fn_clone_survival(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SURVIVAL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_SURVIVAL
+void uniffi_homelab_ffi_fn_free_survival(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_AT
+RustBuffer uniffi_homelab_ffi_fn_method_survival_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_EXIT_CODE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_EXIT_CODE
+uint8_t uniffi_homelab_ffi_fn_method_survival_exit_code(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_TO_JSON
+RustBuffer uniffi_homelab_ffi_fn_method_survival_to_json(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_VIEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_VIEW
+RustBuffer uniffi_homelab_ffi_fn_method_survival_view(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_WAS_ASKED
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_WAS_ASKED
+int8_t uniffi_homelab_ffi_fn_method_survival_was_asked(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_SURVIVAL_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_homelab_ffi_fn_method_survival_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_CANCELTOKEN
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_CANCELTOKEN
 uint64_t uniffi_homelab_ffi_fn_clone_canceltoken(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -537,6 +577,11 @@ RustBuffer uniffi_homelab_ffi_fn_method_lab_services(uint64_t ptr, RustCallStatu
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SPLIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SPLIT
 uint64_t uniffi_homelab_ffi_fn_method_lab_split(uint64_t ptr, RustBuffer seen, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SURVIVAL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_SURVIVAL
+uint64_t uniffi_homelab_ffi_fn_method_lab_survival(uint64_t ptr, uint64_t seen, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TAILNET
@@ -1658,6 +1703,36 @@ uint16_t uniffi_homelab_ffi_checksum_func_judge_policy_files(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_AT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_AT
+uint16_t uniffi_homelab_ffi_checksum_method_survival_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_EXIT_CODE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_EXIT_CODE
+uint16_t uniffi_homelab_ffi_checksum_method_survival_exit_code(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_TO_JSON
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_TO_JSON
+uint16_t uniffi_homelab_ffi_checksum_method_survival_to_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_VIEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_VIEW
+uint16_t uniffi_homelab_ffi_checksum_method_survival_view(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_WAS_ASKED
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_WAS_ASKED
+uint16_t uniffi_homelab_ffi_checksum_method_survival_was_asked(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CANCELTOKEN_CANCEL
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_CANCELTOKEN_CANCEL
 uint16_t uniffi_homelab_ffi_checksum_method_canceltoken_cancel(void
@@ -1913,6 +1988,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_services(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SPLIT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SPLIT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_split(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SURVIVAL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_SURVIVAL
+uint16_t uniffi_homelab_ffi_checksum_method_lab_survival(void
 
 );
 #endif

@@ -182,6 +182,17 @@ final class LifetimeTests: XCTestCase {
     }
 }
 
+final class SurvivalTests: XCTestCase {
+    func testWhatIsKnownOfTheCopiesIsAVerdictForEachDataset() async throws {
+        let files = ["db/compose.yaml": "services: {db: {image: 'postgres:18', volumes: ['data:/var/lib/postgresql']}}\nvolumes: {data: }"]
+        let lab = try await Lab.fromTexts(name: "home", texts: files)
+        let survival = try await lab.survival(seen: Observed.none(at: "2027-01-31T12:00:00Z"))
+        XCTAssertFalse(survival.wasAsked())
+        XCTAssertEqual(survival.view().losses.count, 6)
+        XCTAssertFalse("\(survival)".isEmpty)
+    }
+}
+
 final class RulesTests: XCTestCase {
     func testEveryRuleSaysWhyItIsOne() {
         let all = rules()

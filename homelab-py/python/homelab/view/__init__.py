@@ -6,6 +6,15 @@ A record equals a dictionary with the same content.
 
 from __future__ import annotations
 
+from .backup import (
+    CopyView,
+    LossView,
+    PartView,
+    ReasonView,
+    RemainsView,
+    SurvivalView,
+    VerdictView,
+)
 from .declaration import (
     DeclarationView,
     FileView,
@@ -86,6 +95,7 @@ __all__ = [
     "CarrierView",
     "ChangeView",
     "ContainerView",
+    "CopyView",
     "CountsView",
     "DeclarationView",
     "DeviceReachView",
@@ -98,9 +108,11 @@ __all__ = [
     "FindingView",
     "GapView",
     "LogLineView",
+    "LossView",
     "MountView",
     "NearMissView",
     "OutcomeView",
+    "PartView",
     "PathView",
     "PersonReachView",
     "PlaceView",
@@ -121,7 +133,9 @@ __all__ = [
     "ReachableServiceView",
     "ReachableServicesView",
     "ReachableView",
+    "ReasonView",
     "Record",
+    "RemainsView",
     "ReportView",
     "RuleView",
     "RunningView",
@@ -134,12 +148,10 @@ __all__ = [
     "StepResultView",
     "StepView",
     "SuppressedView",
+    "SurvivalView",
     "SystemView",
     "TailnetRuleView",
+    "VerdictView",
     "WayExplanationView",
     "WhoCanReachView",
 ]
-
-# They are all of this package, wherever in it they are written: a pickle names it, and not the module.
-for _name in __all__:
-    globals()[_name].__module__ = __name__

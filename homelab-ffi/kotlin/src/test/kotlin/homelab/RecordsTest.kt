@@ -85,6 +85,20 @@ class RecordsTest {
     }
 
     @Test
+    fun `what is known of the copies is a verdict for each dataset`() = runBlocking<Unit> {
+        Lab.load(sample.toString()).use { lab ->
+            val survival = lab.survival(Observed.none(NOON))
+            val view = survival.view()
+            assertEquals(NOON, survival.at())
+            assertEquals(listOf(false, false), listOf(survival.wasAsked(), view.asked))
+            assertTrue(view.datasets.isNotEmpty() && view.losses.size == 6, "$view")
+            assertTrue(survival.exitCode() != 0.toUByte())
+            assertContains(survival.toJson(), view.datasets.first().dataset)
+            assertContains("$survival", view.datasets.first().dataset)
+        }
+    }
+
+    @Test
     fun `the posture is one record, and the answer to a question`() = runBlocking<Unit> {
         val (lab, seen) = small() to Observed.none(NOON)
         val posture = lab.posture(seen)
