@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Step, StepKind};
 
-/// The identity of a [`Plan`], made of its content: 32 hexadecimal digits.
+/// The identity of a [`Plan`](super::Plan), made of its content: 32 hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlanId(Arc<str>);
 

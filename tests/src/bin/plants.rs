@@ -1,8 +1,8 @@
 //! Makes labs with planted values, or says what of them was found: for `bench/leaks`.
 //!
-//! `leaks make FOLDER LABS` writes labs, one folder each, and `plants.tsv` beside them: lab, file, line, kind, disguise.
-//! `leaks find FOLDER` looks through every lab there and prints the same of what it finds: lab, file, line, rule.
-//! `leaks clean` looks for a planted lab's values in every file of $HOMELAB_CORPUS, where all that is found is wrong.
+//! `plants make FOLDER LABS` writes labs, one folder each, and `plants.tsv` beside them: lab, file, line, kind, disguise.
+//! `plants find FOLDER` looks through every lab there and prints the same of what it finds: lab, file, line, rule.
+//! `plants clean` looks for a planted lab's values in every file of $HOMELAB_CORPUS, where all that is found is wrong.
 
 use std::io::Write as _;
 use std::path::Path;
