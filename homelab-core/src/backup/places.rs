@@ -56,7 +56,13 @@ pub(super) fn may_hold_data(mount: &Mount, known: Option<&Data>) -> bool {
         let ending = path.extension().and_then(|ending| ending.to_str());
         name == ".env" || ending.is_some_and(|ending| SETTINGS.contains(&ending))
     };
-    let of_system = |path: &str| SYSTEM.iter().any(|folder| Path::new(path).starts_with(folder));
+    let of_system = |path: &str| {
+        let inside = |folder: &&str| {
+            path.strip_prefix(*folder)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        SYSTEM.iter().any(inside)
+    };
     let source = mount.source.as_deref().unwrap_or_default();
     let either = |is: &dyn Fn(&str) -> bool| is(source) || is(&mount.target);
     mount.kind == MountKind::Bind && !mount.read_only && !either(&is_settings) && !either(&of_system)
