@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use homelab_core as core;
-use jiff::Timestamp;
 use pyo3::prelude::*;
 
 use crate::access::Exposure;
@@ -14,7 +13,7 @@ use crate::convert::{FilePath, Record};
 use crate::error::Result;
 use crate::finding::{Finding, Report};
 use crate::live::{Drift, Inventory, Running};
-use crate::observed::Observed;
+use crate::observed::{Observed, held_or_now, seen_or_now};
 use crate::plan::Plan;
 use crate::query::Posture;
 use crate::runtime::{later, work};
@@ -25,16 +24,6 @@ use crate::tailnet::Tailnet;
 /// What is wanted, from files: any folder with Compose files in it. Immutable.
 #[pyclass(frozen, module = "homelab")]
 pub(crate) struct Lab(pub(crate) core::Lab);
-
-/// Returns what was seen, or "nothing was looked at, and it is now".
-pub(crate) fn seen_or_now(seen: Option<&Observed>) -> core::Observed {
-    seen.map_or_else(|| core::Observed::none(Timestamp::now()), |seen| seen.0.clone())
-}
-
-/// As [`seen_or_now`], of what a coroutine holds.
-pub(crate) fn held_or_now(seen: Option<Py<Observed>>) -> core::Observed {
-    seen_or_now(seen.as_ref().map(Py::get))
-}
 
 /// What makes the lab's tailnet at the moment of the observation.
 fn tailnet(lab: &Lab, seen: core::Observed) -> impl FnOnce() -> core::Result<core::tailnet::Tailnet> + use<> {

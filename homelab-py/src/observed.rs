@@ -16,6 +16,16 @@ use crate::plan::Plan;
 #[pyclass(frozen, module = "homelab")]
 pub(crate) struct Observed(pub(crate) core::Observed);
 
+/// Returns what was seen, or "nothing was looked at, and it is now".
+pub(crate) fn seen_or_now(seen: Option<&Observed>) -> core::Observed {
+    seen.map_or_else(|| core::Observed::none(Timestamp::now()), |seen| seen.0.clone())
+}
+
+/// As [`seen_or_now`], of what a coroutine holds.
+pub(crate) fn held_or_now(seen: Option<Py<Observed>>) -> core::Observed {
+    seen_or_now(seen.as_ref().map(Py::get))
+}
+
 #[pymethods]
 impl Observed {
     /// Returns the observation of a moment at which nothing was looked at: offline. The moment is now if not given, and

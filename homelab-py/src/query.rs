@@ -9,8 +9,8 @@ use pyo3::types::{PyDict, PyString};
 use crate::convert::{Record, equals_dict, hash, to_python};
 use crate::error::Result;
 use crate::finding::{Finding, Report};
-use crate::lab::{Lab, held_or_now, seen_or_now};
-use crate::observed::Observed;
+use crate::lab::Lab;
+use crate::observed::{Observed, held_or_now, seen_or_now};
 use crate::runtime::{later, work};
 
 /// A question about a lab: from a line of text, `findings severity=error`, or a dictionary, `{"question": "posture"}`.

@@ -6,8 +6,8 @@ use homelab_core::{self as core, serve};
 use pyo3::prelude::*;
 
 use crate::error::Result;
-use crate::lab::{Lab, held_or_now, seen_or_now};
-use crate::observed::Observed;
+use crate::lab::Lab;
+use crate::observed::{Observed, held_or_now, seen_or_now};
 use crate::runtime::{block, spawn};
 
 /// The portal as a page, for whoever asks, while it runs: each person is shown the services that they may reach.

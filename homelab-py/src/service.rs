@@ -7,8 +7,7 @@ use pyo3::prelude::*;
 use crate::access::Exposure;
 use crate::convert::{Word, hash};
 use crate::error::Result;
-use crate::lab::{held_or_now, seen_or_now};
-use crate::observed::Observed;
+use crate::observed::{Observed, held_or_now, seen_or_now};
 use crate::runtime::{later, work};
 
 /// One service on one machine.
