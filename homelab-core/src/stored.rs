@@ -3,27 +3,26 @@
 //! It holds the lab's files as they were when it was loaded, so that whoever opens it judges as if they were there. In
 //! the place of each secret stands a word of the same length: the verdicts are the same, the secret is not in it.
 
+mod form;
 mod scrub;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::form::Form;
 use self::scrub::Scrubber;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::lab::Lab;
 
-/// What the text says that it is.
-const FORMAT: &str = "homelab.lab";
-/// The version of the form; raised when an older library could not read it.
-const VERSION: u64 = 1;
-
-/// What is read first: everything else may differ in another version.
-#[derive(Deserialize)]
-struct Header {
-    format: String,
-    version: u64,
-}
+const FORM: Form = Form {
+    format: "homelab.lab",
+    version: 1,
+    what: "the stored lab",
+    has: "it has",
+    instead: "pass the text that `to_private_json` returned, whole",
+    outdated: "update homelab here, or store the lab again with the version that is here",
+};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -119,8 +118,8 @@ impl Lab {
             message: finding.message().to_owned(),
         });
         let stored = Stored {
-            format: FORMAT.to_owned(),
-            version: VERSION,
+            format: FORM.format.to_owned(),
+            version: FORM.version,
             name: self.name().to_owned(),
             root: self.root().to_string_lossy().into_owned(),
             files,
@@ -138,34 +137,7 @@ impl Lab {
     /// `Invalid` when the text is no stored lab, `Unsupported` when a later version of this library wrote it in a form
     /// that this one does not know.
     pub fn from_json(text: &str) -> Result<Self> {
-        let invalid = |error: serde_json::Error| {
-            // What serde says may repeat a value of the text.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Error::new(
-                ErrorKind::Invalid,
-                format!("read the stored lab: {place} is not as expected"),
-            )
-            .with_hint("pass the text that `to_private_json` returned, whole")
-        };
-        let header: Header = serde_json::from_str(text).map_err(invalid)?;
-        if header.format != FORMAT {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "read the stored lab: it is another kind of JSON",
-            )
-            .with_hint("pass the text that `to_private_json` returned, whole"));
-        }
-        if header.version != VERSION {
-            let version = header.version;
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "read the stored lab: it has version {version}, and this library knows version {VERSION}"
-                ),
-            )
-            .with_hint("update homelab here, or store the lab again with the version that is here"));
-        }
-        let stored: Stored = serde_json::from_str(text).map_err(invalid)?;
+        let stored: Stored = FORM.read(text)?;
         let files = stored.files.into_iter().map(|file| {
             let bytes = match file.text {
                 Some(text) => Some(text.into_bytes()),

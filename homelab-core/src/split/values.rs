@@ -9,11 +9,16 @@ use super::template::Template;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::Lab;
 use crate::plan::{Content, ContentHash, FileMode, LabPath, Plan, Step};
+use crate::stored::Form;
 
-/// What the text says that it is.
-const FORMAT: &str = "homelab.values";
-/// The version of the form; raised when an older library could not read it.
-const VERSION: u64 = 1;
+const FORM: Form = Form {
+    format: "homelab.values",
+    version: 1,
+    what: "the values",
+    has: "they have",
+    instead: "pass the values that a split wrote",
+    outdated: "update homelab here",
+};
 
 /// A stretch of a template that stands for something else.
 #[derive(Clone, Serialize, Deserialize)]
@@ -74,12 +79,6 @@ pub struct Values {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
-    format: String,
-    version: u64,
-}
-
-#[derive(Serialize, Deserialize)]
 struct Stored {
     format: String,
     version: u64,
@@ -101,8 +100,8 @@ impl Values {
     /// Returns the values as a JSON text, to be kept where nobody else reads: it has the lab's secrets in it.
     pub fn to_private_json(&self) -> String {
         let stored = Stored {
-            format: FORMAT.to_owned(),
-            version: VERSION,
+            format: FORM.format.to_owned(),
+            version: FORM.version,
             changed: self.changed.clone(),
             files: self.files.clone(),
             variables: self.variables.clone(),
@@ -116,29 +115,7 @@ impl Values {
     /// # Errors
     /// `Invalid` when the text is something else, `Unsupported` when a later version of this library wrote it.
     pub fn from_private_json(text: &str) -> Result<Self> {
-        let invalid = |error: serde_json::Error| {
-            // What serde says may repeat a value of the text.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Error::new(
-                ErrorKind::Invalid,
-                format!("read the values: {place} is not as expected"),
-            )
-            .with_hint("pass the text that `to_private_json` returned, whole")
-        };
-        let header: Header = serde_json::from_str(text).map_err(invalid)?;
-        if header.format != FORMAT {
-            let error = Error::new(ErrorKind::Invalid, "read the values: it is another kind of JSON");
-            return Err(error.with_hint("pass the values that a split wrote"));
-        }
-        if header.version != VERSION {
-            let (version, message) = (header.version, "read the values: they have version");
-            let error = Error::new(
-                ErrorKind::Unsupported,
-                format!("{message} {version}, and this library knows version {VERSION}"),
-            );
-            return Err(error.with_hint("update homelab here"));
-        }
-        let stored: Stored = serde_json::from_str(text).map_err(invalid)?;
+        let stored: Stored = FORM.read(text)?;
         Ok(Values {
             changed: stored.changed,
             files: stored.files,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::ErrorKind;
 use crate::observed::Observed;
 use crate::query::Query;
 
