@@ -11,7 +11,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from . import __version__, _native, _strata
+from . import __version__, _live, _native, _strata
 from ._completion import SHELLS, script
 from ._errors import Ambiguous, Error, NotFound
 from ._native import Lab, Observed, Project, Report, Tailnet
@@ -33,17 +33,6 @@ FORMATS: dict[str, Callable[[Report], str]] = {
     "sarif": Report.to_sarif,
     "markdown": Report.to_markdown,
     "html": Report.to_html,
-}
-
-# What can be done with what runs.
-VERBS: dict[str, Callable[[Lab, str, Observed], Plan]] = {
-    "start": Lab.plan_start,
-    "stop": Lab.plan_stop,
-    "restart": Lab.plan_restart,
-    "recreate": Lab.plan_recreate,
-    "update": Lab.plan_update,
-    "up": Lab.plan_up,
-    "down": Lab.plan_down,
 }
 
 # What to do where a tailnet's files are not named.
@@ -165,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
 
     inventory = command(
         "inventory",
-        _inventory,
+        _live.inventory,
         "say what runs, and who can reach it",
         "Asks the engines of the lab what they run: by host, project and service, with who can reach it. A host that "
         "does not answer is said with its reason.",
@@ -175,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
 
     drift = command(
         "drift",
-        _drift,
+        _live.drift,
         "say how what runs differs from what was written",
         "Asks the engines of the lab what runs, and says how that differs from what its files say. Exits with 0 when "
         "all is as written, 1 when something is not, 3 when nothing is but not all hosts were seen, 2 when it could "
@@ -186,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
 
     watch = command(
         "watch",
-        _watch,
+        _live.watch,
         "say what becomes different, as it happens",
         "Says what the engines of the lab run, and then one line for whatever becomes different, until it is "
         "interrupted. Nothing is polled: the engines tell.",
@@ -196,7 +185,7 @@ def parser() -> argparse.ArgumentParser:
 
     logs = command(
         "logs",
-        _logs,
+        _live.logs,
         "say what a project, a service or all have written",
         "Says what the containers of a project, a service or all of the lab have written, in the order of time, each "
         "line with its service.",
@@ -213,13 +202,13 @@ def parser() -> argparse.ArgumentParser:
 
     doing = command(
         "run",
-        _run,
+        _live.run,
         "start, stop, update or make anew a project, a service or all",
         "Shows what it would do with a project, a service or all of the lab, and with --yes does it, in the order in "
         "which services wait for each other, each waited for until it is up. What makes or removes containers is done "
         "by Docker Compose.",
     )
-    doing.add_argument("verb", metavar="VERB", choices=VERBS, help=", ".join(VERBS))
+    doing.add_argument("verb", metavar="VERB", choices=_live.VERBS, help=", ".join(_live.VERBS))
     folder(doing)
     doing.add_argument(
         "target",
@@ -396,80 +385,6 @@ def _init_in(world: SyncWorld, plan: Plan, write: bool) -> int:
         outcome.complete()
     else:
         say("nothing is written yet: `--write` does\n")
-    return 0
-
-
-def _observed(arguments: argparse.Namespace) -> tuple[Lab, Observed]:
-    """Returns the lab, and what its engines have at the moment that is taken for now."""
-    now = moment(arguments.now)
-    with Progress(2) as progress:
-        progress.step("reading the lab's files")
-        lab = Lab.load(arguments.dir)
-        progress.step("asking the engines")
-        with connect_sync(lab) as world:
-            seen = world.observe()
-    return lab, seen if now is None else seen.with_at(now)
-
-
-def _inventory(arguments: argparse.Namespace) -> int:
-    lab, seen = _observed(arguments)
-    running = lab.running(seen)
-    say(running.to_json() if arguments.format == "json" else str(running))
-    return 0
-
-
-def _drift(arguments: argparse.Namespace) -> int:
-    lab, seen = _observed(arguments)
-    drift = lab.drift(seen)
-    say(drift.to_json() if arguments.format == "json" else str(drift))
-    return drift.exit_code()
-
-
-def _watch(arguments: argparse.Namespace) -> int:
-    with connect_sync(Lab.load(arguments.dir)) as world:
-        changes = world.engines().watch()
-        for change in changes:
-            say(f"{change.text}\n")
-            if change.kind == "full":
-                say(str(changes.inventory))
-                if arguments.once:
-                    break
-    return 0
-
-
-def _logs(arguments: argparse.Namespace) -> int:
-    if arguments.tail is not None and arguments.tail < 0:
-        _native.throw("invalid", f"read `--tail {arguments.tail}`", "name how many lines")
-    since = moment(arguments.since)
-    lab = Lab.load(arguments.dir)
-    with connect_sync(lab) as world:
-        with Progress(1) as progress:
-            progress.step("asking the engines")
-            seen = world.observe()
-        lines = world.engines().logs(
-            lab, arguments.target, seen, follow=arguments.follow, tail=arguments.tail, since=since
-        )
-        for line in lines:
-            say(f"{line.line}\n")
-    return 0
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    lab = Lab.load(arguments.dir)
-    with connect_sync(lab) as world:
-        with Progress(1) as progress:
-            progress.step("asking the engines")
-            seen = world.observe()
-        plan = VERBS[arguments.verb](lab, arguments.target, seen)
-        say(str(plan))
-        if not arguments.yes or not plan.steps:
-            say("nothing is done yet: `--yes` does\n" if plan.steps else "")
-            return 0
-        operation = world.start(plan)
-        for event in operation.events():
-            if event.kind != "failed":
-                say(f"{event.text}\n")
-        operation.wait()
     return 0
 
 
