@@ -6,6 +6,7 @@
 
 mod backup;
 mod live;
+mod local;
 mod portal;
 mod reachability;
 mod tailnet;
@@ -16,6 +17,10 @@ use serde::{Deserialize, Serialize};
 pub use self::backup::{CopyView, LossView, PartView, ReasonView, RemainsView, SurvivalView, VerdictView};
 pub use self::live::{
     ChangeView, ContainerView, DifferenceView, DriftView, GapView, LogLineView, RunningView, SeenHostView,
+};
+pub use self::local::{
+    GrantedCapabilityView, NodeView, NoticeView, PreferencesView, SeenDeviceView, ServedView, StatusView,
+    WhoIsView,
 };
 pub use self::portal::{
     PortalServiceView, PortalView, PortalWayView, ServiceExplanationView, WayExplanationView,

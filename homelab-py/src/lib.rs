@@ -12,6 +12,7 @@ mod error;
 mod finding;
 mod lab;
 mod live;
+mod local;
 mod observed;
 mod plan;
 mod query;
@@ -73,6 +74,8 @@ mod _native {
     use crate::lab::Lab;
     #[pymodule_export]
     use crate::live::{Changes, Drift, Engines, Inventory, Logs, Running};
+    #[pymodule_export]
+    use crate::local::{LocalApi, Notices};
     #[pymodule_export]
     use crate::observed::{Checkout, Interrupted, Machine, Observed, Worktree};
     #[pymodule_export]

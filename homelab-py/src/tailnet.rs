@@ -45,7 +45,7 @@ impl Tailnet {
 }
 
 /// JSON on its way to dictionaries, lists, texts and numbers.
-struct Json(Value);
+pub(crate) struct Json(pub(crate) Value);
 
 impl<'py> IntoPyObject<'py> for Json {
     type Target = PyAny;

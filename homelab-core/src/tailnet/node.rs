@@ -12,6 +12,7 @@
 //! ```
 
 mod read;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -8,6 +8,7 @@ use super::http::Connection;
 use super::{LocalApi, damaged_answer};
 use crate::error::Result;
 use crate::subscription::{Channel, Subscription};
+use crate::view::NoticeView;
 
 /// Something that happened to this machine's device of the tailnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,25 @@ pub enum Notice {
     Missed(u64),
     /// The stream is at its end, for this reason.
     Ended(String),
+}
+
+impl Notice {
+    /// Returns it as a record.
+    pub fn view(&self) -> NoticeView {
+        let (kind, text, missed) = match self {
+            Notice::State(state) => ("state", Some(state), None),
+            Notice::Changed => ("changed", None, None),
+            Notice::Settings => ("settings", None, None),
+            Notice::Problem(text) => ("problem", Some(text), None),
+            Notice::Missed(count) => ("missed", None, Some(*count)),
+            Notice::Ended(reason) => ("ended", Some(reason), None),
+        };
+        NoticeView {
+            kind: kind.to_owned(),
+            text: text.cloned(),
+            missed,
+        }
+    }
 }
 
 /// The state first (2), and devices that come, go and change (4096); settings come when they change.

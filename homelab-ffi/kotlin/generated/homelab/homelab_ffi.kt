@@ -690,6 +690,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_version(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_func_find_local_api(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy(
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy_files(
@@ -845,6 +847,30 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_running_to_json(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_running_view(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_node(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_packet_filter(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_preferences(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_serve_config(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_socket(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_status(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_watch(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_who_is(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_who_is_peer(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_localapi_with_limit(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_notices_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_notices_next(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
     ): Int
@@ -1015,6 +1041,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_constructor_lab_load(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_of_instance(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_localapi_new(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_observed_none(
     ): Int
@@ -1274,6 +1302,40 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_running_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_clone_localapi(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_localapi(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_localapi_new(`socket`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_node(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_packet_filter(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_preferences(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_serve_config(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_socket(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_localapi_status(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_watch(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_who_is(`ptr`: Long,`address`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_who_is_peer(`ptr`: Long,`peer`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_localapi_with_limit(`ptr`: Long,`limit`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_notices(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_notices(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_notices_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_notices_next(`ptr`: Long,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_observed(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1514,6 +1576,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_func_find_local_api(uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_func_judge_policy(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_func_judge_policy_files(`policy`: RustBuffer.ByValue,`devices`: RustBuffer.ByValue,`users`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
@@ -1647,6 +1711,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_version() and 0xFFFF) != 65278) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_func_find_local_api() and 0xFFFF) != 51642) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy() and 0xFFFF) != 26892) {
@@ -1881,6 +1948,42 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_running_view() and 0xFFFF) != 23088) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_node() and 0xFFFF) != 31024) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_packet_filter() and 0xFFFF) != 58803) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_preferences() and 0xFFFF) != 3646) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_serve_config() and 0xFFFF) != 1100) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_socket() and 0xFFFF) != 19608) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_status() and 0xFFFF) != 21056) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_watch() and 0xFFFF) != 5748) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_who_is() and 0xFFFF) != 65240) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_who_is_peer() and 0xFFFF) != 27188) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_localapi_with_limit() and 0xFFFF) != 38239) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_notices_finish() and 0xFFFF) != 33370) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_notices_next() and 0xFFFF) != 53756) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
@@ -2136,6 +2239,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_of_instance() and 0xFFFF) != 19971) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_localapi_new() and 0xFFFF) != 10194) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_observed_none() and 0xFFFF) != 42242) {
@@ -6679,6 +6785,565 @@ public object FfiConverterTypeLab: FfiConverter<Lab, Long> {
 
 
 /**
+ * The tailnet daemon of this machine, behind its unix socket. It only reads, and each question is a connection of its own.
+ *
+ * Anybody on the machine may mostly ask; `packetFilter` is for root and the daemon's operator. What is asked fails with
+ * `Unreachable` without a daemon, `Unauthorised` where it is not for this user, `Unsupported` for what it does not offer,
+ * `TimedOut`, and `Damaged` for an answer that is none.
+ */
+public interface LocalApiInterface {
+
+    /**
+     * Returns all that decides about reach: state, settings, and what is served. A daemon that keeps settings or what it
+     * serves to itself leaves them out.
+     */
+    suspend fun `node`(`cancel`: CancelToken? = null): NodeView
+
+    /**
+     * Returns the packet filter that the control server gave the device, as JSON in the service's own field names. For root
+     * and the operator; anybody else gets `Unauthorised`.
+     */
+    suspend fun `packetFilter`(`cancel`: CancelToken? = null): kotlin.String
+
+    /**
+     * Returns the device's settings.
+     */
+    suspend fun `preferences`(`cancel`: CancelToken? = null): PreferencesView
+
+    /**
+     * Returns what the device serves to the tailnet and the internet, by port.
+     */
+    suspend fun `serveConfig`(`cancel`: CancelToken? = null): List<ServedView>
+
+    /**
+     * Returns where the socket is.
+     */
+    fun `socket`(): kotlin.String
+
+    /**
+     * Returns the device's state, and whom it sees.
+     */
+    suspend fun `status`(`cancel`: CancelToken? = null): StatusView
+
+    /**
+     * Watches the device: its state first, then what changes, as it happens, until the daemon ends, after a last notice with
+     * the reason.
+     */
+    suspend fun `watch`(`cancel`: CancelToken? = null): Notices
+
+    /**
+     * Returns who is behind an address of the tailnet, or nobody where the device does not see it.
+     */
+    suspend fun `whoIs`(`address`: kotlin.String, `cancel`: CancelToken? = null): WhoIsView?
+
+    /**
+     * Returns who opened the connection that comes from this address and port: of connections that the daemon passes on
+     * to this machine's loopback too.
+     */
+    suspend fun `whoIsPeer`(`peer`: kotlin.String, `cancel`: CancelToken? = null): WhoIsView?
+
+    /**
+     * Returns the same with another limit of how long an answer may take: ten seconds, where nothing is set.
+     */
+    fun `withLimit`(`limit`: java.time.Duration): LocalApi
+
+    companion object
+}
+
+/**
+ * The tailnet daemon of this machine, behind its unix socket. It only reads, and each question is a connection of its own.
+ *
+ * Anybody on the machine may mostly ask; `packetFilter` is for root and the daemon's operator. What is asked fails with
+ * `Unreachable` without a daemon, `Unauthorised` where it is not for this user, `Unsupported` for what it does not offer,
+ * `TimedOut`, and `Damaged` for an answer that is none.
+ */
+open class LocalApi: Disposable, AutoCloseable, LocalApiInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+    /**
+     * Returns the daemon behind this socket, which is not looked at yet.
+     */
+    constructor(`socket`: kotlin.String) :
+        this(UniffiWithHandle,
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_localapi_new(
+
+
+        FfiConverterString.lower(`socket`),_status)
+}
+    )
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_localapi(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_localapi(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns all that decides about reach: state, settings, and what is served. A daemon that keeps settings or what it
+     * serves to itself leaves them out.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `node`(`cancel`: CancelToken?) : NodeView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_node(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeNodeView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the packet filter that the control server gave the device, as JSON in the service's own field names. For root
+     * and the operator; anybody else gets `Unauthorised`.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `packetFilter`(`cancel`: CancelToken?) : kotlin.String {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_packet_filter(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the device's settings.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `preferences`(`cancel`: CancelToken?) : PreferencesView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_preferences(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePreferencesView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns what the device serves to the tailnet and the internet, by port.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `serveConfig`(`cancel`: CancelToken?) : List<ServedView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_serve_config(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeServedView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns where the socket is.
+     */override fun `socket`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_localapi_socket(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the device's state, and whom it sees.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `status`(`cancel`: CancelToken?) : StatusView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_status(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeStatusView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Watches the device: its state first, then what changes, as it happens, until the daemon ends, after a last notice with
+     * the reason.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `watch`(`cancel`: CancelToken?) : Notices {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_watch(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeNotices.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns who is behind an address of the tailnet, or nobody where the device does not see it.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `whoIs`(`address`: kotlin.String, `cancel`: CancelToken?) : WhoIsView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_who_is(
+                uniffiHandle,
+
+        FfiConverterString.lower(`address`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeWhoIsView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns who opened the connection that comes from this address and port: of connections that the daemon passes on
+     * to this machine's loopback too.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `whoIsPeer`(`peer`: kotlin.String, `cancel`: CancelToken?) : WhoIsView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_localapi_who_is_peer(
+                uniffiHandle,
+
+        FfiConverterString.lower(`peer`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeWhoIsView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the same with another limit of how long an answer may take: ten seconds, where nothing is set.
+     */override fun `withLimit`(`limit`: java.time.Duration): LocalApi {
+            return FfiConverterTypeLocalApi.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_localapi_with_limit(
+        it,
+
+        FfiConverterDuration.lower(`limit`),_status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLocalApi: FfiConverter<LocalApi, Long> {
+    override fun lower(value: LocalApi): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): LocalApi {
+        return LocalApi(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): LocalApi {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: LocalApi) = 8UL
+
+    override fun write(value: LocalApi, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * What containers have written, line by line.
  *
  * Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
@@ -6879,6 +7544,306 @@ public object FfiConverterTypeLogs: FfiConverter<Logs, Long> {
     override fun allocationSize(value: Logs) = 8UL
 
     override fun write(value: Logs, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What happens to this machine's device of the tailnet.
+ *
+ * Take notices with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+public interface NoticesInterface {
+
+    /**
+     * Ends the stream, a call that waits for its next notice included, and closes its connection.
+     */
+    fun `finish`()
+
+    /**
+     * Returns the next notice, or nothing when there will be none.
+     */
+    suspend fun `next`(): NoticeView?
+
+    companion object
+}
+
+/**
+ * What happens to this machine's device of the tailnet.
+ *
+ * Take notices with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+open class Notices: Disposable, AutoCloseable, NoticesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_notices(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_notices(handle, status)
+        }
+    }
+
+
+    /**
+     * Ends the stream, a call that waits for its next notice included, and closes its connection.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_notices_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Returns the next notice, or nothing when there will be none.
+     */
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : NoticeView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_notices_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeNoticeView.lift(it) },
+        // Error FFI converter
+        UniffiNullRustCallStatusErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNotices: FfiConverter<Notices, Long> {
+    override fun lower(value: Notices): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Notices {
+        return Notices(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Notices {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Notices) = 8UL
+
+    override fun write(value: Notices, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -14480,6 +15445,53 @@ public object FfiConverterTypeGapView: FfiConverterRustBuffer<GapView> {
 
 
 /**
+ * An app capability, with what it was granted with.
+ */
+data class GrantedCapabilityView (
+    /**
+     * Its name: `example.com/cap/photos`.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Its values, each as JSON.
+     */
+    val `values`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeGrantedCapabilityView: FfiConverterRustBuffer<GrantedCapabilityView> {
+    override fun read(buf: ByteBuffer): GrantedCapabilityView {
+        return GrantedCapabilityView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: GrantedCapabilityView) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterSequenceString.allocationSize(value.`values`)
+    )
+
+    override fun write(value: GrantedCapabilityView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterSequenceString.write(value.`values`, buf)
+    }
+}
+
+
+
+/**
  * A line that a container has written.
  */
 data class LogLineView (
@@ -14869,6 +15881,117 @@ public object FfiConverterTypeNearMissView: FfiConverterRustBuffer<NearMissView>
             FfiConverterString.write(value.`message`, buf)
             FfiConverterString.write(value.`fix`, buf)
             FfiConverterOptionalTypeTailnetRuleView.write(value.`rule`, buf)
+    }
+}
+
+
+
+/**
+ * What a machine's own device of the tailnet is: its state, its settings and what it serves.
+ */
+data class NodeView (
+    /**
+     * Its state, and whom it sees.
+     */
+    val `status`: StatusView
+    ,
+    /**
+     * Its settings; nothing where the daemon keeps them to itself.
+     */
+    val `preferences`: PreferencesView?
+    ,
+    /**
+     * What it passes on, by port; nothing where the daemon keeps that to itself.
+     */
+    val `serve`: List<ServedView>?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNodeView: FfiConverterRustBuffer<NodeView> {
+    override fun read(buf: ByteBuffer): NodeView {
+        return NodeView(
+            FfiConverterTypeStatusView.read(buf),
+            FfiConverterOptionalTypePreferencesView.read(buf),
+            FfiConverterOptionalSequenceTypeServedView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NodeView) = (
+            FfiConverterTypeStatusView.allocationSize(value.`status`) +
+            FfiConverterOptionalTypePreferencesView.allocationSize(value.`preferences`) +
+            FfiConverterOptionalSequenceTypeServedView.allocationSize(value.`serve`)
+    )
+
+    override fun write(value: NodeView, buf: ByteBuffer) {
+            FfiConverterTypeStatusView.write(value.`status`, buf)
+            FfiConverterOptionalTypePreferencesView.write(value.`preferences`, buf)
+            FfiConverterOptionalSequenceTypeServedView.write(value.`serve`, buf)
+    }
+}
+
+
+
+/**
+ * Something that happened to this machine's device of the tailnet.
+ */
+data class NoticeView (
+    /**
+     * What it is: `state`, `changed` (devices that it sees, or itself: ask for the status again), `settings` (they, or
+     * what it serves: ask for them again), `problem`, `missed` (the reader was too slow: ask for all again), or `ended`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * The daemon's word for the state, what it says of the problem, or why the stream is at its end.
+     */
+    val `text`: kotlin.String?
+    ,
+    /**
+     * How many notices were missed.
+     */
+    val `missed`: kotlin.ULong?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNoticeView: FfiConverterRustBuffer<NoticeView> {
+    override fun read(buf: ByteBuffer): NoticeView {
+        return NoticeView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NoticeView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterOptionalString.allocationSize(value.`text`) +
+            FfiConverterOptionalULong.allocationSize(value.`missed`)
+    )
+
+    override fun write(value: NoticeView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterOptionalString.write(value.`text`, buf)
+            FfiConverterOptionalULong.write(value.`missed`, buf)
     }
 }
 
@@ -15902,6 +17025,93 @@ public object FfiConverterTypePostureView: FfiConverterRustBuffer<PostureView> {
 
 
 /**
+ * The settings of a device of the tailnet that decide about reach. Each is absent where the daemon did not say.
+ */
+data class PreferencesView (
+    /**
+     * Whether it refuses all new connections, whatever the policy says.
+     */
+    val `shieldsUp`: kotlin.Boolean?
+    ,
+    /**
+     * Whether it uses the routes that others offer.
+     */
+    val `acceptsRoutes`: kotlin.Boolean?
+    ,
+    /**
+     * Whether its Tailscale SSH server is on.
+     */
+    val `ssh`: kotlin.Boolean?
+    ,
+    /**
+     * Whether it is meant to be in the tailnet.
+     */
+    val `wantsRunning`: kotlin.Boolean?
+    ,
+    /**
+     * The routes that it offers.
+     */
+    val `advertised`: List<kotlin.String>
+    ,
+    /**
+     * The Tailscale Services that it offers to host.
+     */
+    val `services`: List<kotlin.String>
+    ,
+    /**
+     * The address of its control server.
+     */
+    val `control`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePreferencesView: FfiConverterRustBuffer<PreferencesView> {
+    override fun read(buf: ByteBuffer): PreferencesView {
+        return PreferencesView(
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PreferencesView) = (
+            FfiConverterOptionalBoolean.allocationSize(value.`shieldsUp`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`acceptsRoutes`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`ssh`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`wantsRunning`) +
+            FfiConverterSequenceString.allocationSize(value.`advertised`) +
+            FfiConverterSequenceString.allocationSize(value.`services`) +
+            FfiConverterOptionalString.allocationSize(value.`control`)
+    )
+
+    override fun write(value: PreferencesView, buf: ByteBuffer) {
+            FfiConverterOptionalBoolean.write(value.`shieldsUp`, buf)
+            FfiConverterOptionalBoolean.write(value.`acceptsRoutes`, buf)
+            FfiConverterOptionalBoolean.write(value.`ssh`, buf)
+            FfiConverterOptionalBoolean.write(value.`wantsRunning`, buf)
+            FfiConverterSequenceString.write(value.`advertised`, buf)
+            FfiConverterSequenceString.write(value.`services`, buf)
+            FfiConverterOptionalString.write(value.`control`, buf)
+    }
+}
+
+
+
+/**
  * A Compose project.
  */
 data class ProjectView (
@@ -16851,6 +18061,117 @@ public object FfiConverterTypeRunningView: FfiConverterRustBuffer<RunningView> {
 
 
 /**
+ * A device of the tailnet, as another one sees it. Whatever is not known is absent.
+ */
+data class SeenDeviceView (
+    /**
+     * Its host name, as it calls itself. Several devices may have the same one.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Its whole MagicDNS name, without a dot at the end.
+     */
+    val `dnsName`: kotlin.String?
+    ,
+    /**
+     * The login of whose device it is: nobody's, once it has a tag.
+     */
+    val `owner`: kotlin.String?
+    ,
+    /**
+     * Its tags: `tag:server`.
+     */
+    val `tags`: List<kotlin.String>
+    ,
+    /**
+     * Its addresses in the tailnet, mostly one of each family.
+     */
+    val `addresses`: List<kotlin.String>
+    ,
+    /**
+     * The routes that it carries now; nothing where nobody has said.
+     */
+    val `routes`: List<kotlin.String>?
+    ,
+    /**
+     * Whether it belongs to another tailnet and was shared into this one.
+     */
+    val `external`: kotlin.Boolean
+    ,
+    /**
+     * Whether it was connected when this was asked.
+     */
+    val `online`: kotlin.Boolean?
+    ,
+    /**
+     * When its key expires, RFC 3339; nothing where it never does, or nobody has said.
+     */
+    val `keyExpiry`: kotlin.String?
+    ,
+    /**
+     * Its operating system, as it calls it itself: `linux`.
+     */
+    val `os`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSeenDeviceView: FfiConverterRustBuffer<SeenDeviceView> {
+    override fun read(buf: ByteBuffer): SeenDeviceView {
+        return SeenDeviceView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalSequenceString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SeenDeviceView) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`dnsName`) +
+            FfiConverterOptionalString.allocationSize(value.`owner`) +
+            FfiConverterSequenceString.allocationSize(value.`tags`) +
+            FfiConverterSequenceString.allocationSize(value.`addresses`) +
+            FfiConverterOptionalSequenceString.allocationSize(value.`routes`) +
+            FfiConverterBoolean.allocationSize(value.`external`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`online`) +
+            FfiConverterOptionalString.allocationSize(value.`keyExpiry`) +
+            FfiConverterOptionalString.allocationSize(value.`os`)
+    )
+
+    override fun write(value: SeenDeviceView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`dnsName`, buf)
+            FfiConverterOptionalString.write(value.`owner`, buf)
+            FfiConverterSequenceString.write(value.`tags`, buf)
+            FfiConverterSequenceString.write(value.`addresses`, buf)
+            FfiConverterOptionalSequenceString.write(value.`routes`, buf)
+            FfiConverterBoolean.write(value.`external`, buf)
+            FfiConverterOptionalBoolean.write(value.`online`, buf)
+            FfiConverterOptionalString.write(value.`keyExpiry`, buf)
+            FfiConverterOptionalString.write(value.`os`, buf)
+    }
+}
+
+
+
+/**
  * A host, and whether its engine answered.
  */
 data class SeenHostView (
@@ -17035,6 +18356,93 @@ public object FfiConverterTypeServeSettings: FfiConverterRustBuffer<ServeSetting
             FfiConverterBoolean.write(value.`behindServe`, buf)
             FfiConverterSequenceString.write(value.`names`, buf)
             FfiConverterBoolean.write(value.`ownDaemon`, buf)
+    }
+}
+
+
+
+/**
+ * One thing that a device of the tailnet passes on.
+ */
+data class ServedView (
+    /**
+     * The port on which it listens in the tailnet.
+     */
+    val `port`: kotlin.UShort
+    ,
+    /**
+     * The name for which it answers, where it looks at that.
+     */
+    val `host`: kotlin.String?
+    ,
+    /**
+     * The path below which it answers; nothing where it passes connections on, and looks at no path.
+     */
+    val `path`: kotlin.String?
+    ,
+    /**
+     * The Tailscale Service that it belongs to; nothing where it is the device's own.
+     */
+    val `service`: kotlin.String?
+    ,
+    /**
+     * What it does: `proxy` (to a web server), `forward` (connections), `files`, `text`, `redirect` or `unknown`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * Where that leads, as it is written; nothing for a text, and for what is not known.
+     */
+    val `target`: kotlin.String?
+    ,
+    /**
+     * Whether everybody on the internet is let in.
+     */
+    val `funnel`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeServedView: FfiConverterRustBuffer<ServedView> {
+    override fun read(buf: ByteBuffer): ServedView {
+        return ServedView(
+            FfiConverterUShort.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ServedView) = (
+            FfiConverterUShort.allocationSize(value.`port`) +
+            FfiConverterOptionalString.allocationSize(value.`host`) +
+            FfiConverterOptionalString.allocationSize(value.`path`) +
+            FfiConverterOptionalString.allocationSize(value.`service`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterOptionalString.allocationSize(value.`target`) +
+            FfiConverterBoolean.allocationSize(value.`funnel`)
+    )
+
+    override fun write(value: ServedView, buf: ByteBuffer) {
+            FfiConverterUShort.write(value.`port`, buf)
+            FfiConverterOptionalString.write(value.`host`, buf)
+            FfiConverterOptionalString.write(value.`path`, buf)
+            FfiConverterOptionalString.write(value.`service`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterOptionalString.write(value.`target`, buf)
+            FfiConverterBoolean.write(value.`funnel`, buf)
     }
 }
 
@@ -17360,6 +18768,85 @@ public object FfiConverterTypeServiceWayView: FfiConverterRustBuffer<ServiceWayV
             FfiConverterString.write(value.`label`, buf)
             FfiConverterSequenceTypeWhoCanReachView.write(value.`answers`, buf)
             FfiConverterOptionalString.write(value.`problem`, buf)
+    }
+}
+
+
+
+/**
+ * The state of a device of the tailnet, and whom it sees. To be seen is no right to be reached.
+ */
+data class StatusView (
+    /**
+     * The daemon's word for its state: `Running`, `NeedsLogin`, `Stopped`; empty where it said none.
+     */
+    val `state`: kotlin.String
+    ,
+    /**
+     * The daemon's version.
+     */
+    val `version`: kotlin.String?
+    ,
+    /**
+     * The tailnet's name.
+     */
+    val `tailnet`: kotlin.String?
+    ,
+    /**
+     * The end of the tailnet's MagicDNS names, without a dot at either end.
+     */
+    val `suffix`: kotlin.String?
+    ,
+    /**
+     * The device itself; nothing before it is in a tailnet.
+     */
+    val `own`: SeenDeviceView?
+    ,
+    /**
+     * The device itself and those that it sees.
+     */
+    val `devices`: List<SeenDeviceView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStatusView: FfiConverterRustBuffer<StatusView> {
+    override fun read(buf: ByteBuffer): StatusView {
+        return StatusView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeSeenDeviceView.read(buf),
+            FfiConverterSequenceTypeSeenDeviceView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StatusView) = (
+            FfiConverterString.allocationSize(value.`state`) +
+            FfiConverterOptionalString.allocationSize(value.`version`) +
+            FfiConverterOptionalString.allocationSize(value.`tailnet`) +
+            FfiConverterOptionalString.allocationSize(value.`suffix`) +
+            FfiConverterOptionalTypeSeenDeviceView.allocationSize(value.`own`) +
+            FfiConverterSequenceTypeSeenDeviceView.allocationSize(value.`devices`)
+    )
+
+    override fun write(value: StatusView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`state`, buf)
+            FfiConverterOptionalString.write(value.`version`, buf)
+            FfiConverterOptionalString.write(value.`tailnet`, buf)
+            FfiConverterOptionalString.write(value.`suffix`, buf)
+            FfiConverterOptionalTypeSeenDeviceView.write(value.`own`, buf)
+            FfiConverterSequenceTypeSeenDeviceView.write(value.`devices`, buf)
     }
 }
 
@@ -18150,6 +19637,69 @@ public object FfiConverterTypeWhoCanReachView: FfiConverterRustBuffer<WhoCanReac
             FfiConverterSequenceTypeRangeReachView.write(value.`ranges`, buf)
             FfiConverterSequenceString.write(value.`funnel`, buf)
             FfiConverterSequenceString.write(value.`conditions`, buf)
+    }
+}
+
+
+
+/**
+ * Who stands behind an address of the tailnet.
+ */
+data class WhoIsView (
+    /**
+     * The device.
+     */
+    val `device`: SeenDeviceView
+    ,
+    /**
+     * The login of the person whose device it is; nobody's, where the device has tags.
+     */
+    val `login`: kotlin.String?
+    ,
+    /**
+     * The name by which that person is shown.
+     */
+    val `name`: kotlin.String?
+    ,
+    /**
+     * The app capabilities that the policy grants the device on the one that was asked, by name.
+     */
+    val `capabilities`: List<GrantedCapabilityView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWhoIsView: FfiConverterRustBuffer<WhoIsView> {
+    override fun read(buf: ByteBuffer): WhoIsView {
+        return WhoIsView(
+            FfiConverterTypeSeenDeviceView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypeGrantedCapabilityView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: WhoIsView) = (
+            FfiConverterTypeSeenDeviceView.allocationSize(value.`device`) +
+            FfiConverterOptionalString.allocationSize(value.`login`) +
+            FfiConverterOptionalString.allocationSize(value.`name`) +
+            FfiConverterSequenceTypeGrantedCapabilityView.allocationSize(value.`capabilities`)
+    )
+
+    override fun write(value: WhoIsView, buf: ByteBuffer) {
+            FfiConverterTypeSeenDeviceView.write(value.`device`, buf)
+            FfiConverterOptionalString.write(value.`login`, buf)
+            FfiConverterOptionalString.write(value.`name`, buf)
+            FfiConverterSequenceTypeGrantedCapabilityView.write(value.`capabilities`, buf)
     }
 }
 
@@ -20152,6 +21702,38 @@ public object FfiConverterOptionalTypeInventory: FfiConverterRustBuffer<Inventor
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeLocalApi: FfiConverterRustBuffer<LocalApi?> {
+    override fun read(buf: ByteBuffer): LocalApi? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeLocalApi.read(buf)
+    }
+
+    override fun allocationSize(value: LocalApi?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeLocalApi.allocationSize(value)
+        }
+    }
+
+    override fun write(value: LocalApi?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeLocalApi.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeObserved: FfiConverterRustBuffer<Observed?> {
     override fun read(buf: ByteBuffer): Observed? {
         if (buf.get().toInt() == 0) {
@@ -20312,6 +21894,38 @@ public object FfiConverterOptionalTypeMachine: FfiConverterRustBuffer<Machine?> 
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeNoticeView: FfiConverterRustBuffer<NoticeView?> {
+    override fun read(buf: ByteBuffer): NoticeView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeNoticeView.read(buf)
+    }
+
+    override fun allocationSize(value: NoticeView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeNoticeView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: NoticeView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeNoticeView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypePlaceView: FfiConverterRustBuffer<PlaceView?> {
     override fun read(buf: ByteBuffer): PlaceView? {
         if (buf.get().toInt() == 0) {
@@ -20334,6 +21948,70 @@ public object FfiConverterOptionalTypePlaceView: FfiConverterRustBuffer<PlaceVie
         } else {
             buf.put(1)
             FfiConverterTypePlaceView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypePreferencesView: FfiConverterRustBuffer<PreferencesView?> {
+    override fun read(buf: ByteBuffer): PreferencesView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePreferencesView.read(buf)
+    }
+
+    override fun allocationSize(value: PreferencesView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePreferencesView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PreferencesView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePreferencesView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeSeenDeviceView: FfiConverterRustBuffer<SeenDeviceView?> {
+    override fun read(buf: ByteBuffer): SeenDeviceView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSeenDeviceView.read(buf)
+    }
+
+    override fun allocationSize(value: SeenDeviceView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSeenDeviceView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SeenDeviceView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSeenDeviceView.write(value, buf)
         }
     }
 }
@@ -20398,6 +22076,38 @@ public object FfiConverterOptionalTypeTextSettings: FfiConverterRustBuffer<TextS
         } else {
             buf.put(1)
             FfiConverterTypeTextSettings.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeWhoIsView: FfiConverterRustBuffer<WhoIsView?> {
+    override fun read(buf: ByteBuffer): WhoIsView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeWhoIsView.read(buf)
+    }
+
+    override fun allocationSize(value: WhoIsView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeWhoIsView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: WhoIsView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeWhoIsView.write(value, buf)
         }
     }
 }
@@ -20526,6 +22236,38 @@ public object FfiConverterOptionalSequenceString: FfiConverterRustBuffer<List<ko
         } else {
             buf.put(1)
             FfiConverterSequenceString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalSequenceTypeServedView: FfiConverterRustBuffer<List<ServedView>?> {
+    override fun read(buf: ByteBuffer): List<ServedView>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeServedView.read(buf)
+    }
+
+    override fun allocationSize(value: List<ServedView>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeServedView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<ServedView>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeServedView.write(value, buf)
         }
     }
 }
@@ -21002,6 +22744,34 @@ public object FfiConverterSequenceTypeGapView: FfiConverterRustBuffer<List<GapVi
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeGapView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeGrantedCapabilityView: FfiConverterRustBuffer<List<GrantedCapabilityView>> {
+    override fun read(buf: ByteBuffer): List<GrantedCapabilityView> {
+        val len = buf.getInt()
+        return List<GrantedCapabilityView>(len) {
+            FfiConverterTypeGrantedCapabilityView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<GrantedCapabilityView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeGrantedCapabilityView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<GrantedCapabilityView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeGrantedCapabilityView.write(it, buf)
         }
     }
 }
@@ -21516,6 +23286,34 @@ public object FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer<List<Rule
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeSeenDeviceView: FfiConverterRustBuffer<List<SeenDeviceView>> {
+    override fun read(buf: ByteBuffer): List<SeenDeviceView> {
+        val len = buf.getInt()
+        return List<SeenDeviceView>(len) {
+            FfiConverterTypeSeenDeviceView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SeenDeviceView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSeenDeviceView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SeenDeviceView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSeenDeviceView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer<List<SeenHostView>> {
     override fun read(buf: ByteBuffer): List<SeenHostView> {
         val len = buf.getInt()
@@ -21562,6 +23360,34 @@ public object FfiConverterSequenceTypeSeenView: FfiConverterRustBuffer<List<Seen
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeSeenView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeServedView: FfiConverterRustBuffer<List<ServedView>> {
+    override fun read(buf: ByteBuffer): List<ServedView> {
+        val len = buf.getInt()
+        return List<ServedView>(len) {
+            FfiConverterTypeServedView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ServedView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeServedView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ServedView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeServedView.write(it, buf)
         }
     }
 }
@@ -22046,6 +23872,21 @@ public object FfiConverterMapStringSequenceString: FfiConverterRustBuffer<Map<ko
             return FfiConverterString.lift(
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_func_version(
+
+        _status)
+}
+    )
+    }
+
+
+        /**
+         * Returns the tailnet daemon of this machine: the first of the usual places at which there is a socket. Nothing where there
+         * is none, or none that this user may look for.
+         */
+    @Throws(HomelabException::class) fun `findLocalApi`(): LocalApi? {
+            return FfiConverterOptionalTypeLocalApi.lift(
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_func_find_local_api(
 
         _status)
 }

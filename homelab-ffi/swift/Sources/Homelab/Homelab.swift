@@ -3142,6 +3142,373 @@ public func FfiConverterTypeLab_lower(_ value: Lab) -> UInt64 {
 
 
 /**
+ * The tailnet daemon of this machine, behind its unix socket. It only reads, and each question is a connection of its own.
+ *
+ * Anybody on the machine may mostly ask; `packetFilter` is for root and the daemon's operator. What is asked fails with
+ * `Unreachable` without a daemon, `Unauthorised` where it is not for this user, `Unsupported` for what it does not offer,
+ * `TimedOut`, and `Damaged` for an answer that is none.
+ */
+public protocol LocalApiProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns all that decides about reach: state, settings, and what is served. A daemon that keeps settings or what it
+     * serves to itself leaves them out.
+     */
+    func node(cancel: CancelToken?) async throws  -> NodeView
+
+    /**
+     * Returns the packet filter that the control server gave the device, as JSON in the service's own field names. For root
+     * and the operator; anybody else gets `Unauthorised`.
+     */
+    func packetFilter(cancel: CancelToken?) async throws  -> String
+
+    /**
+     * Returns the device's settings.
+     */
+    func preferences(cancel: CancelToken?) async throws  -> PreferencesView
+
+    /**
+     * Returns what the device serves to the tailnet and the internet, by port.
+     */
+    func serveConfig(cancel: CancelToken?) async throws  -> [ServedView]
+
+    /**
+     * Returns where the socket is.
+     */
+    func socket()  -> String
+
+    /**
+     * Returns the device's state, and whom it sees.
+     */
+    func status(cancel: CancelToken?) async throws  -> StatusView
+
+    /**
+     * Watches the device: its state first, then what changes, as it happens, until the daemon ends, after a last notice with
+     * the reason.
+     */
+    func watch(cancel: CancelToken?) async throws  -> Notices
+
+    /**
+     * Returns who is behind an address of the tailnet, or nobody where the device does not see it.
+     */
+    func whoIs(address: String, cancel: CancelToken?) async throws  -> WhoIsView?
+
+    /**
+     * Returns who opened the connection that comes from this address and port: of connections that the daemon passes on
+     * to this machine's loopback too.
+     */
+    func whoIsPeer(peer: String, cancel: CancelToken?) async throws  -> WhoIsView?
+
+    /**
+     * Returns the same with another limit of how long an answer may take: ten seconds, where nothing is set.
+     */
+    func withLimit(limit: TimeInterval)  -> LocalApi
+
+}
+/**
+ * The tailnet daemon of this machine, behind its unix socket. It only reads, and each question is a connection of its own.
+ *
+ * Anybody on the machine may mostly ask; `packetFilter` is for root and the daemon's operator. What is asked fails with
+ * `Unreachable` without a daemon, `Unauthorised` where it is not for this user, `Unsupported` for what it does not offer,
+ * `TimedOut`, and `Damaged` for an answer that is none.
+ */
+open class LocalApi: LocalApiProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_localapi(self.handle, $0) }
+    }
+    /**
+     * Returns the daemon behind this socket, which is not looked at yet.
+     */
+public convenience init(socket: String)throws  {
+    let handle =
+        try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_localapi_new(
+        FfiConverterString.lower(socket),uniffiCallStatus
+    )
+}
+    self.init(unsafeFromHandle: handle)
+}
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_localapi(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns all that decides about reach: state, settings, and what is served. A daemon that keeps settings or what it
+     * serves to itself leaves them out.
+     */
+open func node(cancel: CancelToken? = nil)async throws  -> NodeView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_node(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeNodeView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the packet filter that the control server gave the device, as JSON in the service's own field names. For root
+     * and the operator; anybody else gets `Unauthorised`.
+     */
+open func packetFilter(cancel: CancelToken? = nil)async throws  -> String  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_packet_filter(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the device's settings.
+     */
+open func preferences(cancel: CancelToken? = nil)async throws  -> PreferencesView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_preferences(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePreferencesView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns what the device serves to the tailnet and the internet, by port.
+     */
+open func serveConfig(cancel: CancelToken? = nil)async throws  -> [ServedView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_serve_config(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeServedView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns where the socket is.
+     */
+open func socket() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_localapi_socket(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the device's state, and whom it sees.
+     */
+open func status(cancel: CancelToken? = nil)async throws  -> StatusView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_status(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeStatusView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Watches the device: its state first, then what changes, as it happens, until the daemon ends, after a last notice with
+     * the reason.
+     */
+open func watch(cancel: CancelToken? = nil)async throws  -> Notices  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_watch(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeNotices_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns who is behind an address of the tailnet, or nobody where the device does not see it.
+     */
+open func whoIs(address: String, cancel: CancelToken? = nil)async throws  -> WhoIsView?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_who_is(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(address),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeWhoIsView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns who opened the connection that comes from this address and port: of connections that the daemon passes on
+     * to this machine's loopback too.
+     */
+open func whoIsPeer(peer: String, cancel: CancelToken? = nil)async throws  -> WhoIsView?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_localapi_who_is_peer(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(peer),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeWhoIsView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the same with another limit of how long an answer may take: ten seconds, where nothing is set.
+     */
+open func withLimit(limit: TimeInterval) -> LocalApi  {
+    return try!  FfiConverterTypeLocalApi_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_localapi_with_limit(
+            self.uniffiCloneHandle(),
+        FfiConverterDuration.lower(limit),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLocalApi: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = LocalApi
+
+    public static func lift(_ handle: UInt64) throws -> LocalApi {
+        return LocalApi(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: LocalApi) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LocalApi {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: LocalApi, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLocalApi_lift(_ handle: UInt64) throws -> LocalApi {
+    return try FfiConverterTypeLocalApi.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLocalApi_lower(_ value: LocalApi) -> UInt64 {
+    return FfiConverterTypeLocalApi.lower(value)
+}
+
+
+
+
+
+
+/**
  * What containers have written, line by line.
  *
  * Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
@@ -3292,6 +3659,165 @@ public func FfiConverterTypeLogs_lift(_ handle: UInt64) throws -> Logs {
 #endif
 public func FfiConverterTypeLogs_lower(_ value: Logs) -> UInt64 {
     return FfiConverterTypeLogs.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What happens to this machine's device of the tailnet.
+ *
+ * Take notices with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+public protocol NoticesProtocol: AnyObject, Sendable {
+
+    /**
+     * Ends the stream, a call that waits for its next notice included, and closes its connection.
+     */
+    func finish()
+
+    /**
+     * Returns the next notice, or nothing when there will be none.
+     */
+    func next() async  -> NoticeView?
+
+}
+/**
+ * What happens to this machine's device of the tailnet.
+ *
+ * Take notices with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncStream of it.
+ */
+open class Notices: NoticesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_notices(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_notices(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Ends the stream, a call that waits for its next notice included, and closes its connection.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_notices_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Returns the next notice, or nothing when there will be none.
+     */
+open func next()async  -> NoticeView?  {
+    return
+        try!  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_notices_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeNoticeView.lift,
+            errorHandler: nil
+
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNotices: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Notices
+
+    public static func lift(_ handle: UInt64) throws -> Notices {
+        return Notices(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Notices) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Notices {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Notices, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNotices_lift(_ handle: UInt64) throws -> Notices {
+    return try FfiConverterTypeNotices.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNotices_lower(_ value: Notices) -> UInt64 {
+    return FfiConverterTypeNotices.lower(value)
 }
 
 
@@ -9074,6 +9600,75 @@ public func FfiConverterTypeGapView_lower(_ value: GapView) -> RustBuffer {
 
 
 /**
+ * An app capability, with what it was granted with.
+ */
+public struct GrantedCapabilityView: Equatable, Hashable {
+    /**
+     * Its name: `example.com/cap/photos`.
+     */
+    public let name: String
+    /**
+     * Its values, each as JSON.
+     */
+    public let values: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name: `example.com/cap/photos`.
+         */name: String,
+        /**
+         * Its values, each as JSON.
+         */values: [String]) {
+        self.name = name
+        self.values = values
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension GrantedCapabilityView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeGrantedCapabilityView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> GrantedCapabilityView {
+        return
+            try GrantedCapabilityView(
+                name: FfiConverterString.read(from: &buf),
+                values: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: GrantedCapabilityView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterSequenceString.write(value.values, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGrantedCapabilityView_lift(_ buf: RustBuffer) throws -> GrantedCapabilityView {
+    return try FfiConverterTypeGrantedCapabilityView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeGrantedCapabilityView_lower(_ value: GrantedCapabilityView) -> RustBuffer {
+    return FfiConverterTypeGrantedCapabilityView.lower(value)
+}
+
+
+/**
  * A line that a container has written.
  */
 public struct LogLineView: Equatable, Hashable {
@@ -9626,6 +10221,166 @@ public func FfiConverterTypeNearMissView_lift(_ buf: RustBuffer) throws -> NearM
 #endif
 public func FfiConverterTypeNearMissView_lower(_ value: NearMissView) -> RustBuffer {
     return FfiConverterTypeNearMissView.lower(value)
+}
+
+
+/**
+ * What a machine's own device of the tailnet is: its state, its settings and what it serves.
+ */
+public struct NodeView: Equatable, Hashable {
+    /**
+     * Its state, and whom it sees.
+     */
+    public let status: StatusView
+    /**
+     * Its settings; nothing where the daemon keeps them to itself.
+     */
+    public let preferences: PreferencesView?
+    /**
+     * What it passes on, by port; nothing where the daemon keeps that to itself.
+     */
+    public let serve: [ServedView]?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its state, and whom it sees.
+         */status: StatusView,
+        /**
+         * Its settings; nothing where the daemon keeps them to itself.
+         */preferences: PreferencesView?,
+        /**
+         * What it passes on, by port; nothing where the daemon keeps that to itself.
+         */serve: [ServedView]?) {
+        self.status = status
+        self.preferences = preferences
+        self.serve = serve
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NodeView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNodeView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NodeView {
+        return
+            try NodeView(
+                status: FfiConverterTypeStatusView.read(from: &buf),
+                preferences: FfiConverterOptionTypePreferencesView.read(from: &buf),
+                serve: FfiConverterOptionSequenceTypeServedView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NodeView, into buf: inout [UInt8]) {
+        FfiConverterTypeStatusView.write(value.status, into: &buf)
+        FfiConverterOptionTypePreferencesView.write(value.preferences, into: &buf)
+        FfiConverterOptionSequenceTypeServedView.write(value.serve, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNodeView_lift(_ buf: RustBuffer) throws -> NodeView {
+    return try FfiConverterTypeNodeView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNodeView_lower(_ value: NodeView) -> RustBuffer {
+    return FfiConverterTypeNodeView.lower(value)
+}
+
+
+/**
+ * Something that happened to this machine's device of the tailnet.
+ */
+public struct NoticeView: Equatable, Hashable {
+    /**
+     * What it is: `state`, `changed` (devices that it sees, or itself: ask for the status again), `settings` (they, or
+     * what it serves: ask for them again), `problem`, `missed` (the reader was too slow: ask for all again), or `ended`.
+     */
+    public let kind: String
+    /**
+     * The daemon's word for the state, what it says of the problem, or why the stream is at its end.
+     */
+    public let text: String?
+    /**
+     * How many notices were missed.
+     */
+    public let missed: UInt64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What it is: `state`, `changed` (devices that it sees, or itself: ask for the status again), `settings` (they, or
+         * what it serves: ask for them again), `problem`, `missed` (the reader was too slow: ask for all again), or `ended`.
+         */kind: String,
+        /**
+         * The daemon's word for the state, what it says of the problem, or why the stream is at its end.
+         */text: String?,
+        /**
+         * How many notices were missed.
+         */missed: UInt64?) {
+        self.kind = kind
+        self.text = text
+        self.missed = missed
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NoticeView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNoticeView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NoticeView {
+        return
+            try NoticeView(
+                kind: FfiConverterString.read(from: &buf),
+                text: FfiConverterOptionString.read(from: &buf),
+                missed: FfiConverterOptionUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NoticeView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterOptionString.write(value.text, into: &buf)
+        FfiConverterOptionUInt64.write(value.missed, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNoticeView_lift(_ buf: RustBuffer) throws -> NoticeView {
+    return try FfiConverterTypeNoticeView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNoticeView_lower(_ value: NoticeView) -> RustBuffer {
+    return FfiConverterTypeNoticeView.lower(value)
 }
 
 
@@ -11069,6 +11824,125 @@ public func FfiConverterTypePostureView_lower(_ value: PostureView) -> RustBuffe
 
 
 /**
+ * The settings of a device of the tailnet that decide about reach. Each is absent where the daemon did not say.
+ */
+public struct PreferencesView: Equatable, Hashable {
+    /**
+     * Whether it refuses all new connections, whatever the policy says.
+     */
+    public let shieldsUp: Bool?
+    /**
+     * Whether it uses the routes that others offer.
+     */
+    public let acceptsRoutes: Bool?
+    /**
+     * Whether its Tailscale SSH server is on.
+     */
+    public let ssh: Bool?
+    /**
+     * Whether it is meant to be in the tailnet.
+     */
+    public let wantsRunning: Bool?
+    /**
+     * The routes that it offers.
+     */
+    public let advertised: [String]
+    /**
+     * The Tailscale Services that it offers to host.
+     */
+    public let services: [String]
+    /**
+     * The address of its control server.
+     */
+    public let control: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Whether it refuses all new connections, whatever the policy says.
+         */shieldsUp: Bool?,
+        /**
+         * Whether it uses the routes that others offer.
+         */acceptsRoutes: Bool?,
+        /**
+         * Whether its Tailscale SSH server is on.
+         */ssh: Bool?,
+        /**
+         * Whether it is meant to be in the tailnet.
+         */wantsRunning: Bool?,
+        /**
+         * The routes that it offers.
+         */advertised: [String],
+        /**
+         * The Tailscale Services that it offers to host.
+         */services: [String],
+        /**
+         * The address of its control server.
+         */control: String?) {
+        self.shieldsUp = shieldsUp
+        self.acceptsRoutes = acceptsRoutes
+        self.ssh = ssh
+        self.wantsRunning = wantsRunning
+        self.advertised = advertised
+        self.services = services
+        self.control = control
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PreferencesView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePreferencesView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PreferencesView {
+        return
+            try PreferencesView(
+                shieldsUp: FfiConverterOptionBool.read(from: &buf),
+                acceptsRoutes: FfiConverterOptionBool.read(from: &buf),
+                ssh: FfiConverterOptionBool.read(from: &buf),
+                wantsRunning: FfiConverterOptionBool.read(from: &buf),
+                advertised: FfiConverterSequenceString.read(from: &buf),
+                services: FfiConverterSequenceString.read(from: &buf),
+                control: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PreferencesView, into buf: inout [UInt8]) {
+        FfiConverterOptionBool.write(value.shieldsUp, into: &buf)
+        FfiConverterOptionBool.write(value.acceptsRoutes, into: &buf)
+        FfiConverterOptionBool.write(value.ssh, into: &buf)
+        FfiConverterOptionBool.write(value.wantsRunning, into: &buf)
+        FfiConverterSequenceString.write(value.advertised, into: &buf)
+        FfiConverterSequenceString.write(value.services, into: &buf)
+        FfiConverterOptionString.write(value.control, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreferencesView_lift(_ buf: RustBuffer) throws -> PreferencesView {
+    return try FfiConverterTypePreferencesView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreferencesView_lower(_ value: PreferencesView) -> RustBuffer {
+    return FfiConverterTypePreferencesView.lower(value)
+}
+
+
+/**
  * A Compose project.
  */
 public struct ProjectView: Equatable, Hashable {
@@ -12401,6 +13275,155 @@ public func FfiConverterTypeRunningView_lower(_ value: RunningView) -> RustBuffe
 
 
 /**
+ * A device of the tailnet, as another one sees it. Whatever is not known is absent.
+ */
+public struct SeenDeviceView: Equatable, Hashable {
+    /**
+     * Its host name, as it calls itself. Several devices may have the same one.
+     */
+    public let name: String
+    /**
+     * Its whole MagicDNS name, without a dot at the end.
+     */
+    public let dnsName: String?
+    /**
+     * The login of whose device it is: nobody's, once it has a tag.
+     */
+    public let owner: String?
+    /**
+     * Its tags: `tag:server`.
+     */
+    public let tags: [String]
+    /**
+     * Its addresses in the tailnet, mostly one of each family.
+     */
+    public let addresses: [String]
+    /**
+     * The routes that it carries now; nothing where nobody has said.
+     */
+    public let routes: [String]?
+    /**
+     * Whether it belongs to another tailnet and was shared into this one.
+     */
+    public let external: Bool
+    /**
+     * Whether it was connected when this was asked.
+     */
+    public let online: Bool?
+    /**
+     * When its key expires, RFC 3339; nothing where it never does, or nobody has said.
+     */
+    public let keyExpiry: String?
+    /**
+     * Its operating system, as it calls it itself: `linux`.
+     */
+    public let os: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its host name, as it calls itself. Several devices may have the same one.
+         */name: String,
+        /**
+         * Its whole MagicDNS name, without a dot at the end.
+         */dnsName: String?,
+        /**
+         * The login of whose device it is: nobody's, once it has a tag.
+         */owner: String?,
+        /**
+         * Its tags: `tag:server`.
+         */tags: [String],
+        /**
+         * Its addresses in the tailnet, mostly one of each family.
+         */addresses: [String],
+        /**
+         * The routes that it carries now; nothing where nobody has said.
+         */routes: [String]?,
+        /**
+         * Whether it belongs to another tailnet and was shared into this one.
+         */external: Bool,
+        /**
+         * Whether it was connected when this was asked.
+         */online: Bool?,
+        /**
+         * When its key expires, RFC 3339; nothing where it never does, or nobody has said.
+         */keyExpiry: String?,
+        /**
+         * Its operating system, as it calls it itself: `linux`.
+         */os: String?) {
+        self.name = name
+        self.dnsName = dnsName
+        self.owner = owner
+        self.tags = tags
+        self.addresses = addresses
+        self.routes = routes
+        self.external = external
+        self.online = online
+        self.keyExpiry = keyExpiry
+        self.os = os
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SeenDeviceView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSeenDeviceView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SeenDeviceView {
+        return
+            try SeenDeviceView(
+                name: FfiConverterString.read(from: &buf),
+                dnsName: FfiConverterOptionString.read(from: &buf),
+                owner: FfiConverterOptionString.read(from: &buf),
+                tags: FfiConverterSequenceString.read(from: &buf),
+                addresses: FfiConverterSequenceString.read(from: &buf),
+                routes: FfiConverterOptionSequenceString.read(from: &buf),
+                external: FfiConverterBool.read(from: &buf),
+                online: FfiConverterOptionBool.read(from: &buf),
+                keyExpiry: FfiConverterOptionString.read(from: &buf),
+                os: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SeenDeviceView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterOptionString.write(value.dnsName, into: &buf)
+        FfiConverterOptionString.write(value.owner, into: &buf)
+        FfiConverterSequenceString.write(value.tags, into: &buf)
+        FfiConverterSequenceString.write(value.addresses, into: &buf)
+        FfiConverterOptionSequenceString.write(value.routes, into: &buf)
+        FfiConverterBool.write(value.external, into: &buf)
+        FfiConverterOptionBool.write(value.online, into: &buf)
+        FfiConverterOptionString.write(value.keyExpiry, into: &buf)
+        FfiConverterOptionString.write(value.os, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeenDeviceView_lift(_ buf: RustBuffer) throws -> SeenDeviceView {
+    return try FfiConverterTypeSeenDeviceView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSeenDeviceView_lower(_ value: SeenDeviceView) -> RustBuffer {
+    return FfiConverterTypeSeenDeviceView.lower(value)
+}
+
+
+/**
  * A host, and whether its engine answered.
  */
 public struct SeenHostView: Equatable, Hashable {
@@ -12666,6 +13689,125 @@ public func FfiConverterTypeServeSettings_lift(_ buf: RustBuffer) throws -> Serv
 #endif
 public func FfiConverterTypeServeSettings_lower(_ value: ServeSettings) -> RustBuffer {
     return FfiConverterTypeServeSettings.lower(value)
+}
+
+
+/**
+ * One thing that a device of the tailnet passes on.
+ */
+public struct ServedView: Equatable, Hashable {
+    /**
+     * The port on which it listens in the tailnet.
+     */
+    public let port: UInt16
+    /**
+     * The name for which it answers, where it looks at that.
+     */
+    public let host: String?
+    /**
+     * The path below which it answers; nothing where it passes connections on, and looks at no path.
+     */
+    public let path: String?
+    /**
+     * The Tailscale Service that it belongs to; nothing where it is the device's own.
+     */
+    public let service: String?
+    /**
+     * What it does: `proxy` (to a web server), `forward` (connections), `files`, `text`, `redirect` or `unknown`.
+     */
+    public let kind: String
+    /**
+     * Where that leads, as it is written; nothing for a text, and for what is not known.
+     */
+    public let target: String?
+    /**
+     * Whether everybody on the internet is let in.
+     */
+    public let funnel: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The port on which it listens in the tailnet.
+         */port: UInt16,
+        /**
+         * The name for which it answers, where it looks at that.
+         */host: String?,
+        /**
+         * The path below which it answers; nothing where it passes connections on, and looks at no path.
+         */path: String?,
+        /**
+         * The Tailscale Service that it belongs to; nothing where it is the device's own.
+         */service: String?,
+        /**
+         * What it does: `proxy` (to a web server), `forward` (connections), `files`, `text`, `redirect` or `unknown`.
+         */kind: String,
+        /**
+         * Where that leads, as it is written; nothing for a text, and for what is not known.
+         */target: String?,
+        /**
+         * Whether everybody on the internet is let in.
+         */funnel: Bool) {
+        self.port = port
+        self.host = host
+        self.path = path
+        self.service = service
+        self.kind = kind
+        self.target = target
+        self.funnel = funnel
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ServedView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServedView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ServedView {
+        return
+            try ServedView(
+                port: FfiConverterUInt16.read(from: &buf),
+                host: FfiConverterOptionString.read(from: &buf),
+                path: FfiConverterOptionString.read(from: &buf),
+                service: FfiConverterOptionString.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                target: FfiConverterOptionString.read(from: &buf),
+                funnel: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ServedView, into buf: inout [UInt8]) {
+        FfiConverterUInt16.write(value.port, into: &buf)
+        FfiConverterOptionString.write(value.host, into: &buf)
+        FfiConverterOptionString.write(value.path, into: &buf)
+        FfiConverterOptionString.write(value.service, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterOptionString.write(value.target, into: &buf)
+        FfiConverterBool.write(value.funnel, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServedView_lift(_ buf: RustBuffer) throws -> ServedView {
+    return try FfiConverterTypeServedView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServedView_lower(_ value: ServedView) -> RustBuffer {
+    return FfiConverterTypeServedView.lower(value)
 }
 
 
@@ -13114,6 +14256,115 @@ public func FfiConverterTypeServiceWayView_lift(_ buf: RustBuffer) throws -> Ser
 #endif
 public func FfiConverterTypeServiceWayView_lower(_ value: ServiceWayView) -> RustBuffer {
     return FfiConverterTypeServiceWayView.lower(value)
+}
+
+
+/**
+ * The state of a device of the tailnet, and whom it sees. To be seen is no right to be reached.
+ */
+public struct StatusView: Equatable, Hashable {
+    /**
+     * The daemon's word for its state: `Running`, `NeedsLogin`, `Stopped`; empty where it said none.
+     */
+    public let state: String
+    /**
+     * The daemon's version.
+     */
+    public let version: String?
+    /**
+     * The tailnet's name.
+     */
+    public let tailnet: String?
+    /**
+     * The end of the tailnet's MagicDNS names, without a dot at either end.
+     */
+    public let suffix: String?
+    /**
+     * The device itself; nothing before it is in a tailnet.
+     */
+    public let own: SeenDeviceView?
+    /**
+     * The device itself and those that it sees.
+     */
+    public let devices: [SeenDeviceView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The daemon's word for its state: `Running`, `NeedsLogin`, `Stopped`; empty where it said none.
+         */state: String,
+        /**
+         * The daemon's version.
+         */version: String?,
+        /**
+         * The tailnet's name.
+         */tailnet: String?,
+        /**
+         * The end of the tailnet's MagicDNS names, without a dot at either end.
+         */suffix: String?,
+        /**
+         * The device itself; nothing before it is in a tailnet.
+         */own: SeenDeviceView?,
+        /**
+         * The device itself and those that it sees.
+         */devices: [SeenDeviceView]) {
+        self.state = state
+        self.version = version
+        self.tailnet = tailnet
+        self.suffix = suffix
+        self.own = own
+        self.devices = devices
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StatusView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStatusView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StatusView {
+        return
+            try StatusView(
+                state: FfiConverterString.read(from: &buf),
+                version: FfiConverterOptionString.read(from: &buf),
+                tailnet: FfiConverterOptionString.read(from: &buf),
+                suffix: FfiConverterOptionString.read(from: &buf),
+                own: FfiConverterOptionTypeSeenDeviceView.read(from: &buf),
+                devices: FfiConverterSequenceTypeSeenDeviceView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StatusView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.state, into: &buf)
+        FfiConverterOptionString.write(value.version, into: &buf)
+        FfiConverterOptionString.write(value.tailnet, into: &buf)
+        FfiConverterOptionString.write(value.suffix, into: &buf)
+        FfiConverterOptionTypeSeenDeviceView.write(value.own, into: &buf)
+        FfiConverterSequenceTypeSeenDeviceView.write(value.devices, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStatusView_lift(_ buf: RustBuffer) throws -> StatusView {
+    return try FfiConverterTypeStatusView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStatusView_lower(_ value: StatusView) -> RustBuffer {
+    return FfiConverterTypeStatusView.lower(value)
 }
 
 
@@ -14204,6 +15455,95 @@ public func FfiConverterTypeWhoCanReachView_lift(_ buf: RustBuffer) throws -> Wh
 #endif
 public func FfiConverterTypeWhoCanReachView_lower(_ value: WhoCanReachView) -> RustBuffer {
     return FfiConverterTypeWhoCanReachView.lower(value)
+}
+
+
+/**
+ * Who stands behind an address of the tailnet.
+ */
+public struct WhoIsView: Equatable, Hashable {
+    /**
+     * The device.
+     */
+    public let device: SeenDeviceView
+    /**
+     * The login of the person whose device it is; nobody's, where the device has tags.
+     */
+    public let login: String?
+    /**
+     * The name by which that person is shown.
+     */
+    public let name: String?
+    /**
+     * The app capabilities that the policy grants the device on the one that was asked, by name.
+     */
+    public let capabilities: [GrantedCapabilityView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The device.
+         */device: SeenDeviceView,
+        /**
+         * The login of the person whose device it is; nobody's, where the device has tags.
+         */login: String?,
+        /**
+         * The name by which that person is shown.
+         */name: String?,
+        /**
+         * The app capabilities that the policy grants the device on the one that was asked, by name.
+         */capabilities: [GrantedCapabilityView]) {
+        self.device = device
+        self.login = login
+        self.name = name
+        self.capabilities = capabilities
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension WhoIsView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWhoIsView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WhoIsView {
+        return
+            try WhoIsView(
+                device: FfiConverterTypeSeenDeviceView.read(from: &buf),
+                login: FfiConverterOptionString.read(from: &buf),
+                name: FfiConverterOptionString.read(from: &buf),
+                capabilities: FfiConverterSequenceTypeGrantedCapabilityView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: WhoIsView, into buf: inout [UInt8]) {
+        FfiConverterTypeSeenDeviceView.write(value.device, into: &buf)
+        FfiConverterOptionString.write(value.login, into: &buf)
+        FfiConverterOptionString.write(value.name, into: &buf)
+        FfiConverterSequenceTypeGrantedCapabilityView.write(value.capabilities, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWhoIsView_lift(_ buf: RustBuffer) throws -> WhoIsView {
+    return try FfiConverterTypeWhoIsView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWhoIsView_lower(_ value: WhoIsView) -> RustBuffer {
+    return FfiConverterTypeWhoIsView.lower(value)
 }
 
 
@@ -15720,6 +17060,30 @@ fileprivate struct FfiConverterOptionTypeInventory: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeLocalApi: FfiConverterRustBuffer {
+    typealias SwiftType = LocalApi?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeLocalApi.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeLocalApi.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeObserved: FfiConverterRustBuffer {
     typealias SwiftType = Observed?
 
@@ -15840,6 +17204,30 @@ fileprivate struct FfiConverterOptionTypeMachine: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeNoticeView: FfiConverterRustBuffer {
+    typealias SwiftType = NoticeView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeNoticeView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeNoticeView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypePlaceView: FfiConverterRustBuffer {
     typealias SwiftType = PlaceView?
 
@@ -15856,6 +17244,54 @@ fileprivate struct FfiConverterOptionTypePlaceView: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypePlaceView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypePreferencesView: FfiConverterRustBuffer {
+    typealias SwiftType = PreferencesView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePreferencesView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePreferencesView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSeenDeviceView: FfiConverterRustBuffer {
+    typealias SwiftType = SeenDeviceView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSeenDeviceView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSeenDeviceView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -15904,6 +17340,30 @@ fileprivate struct FfiConverterOptionTypeTextSettings: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeTextSettings.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeWhoIsView: FfiConverterRustBuffer {
+    typealias SwiftType = WhoIsView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeWhoIsView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeWhoIsView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -16000,6 +17460,30 @@ fileprivate struct FfiConverterOptionSequenceString: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterSequenceString.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionSequenceTypeServedView: FfiConverterRustBuffer {
+    typealias SwiftType = [ServedView]?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeServedView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeServedView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -16425,6 +17909,31 @@ fileprivate struct FfiConverterSequenceTypeGapView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeGapView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeGrantedCapabilityView: FfiConverterRustBuffer {
+    typealias SwiftType = [GrantedCapabilityView]
+
+    public static func write(_ value: [GrantedCapabilityView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeGrantedCapabilityView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [GrantedCapabilityView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [GrantedCapabilityView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeGrantedCapabilityView.read(from: &buf))
         }
         return seq
     }
@@ -16883,6 +18392,31 @@ fileprivate struct FfiConverterSequenceTypeRuleView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeSeenDeviceView: FfiConverterRustBuffer {
+    typealias SwiftType = [SeenDeviceView]
+
+    public static func write(_ value: [SeenDeviceView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSeenDeviceView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SeenDeviceView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SeenDeviceView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSeenDeviceView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeSeenHostView: FfiConverterRustBuffer {
     typealias SwiftType = [SeenHostView]
 
@@ -16925,6 +18459,31 @@ fileprivate struct FfiConverterSequenceTypeSeenView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeSeenView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeServedView: FfiConverterRustBuffer {
+    typealias SwiftType = [ServedView]
+
+    public static func write(_ value: [ServedView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeServedView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ServedView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ServedView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeServedView.read(from: &buf))
         }
         return seq
     }
@@ -17373,6 +18932,17 @@ public func version() -> String  {
 })
 }
 /**
+ * Returns the tailnet daemon of this machine: the first of the usual places at which there is a socket. Nothing where there
+ * is none, or none that this user may look for.
+ */
+public func findLocalApi()throws  -> LocalApi?  {
+    return try  FfiConverterOptionTypeLocalApi.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_func_find_local_api(uniffiCallStatus
+    )
+})
+}
+/**
  * Says whether the service would accept a policy for these devices and people, its own tests run. Fails only when a list
  * is none: what is wrong with the policy is in the answer.
  */
@@ -17434,6 +19004,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_version() != 65278) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_func_find_local_api() != 51642) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_func_judge_policy() != 26892) {
@@ -17668,6 +19241,42 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_running_view() != 23088) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_node() != 31024) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_packet_filter() != 58803) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_preferences() != 3646) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_serve_config() != 1100) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_socket() != 19608) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_status() != 21056) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_watch() != 5748) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_who_is() != 65240) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_who_is_peer() != 27188) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_localapi_with_limit() != 38239) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_notices_finish() != 33370) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_notices_next() != 53756) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
@@ -17923,6 +19532,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_of_instance() != 19971) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_localapi_new() != 10194) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_observed_none() != 42242) {

@@ -20,6 +20,13 @@ extension Changes {
     }
 }
 
+extension Notices {
+    /// The notices as a stream, which is to be read once: it ends with the daemon. Whoever stops reading closes it.
+    public func stream() -> AsyncStream<NoticeView> {
+        AsyncStream(unfolding: { await self.next() }, onCancel: { self.finish() })
+    }
+}
+
 extension Logs {
     /// The lines as a stream, which is to be read once, and fails where not all can be read. Whoever stops reading closes
     /// it.

@@ -794,6 +794,91 @@ RustBuffer uniffi_homelab_ffi_fn_method_running_view(uint64_t ptr, RustCallStatu
 RustBuffer uniffi_homelab_ffi_fn_method_running_uniffi_trait_display(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_LOCALAPI
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_LOCALAPI
+uint64_t uniffi_homelab_ffi_fn_clone_localapi(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_LOCALAPI
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_LOCALAPI
+void uniffi_homelab_ffi_fn_free_localapi(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LOCALAPI_NEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LOCALAPI_NEW
+uint64_t uniffi_homelab_ffi_fn_constructor_localapi_new(RustBuffer socket, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_NODE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_NODE
+uint64_t uniffi_homelab_ffi_fn_method_localapi_node(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_PACKET_FILTER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_PACKET_FILTER
+uint64_t uniffi_homelab_ffi_fn_method_localapi_packet_filter(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_PREFERENCES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_PREFERENCES
+uint64_t uniffi_homelab_ffi_fn_method_localapi_preferences(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_SERVE_CONFIG
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_SERVE_CONFIG
+uint64_t uniffi_homelab_ffi_fn_method_localapi_serve_config(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_SOCKET
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_SOCKET
+RustBuffer uniffi_homelab_ffi_fn_method_localapi_socket(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_STATUS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_STATUS
+uint64_t uniffi_homelab_ffi_fn_method_localapi_status(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WATCH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WATCH
+uint64_t uniffi_homelab_ffi_fn_method_localapi_watch(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WHO_IS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WHO_IS
+uint64_t uniffi_homelab_ffi_fn_method_localapi_who_is(uint64_t ptr, RustBuffer address, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WHO_IS_PEER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WHO_IS_PEER
+uint64_t uniffi_homelab_ffi_fn_method_localapi_who_is_peer(uint64_t ptr, RustBuffer peer, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WITH_LIMIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LOCALAPI_WITH_LIMIT
+uint64_t uniffi_homelab_ffi_fn_method_localapi_with_limit(uint64_t ptr, RustBuffer limit, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_NOTICES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_NOTICES
+uint64_t uniffi_homelab_ffi_fn_clone_notices(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_NOTICES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_NOTICES
+void uniffi_homelab_ffi_fn_free_notices(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_NOTICES_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_NOTICES_FINISH
+void uniffi_homelab_ffi_fn_method_notices_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_NOTICES_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_NOTICES_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_notices_next(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OBSERVED
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_OBSERVED
 uint64_t uniffi_homelab_ffi_fn_clone_observed(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -1397,6 +1482,12 @@ RustBuffer uniffi_homelab_ffi_fn_func_version(RustCallStatus *_Nonnull out_statu
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_FIND_LOCAL_API
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_FIND_LOCAL_API
+RustBuffer uniffi_homelab_ffi_fn_func_find_local_api(RustCallStatus *_Nonnull out_status
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FUNC_JUDGE_POLICY
 uint64_t uniffi_homelab_ffi_fn_func_judge_policy(RustBuffer policy, RustBuffer devices, RustBuffer users, RustBuffer cancel
@@ -1688,6 +1779,12 @@ uint16_t uniffi_homelab_ffi_checksum_func_rules(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_VERSION
 uint16_t uniffi_homelab_ffi_checksum_func_version(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_FIND_LOCAL_API
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_FUNC_FIND_LOCAL_API
+uint16_t uniffi_homelab_ffi_checksum_func_find_local_api(void
 
 );
 #endif
@@ -2156,6 +2253,78 @@ uint16_t uniffi_homelab_ffi_checksum_method_running_to_json(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_VIEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_RUNNING_VIEW
 uint16_t uniffi_homelab_ffi_checksum_method_running_view(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_NODE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_NODE
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_node(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_PACKET_FILTER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_PACKET_FILTER
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_packet_filter(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_PREFERENCES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_PREFERENCES
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_preferences(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_SERVE_CONFIG
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_SERVE_CONFIG
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_serve_config(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_SOCKET
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_SOCKET
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_socket(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_STATUS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_STATUS
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_status(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WATCH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WATCH
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_watch(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WHO_IS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WHO_IS
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_who_is(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WHO_IS_PEER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WHO_IS_PEER
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_who_is_peer(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WITH_LIMIT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LOCALAPI_WITH_LIMIT
+uint16_t uniffi_homelab_ffi_checksum_method_localapi_with_limit(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_NOTICES_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_NOTICES_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_notices_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_NOTICES_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_NOTICES_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_notices_next(void
 
 );
 #endif
@@ -2666,6 +2835,12 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_lab_load(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_OF_INSTANCE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LAB_OF_INSTANCE
 uint16_t uniffi_homelab_ffi_checksum_constructor_lab_of_instance(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LOCALAPI_NEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_LOCALAPI_NEW
+uint16_t uniffi_homelab_ffi_checksum_constructor_localapi_new(void
 
 );
 #endif

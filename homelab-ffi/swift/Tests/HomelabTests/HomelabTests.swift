@@ -211,6 +211,21 @@ final class TailnetTests: XCTestCase {
         XCTAssertThrowsError(try ControlApi.headscale(address: "http://127.0.0.1:1", token: "made-up"))
     }
 
+    func testADaemonThatIsNotThereIsSaidToBeSo() async throws {
+        guard capabilities().contains("local") else {
+            XCTAssertThrowsError(try LocalApi(socket: "/nonexistent/sock"))
+            return
+        }
+        let daemon = try LocalApi(socket: "/nonexistent/sock").withLimit(limit: 1)
+        XCTAssertEqual(daemon.socket(), "/nonexistent/sock")
+        do {
+            for await _ in try await daemon.watch().stream() {}
+            XCTFail("nobody listens there")
+        } catch let error as HomelabError {
+            guard case .Unreachable = error else { return XCTFail("\(error)") }
+        }
+    }
+
     func testAPolicyIsInForceOverDevices() async throws {
         let policy = #"{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:443"]}],}"#
         let devices = """

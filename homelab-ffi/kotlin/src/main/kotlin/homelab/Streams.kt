@@ -46,3 +46,16 @@ fun Changes.flow(): Flow<ChangeView> = flow {
         }
     }
 }
+
+/**
+ * The notices as a flow, which is to be collected once: it ends with the daemon. Whoever stops collecting closes it.
+ */
+fun Notices.flow(): Flow<NoticeView> = flow {
+    use { notices ->
+        try {
+            while (true) emit(notices.next() ?: break)
+        } finally {
+            notices.finish()
+        }
+    }
+}
