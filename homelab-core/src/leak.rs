@@ -7,7 +7,8 @@
 //! DNS does, in other notations of an address, and split over lines by a `\`. What nobody listed it knows by its shape:
 //! private addresses, names below `.ts.net`, mail addresses, tokens, keys.
 //!
-//! It does not look into archives and images, nor into the history of a repository.
+//! With the feature `history` it looks through every version that a repository of git holds
+//! ([`Lab::leaks_with_history`](crate::Lab::leaks_with_history)). It does not look into archives and images.
 //!
 //! ```
 //! use homelab_core::leak::ValueKind;
@@ -31,6 +32,8 @@ mod common;
 mod decode;
 mod forms;
 mod gather;
+#[cfg(feature = "history")]
+pub(crate) mod history;
 pub(crate) mod rules;
 mod scan;
 mod shape;
@@ -191,25 +194,40 @@ fn masked_name<'a>(scanner: &Scanner, path: &'a str) -> (Cow<'a, str>, Vec<Leak>
 }
 
 fn of_name(name: &str, leak: &Leak, vocabulary: &Vocabulary) -> Finding {
-    let what = match leak.what {
-        What::Term(term) => {
-            let term = &vocabulary.terms()[term];
-            format!("`{}` ({})", term.slot(), term.kind().words())
-        }
-        What::Shape(shape) => shape.words(),
-    };
+    let what = value_words(leak, vocabulary);
     let message = format!("{what} is in the path of this file{}", leak.disguise.words());
     let place = Span::file(&Source::new(name, ""));
     Finding::new(&rules::FILE_NAME, Subject::Lab, message).at(&place)
 }
 
+/// Returns what was found without the value: `NAS_ADDRESS` and its kind, or what the shape is of.
+fn value_words(leak: &Leak, vocabulary: &Vocabulary) -> String {
+    match leak.what {
+        What::Term(term) => {
+            let term = &vocabulary.terms()[term];
+            format!("`{}` ({})", term.slot(), term.kind().words())
+        }
+        What::Shape(shape) => shape.words(),
+    }
+}
+
 /// Returns the findings of one file's text.
 fn of_text(scanner: &Scanner, file: &LabFile, source: &Source, vocabulary: &Vocabulary) -> Vec<Finding> {
-    let leaks = scanner.scan(source.text());
+    of_leaks(scanner, file, source, vocabulary, &scanner.scan(source.text()))
+}
+
+/// Returns a finding for each of these.
+fn of_leaks(
+    scanner: &Scanner,
+    file: &LabFile,
+    source: &Source,
+    vocabulary: &Vocabulary,
+    leaks: &[Leak],
+) -> Vec<Finding> {
     // How many different values of a shape there are is part of the message, and so of the fingerprint: who accepts one
     // has not accepted another that is added later.
     let mut different: BTreeMap<Shape, HashSet<&str>> = BTreeMap::new();
-    for leak in &leaks {
+    for leak in leaks {
         if let What::Shape(shape) = leak.what {
             different
                 .entry(shape)

@@ -71,6 +71,8 @@ pub fn capabilities() -> &'static [&'static str] {
     &[
         #[cfg(feature = "docker")]
         "docker",
+        #[cfg(feature = "history")]
+        "history",
         #[cfg(feature = "local")]
         "local",
         #[cfg(feature = "rustic")]
@@ -91,8 +93,9 @@ pub fn capabilities() -> &'static [&'static str] {
 }
 
 /// Every optional part that a build may have.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "docker",
+    "history",
     "local",
     "rustic",
     "serve",

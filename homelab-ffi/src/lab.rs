@@ -29,7 +29,7 @@ pub struct Lab(pub(crate) homelab_core::Lab);
 
 impl Lab {
     /// Judges it on a thread of the library: as far as it was seen, or with nothing looked at and now as the moment.
-    async fn judge<T: Send + 'static>(
+    pub(crate) async fn judge<T: Send + 'static>(
         &self,
         what: &str,
         seen: Option<Arc<Observed>>,
@@ -352,26 +352,6 @@ impl Lab {
             Ok(Arc::new(Report(lab.leaks(seen)?)))
         })
         .await?
-    }
-
-    /// Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
-    /// than lab.toml says, as `audit_with` takes them.
-    #[uniffi::method(default(rules = "", seen = None, cancel = None))]
-    pub async fn leaks_of(
-        &self,
-        instances: Vec<Arc<Lab>>,
-        rules: String,
-        seen: Option<Arc<Observed>>,
-        cancel: Option<Arc<CancelToken>>,
-    ) -> Result<Arc<Report>, HomelabError> {
-        let selection: Selection = rules.parse()?;
-        let judge = move |lab: &homelab_core::Lab, seen: &homelab_core::Observed| {
-            let all = instances.iter().fold(lab.vocabulary(seen), |all, instance| {
-                all.with(&instance.0.vocabulary(seen))
-            });
-            Ok(Arc::new(Report(lab.leaks_of(&all, seen, &selection)?)))
-        };
-        self.judge("look for leaks", seen, cancel, judge).await?
     }
 
     /// Returns the lab parted into a template that can be shared and its values, with the proof. The lab is not changed.

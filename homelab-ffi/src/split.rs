@@ -1,13 +1,18 @@
 //! A lab parted into what can be shared and what cannot.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use homelab_core::audit::Selection;
 use homelab_core::split;
 use homelab_core::stratum::{Private, Shareable};
 
+use crate::cancel::CancelToken;
 use crate::error::HomelabError;
 use crate::lab::Lab;
+use crate::observed::Observed;
 use crate::plan::Plan;
+use crate::report::Report;
 
 /// One thing that was held against the lab.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, uniffi::Record)]
@@ -141,5 +146,34 @@ impl Values {
     /// Returns the plan that writes the original lab into the folder of another one, which was loaded.
     pub fn plan_join(&self, template: &Template, to: &Lab) -> Result<Plan, HomelabError> {
         Ok(Plan(self.0.value().plan_join(&template.0, &to.0)?))
+    }
+}
+
+#[uniffi::export]
+impl Lab {
+    /// Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+    /// than lab.toml says, as `audit_with` takes them. With `history`, also what stands in the history of the repository of git
+    /// that the folder is in.
+    #[uniffi::method(default(rules = "", seen = None, history = false, cancel = None))]
+    pub async fn leaks_of(
+        &self,
+        instances: Vec<Arc<Lab>>,
+        rules: String,
+        seen: Option<Arc<Observed>>,
+        history: bool,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Arc<Report>, HomelabError> {
+        let selection: Selection = rules.parse()?;
+        let judge = move |lab: &homelab_core::Lab, seen: &homelab_core::Observed| {
+            let all = instances.iter().fold(lab.vocabulary(seen), |all, instance| {
+                all.with(&instance.0.vocabulary(seen))
+            });
+            let report = match history {
+                true => lab.leaks_with_history(&all, seen, &selection),
+                false => lab.leaks_of(&all, seen, &selection),
+            };
+            Ok(Arc::new(Report(report?)))
+        };
+        self.judge("look for leaks", seen, cancel, judge).await?
     }
 }

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::query::Posture;
 use crate::runtime::{later, work};
 use crate::service::Service;
-use crate::split::Split;
+use crate::split::{Split, leaks_of};
 use crate::tailnet::Tailnet;
 
 /// What is wanted, from files: any folder with Compose files in it. Immutable.
@@ -340,31 +340,34 @@ impl Lab {
     }
 
     /// Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. `rules` asks for
-    /// other rules than lab.toml does: `"leak"`, `"-leak.login"`, parted by commas.
-    #[pyo3(signature = (instances, seen=None, *, rules=""))]
+    /// other rules than lab.toml does: `"leak"`, `"-leak.login"`, parted by commas. With `history`, also what stands in the
+    /// history of the repository of git that the folder is in.
+    #[pyo3(signature = (instances, seen=None, *, rules="", history=false))]
     fn leaks_of(
         &self,
         py: Python<'_>,
         instances: Vec<Py<Lab>>,
         seen: Option<&Observed>,
         rules: &str,
+        history: bool,
     ) -> Result<Report> {
-        let find = leaks_of(&self.0, &instances, seen_or_now(seen), rules)?;
+        let find = leaks_of(&self.0, &instances, seen_or_now(seen), rules, history)?;
         Ok(Report(work(py, find)??))
     }
 
     /// As `leaks_of`, awaited.
     #[pyo3(
-        signature = (instances, seen=None, *, rules=String::new()),
-        text_signature = "($self, /, instances, seen=None, *, rules='')"
+        signature = (instances, seen=None, *, rules=String::new(), history=false),
+        text_signature = "($self, /, instances, seen=None, *, rules='', history=False)"
     )]
     async fn leaks_of_async(
         &self,
         instances: Vec<Py<Lab>>,
         seen: Option<Py<Observed>>,
         rules: String,
+        history: bool,
     ) -> Result<Report> {
-        let find = leaks_of(&self.0, &instances, held_or_now(seen), &rules)?;
+        let find = leaks_of(&self.0, &instances, held_or_now(seen), &rules, history)?;
         Ok(Report(later(find).await??))
     }
 
@@ -571,25 +574,4 @@ impl Lab {
             self.0.name()
         )
     }
-}
-
-/// Returns what looks for the values of a lab and of others in its files.
-fn leaks_of(
-    lab: &core::Lab,
-    instances: &[Py<Lab>],
-    seen: core::Observed,
-    rules: &str,
-) -> Result<impl FnOnce() -> core::Result<core::Report> + Send + use<>> {
-    let selection = rules.parse()?;
-    let lab = lab.clone();
-    let instances: Vec<core::Lab> = instances
-        .iter()
-        .map(|instance| instance.get().0.clone())
-        .collect();
-    Ok(move || {
-        let all = instances.iter().fold(lab.vocabulary(&seen), |all, instance| {
-            all.with(&instance.vocabulary(&seen))
-        });
-        lab.leaks_of(&all, &seen, &selection)
-    })
 }

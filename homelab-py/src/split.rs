@@ -230,3 +230,28 @@ fn owned(joined: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Cow<'static, [u8
         .map(|(path, bytes)| (path, Cow::Owned(bytes)))
         .collect()
 }
+
+/// Returns what looks for the values of a lab and of others in its files, and in their history.
+pub(crate) fn leaks_of(
+    lab: &core::Lab,
+    instances: &[Py<Lab>],
+    seen: core::Observed,
+    rules: &str,
+    history: bool,
+) -> Result<impl FnOnce() -> core::Result<core::Report> + Send + use<>> {
+    let selection = rules.parse()?;
+    let lab = lab.clone();
+    let instances: Vec<core::Lab> = instances
+        .iter()
+        .map(|instance| instance.get().0.clone())
+        .collect();
+    Ok(move || {
+        let all = instances.iter().fold(lab.vocabulary(&seen), |all, instance| {
+            all.with(&instance.vocabulary(&seen))
+        });
+        match history {
+            true => lab.leaks_with_history(&all, &seen, &selection),
+            false => lab.leaks_of(&all, &seen, &selection),
+        }
+    })
+}

@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -17,7 +18,7 @@ from conftest import COMPOSE, NOW, ROOT
 from homelab import Reach, Severity, view
 
 # The parts of a whole build, which is what Python has. The embedded repository is not among them yet.
-FULL = ["docker", "local", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
+FULL = ["docker", "history", "local", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
 
 
 def test_a_folder_is_named_by_a_text_or_a_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +208,32 @@ def test_leaks_are_found_in_what_is_shared(seen: homelab.Observed) -> None:
     assert asyncio.run(shared.leaks_async(seen)) == shared.leaks(seen)
     with pytest.raises(homelab.Invalid, match="no-such"):
         shared.leaks_of([], seen, rules="no-such")
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_what_was_taken_out_is_still_in_the_history(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        own = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+        subprocess.run(["git", "-C", str(tmp_path), *own, *words], check=True, capture_output=True)
+
+    owner = homelab.Lab.of_instance("[hosts.zephyr]\naddresses = ['192.168.7.10']")
+    seen = homelab.Observed.none(datetime(2027, 1, 1, tzinfo=timezone.utc))
+    script = tmp_path / "up.sh"
+    script.write_text("ping 192.168.7.10\n")
+    with pytest.raises(homelab.NotFound):
+        homelab.Lab.load(tmp_path).leaks_of([owner], seen, history=True)
+    for content in ("ping 192.168.7.10\n", 'ping "$1"\n'):
+        script.write_text(content)
+        git("init", "-q")
+        git("add", "up.sh")
+        git("commit", "-q", "-m", "up")
+    lab = homelab.Lab.load(tmp_path)
+    assert len(lab.leaks_of([owner], seen)) == 0
+    (finding,) = lab.leaks_of([owner], seen, history=True)
+    assert finding.rule == "leak.known-value"
+    assert finding.file is not None
+    assert finding.file.endswith(":up.sh")
+    assert asyncio.run(lab.leaks_of_async([owner], seen, history=True)) == lab.leaks_of([owner], seen, history=True)
 
 
 def test_what_was_accepted_is_in_the_report() -> None:

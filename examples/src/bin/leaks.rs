@@ -16,6 +16,8 @@ Exits with 0 when nothing weighs enough, 1 when something does, 2 when it could 
   --format FORMAT   text (default), json, sarif, markdown or html
   --fail-on WEIGHT  note, warning (default) or error
   --rules RULES     only these rules; `-leak.login` not; parted by commas
+  --history         what the folder's repository of git holds of earlier versions too: every file that was ever committed,
+                    messages and authors; in a build with the feature `history`
   --offline         do not ask this machine's tailnet, interfaces and repository
   --now TIME        the date, or moment, that suppressions are held against; default: the clock's";
 
@@ -32,6 +34,7 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let fail_on: Severity = fail_on.as_deref().unwrap_or("warning").parse()?;
     let selection: Selection = arguments.value("--rules")?.unwrap_or_default().parse()?;
     let now = moment(arguments.value("--now")?.as_deref())?;
+    let history = arguments.flag("--history");
     let offline = arguments.flag("--offline");
     let instances = arguments.values("--instance")?;
 
@@ -46,7 +49,10 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     for path in instances {
         vocabulary = vocabulary.with(&instance(&path)?.vocabulary(&seen));
     }
-    let report = lab.leaks_of(&vocabulary, &seen, &selection)?;
+    let report = match history {
+        true => lab.leaks_with_history(&vocabulary, &seen, &selection)?,
+        false => lab.leaks_of(&vocabulary, &seen, &selection)?,
+    };
     say(&terminal::rendered(&report, &format)?)?;
     Ok(report.exit_code(fail_on))
 }

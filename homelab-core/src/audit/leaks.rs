@@ -53,15 +53,48 @@ impl Lab {
         seen: &Observed,
         selection: &Selection,
     ) -> Result<Report> {
+        Ok(self.through_gates(self.leak_findings(vocabulary)?, seen, selection))
+    }
+
+    /// Returns what [`leaks_of`](Lab::leaks_of) does, and what stands in the history of the repository that the lab's folder is
+    /// in: in any version of a file that was ever committed, on any branch, each looked through once; in paths, messages,
+    /// names of branches and tags; and who made them, where the lab knows them. A place in it is `COMMIT:PATH`, as git writes
+    /// it; what stands in many versions is one finding, of the first commit that has it.
+    ///
+    /// A history is shared as a whole, so that files of unknown kinds are looked through too; that a file of the lab's own is
+    /// in it is a finding by itself. It reads the disk, and holds one version of a file in memory at a time, which is not
+    /// looked through, and said to be so, where it is larger than 16 MiB. It runs no program.
+    ///
+    /// # Errors
+    /// `Unsupported` without the feature `history`, `NotFound` where the folder is in no repository of git, `Damaged` where
+    /// that cannot be read, and as [`leaks_of`](Lab::leaks_of).
+    pub fn leaks_with_history(
+        &self,
+        vocabulary: &Vocabulary,
+        seen: &Observed,
+        selection: &Selection,
+    ) -> Result<Report> {
+        crate::require_capability("history")?;
+        #[cfg_attr(
+            not(feature = "history"),
+            expect(unused_mut, reason = "there is no history then")
+        )]
+        let mut findings = self.leak_findings(vocabulary)?;
+        #[cfg(feature = "history")]
+        findings.extend(crate::leak::history::findings(self, vocabulary)?);
+        Ok(self.through_gates(findings, seen, selection))
+    }
+
+    /// Lets findings pass the gates.
+    fn through_gates(&self, found: Vec<Finding>, seen: &Observed, selection: &Selection) -> Report {
         let switches = Switches::new(self, selection);
         let mut findings: Vec<Finding> = self.unread().to_vec();
         findings.extend(self.not_understood());
-        findings.extend(self.leak_findings(vocabulary)?);
+        findings.extend(found);
         findings.retain(|finding| switches.is_on(finding.rule()));
         let (mut findings, suppressed) = suppress(self, seen.at(), &switches, findings, Judged::Leaks);
         findings.retain(|finding| switches.is_on(finding.rule()));
-        let findings = gathered(findings);
-        Ok(Report::new(seen.at(), Vec::new(), findings, suppressed))
+        Report::new(seen.at(), Vec::new(), gathered(findings), suppressed)
     }
 }
 

@@ -277,6 +277,18 @@ impl Manifest {
     }
 }
 
+#[cfg(feature = "history")]
+impl super::Lab {
+    /// Returns what another version of a file is, as the lab is today: its head may differ, and with it the stratum.
+    pub(crate) fn version(&self, path: &str, bytes: &[u8]) -> LabFile {
+        let file = LabFile::new(path.to_owned(), bytes.len() as u64, Some(bytes.into()));
+        let today = self.manifest().file(path).map(LabFile::kind);
+        let is_compose = |_: &str| today == Some(FileKind::Compose);
+        let files = Manifest::new(vec![file], self.pattern(), is_compose).files;
+        files.into_iter().next().expect("of one file there is one")
+    }
+}
+
 /// Returns the stratum of `.env.example` and the like: they show which slots there are, with values of nobody.
 fn example_stratum(path: &str) -> Option<Stratum> {
     let name = path.rsplit('/').next().unwrap_or(path);

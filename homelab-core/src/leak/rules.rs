@@ -55,6 +55,14 @@ rules! {
         "something by the name of a secret has a value that a machine made",
         "Whoever gets the file can use it.",
         "Write a slot in its place, keep the value in `.env`, and change it.";
+    COMMIT = "leak.commit", PatternApart, Error,
+        "what is said of a commit, or who made it, tells of this lab",
+        "Messages, authors, branches and tags go along with every copy of a repository.",
+        "Write the history anew without it before anybody gets it (`git filter-repo --replace-message FILE`, `--mailmap FILE`), or share a new repository that begins with today's files.";
+    OWN_IN_HISTORY = "leak.own-in-history", PatternApart, Warning,
+        "a file of this lab's own is in the history of its repository",
+        "Whoever gets the repository gets every file that was ever committed, whatever is in it today.",
+        "Take the file out of the history before anybody gets it (`git filter-repo --invert-paths --path PATH`), or share a new repository that begins with today's files; change the secrets in it.";
     NOT_LOOKED_THROUGH = "leak.not-looked-through", PatternApart, Note,
         "files were taken for this lab's own and not looked through",
         "Of what a file is for nothing is known by its name alone, so that it is kept private; whoever shares it all the same has had no word of what it holds.",

@@ -133,6 +133,11 @@ def parser() -> argparse.ArgumentParser:
         help="the values of this instance.toml, or of the lab in this folder, too",
     )
     judged(leaks)
+    leaks.add_argument(
+        "--history",
+        action="store_true",
+        help="look through the history of the folder's repository too: every version of a file, messages and authors",
+    )
     leaks.add_argument("--offline", action="store_true", help="do not ask this machine's tailnet and interfaces")
     now(leaks)
     _strata.commands(command, folder, now)

@@ -57,7 +57,7 @@ def leaks(arguments: argparse.Namespace) -> Report:
         progress.step("looking at the lab")
         seen = observed(lab, arguments.offline, now)
         progress.step("looking through the files")
-        return lab.leaks_of(instances, seen, rules=arguments.rules)
+        return lab.leaks_of(instances, seen, rules=arguments.rules, history=arguments.history)
 
 
 def split(arguments: argparse.Namespace) -> int:

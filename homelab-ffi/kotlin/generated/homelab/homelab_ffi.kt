@@ -746,8 +746,6 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_leaks(
     ): Int
-    external fun uniffi_homelab_ffi_checksum_method_lab_leaks_of(
-    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_manifest(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_name(
@@ -801,6 +799,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_who_can_reach(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_leaks_of(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_changes_finish(
     ): Int
@@ -1170,8 +1170,6 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_leaks(`ptr`: Long,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_homelab_ffi_fn_method_lab_leaks_of(`ptr`: Long,`instances`: RustBuffer.ByValue,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
-    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_manifest(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1225,6 +1223,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(`ptr`: Long,`service`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_leaks_of(`ptr`: Long,`instances`: RustBuffer.ByValue,`rules`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`history`: Byte,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_clone_changes(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1797,9 +1797,6 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks() and 0xFFFF) != 52347) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks_of() and 0xFFFF) != 35572) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_manifest() and 0xFFFF) != 18326) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1879,6 +1876,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() and 0xFFFF) != 47710) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_leaks_of() and 0xFFFF) != 61955) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_changes_finish() and 0xFFFF) != 55781) {
@@ -5299,12 +5299,6 @@ public interface LabInterface {
     suspend fun `leaks`(`seen`: Observed? = null, `cancel`: CancelToken? = null): Report
 
     /**
-     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
-     * than lab.toml says, as `audit_with` takes them.
-     */
-    suspend fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String = "", `seen`: Observed? = null, `cancel`: CancelToken? = null): Report
-
-    /**
      * Returns the paths of its files, relative to its folder.
      */
     fun `manifest`(): List<kotlin.String>
@@ -5456,6 +5450,13 @@ public interface LabInterface {
      * Returns the answer of `who_can_reach` as people read it.
      */
     suspend fun `whoCanReachText`(`service`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): kotlin.String
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them. With `history`, also what stands in the history of the repository of git
+     * that the folder is in.
+     */
+    suspend fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String = "", `seen`: Observed? = null, `history`: kotlin.Boolean = false, `cancel`: CancelToken? = null): Report
 
     companion object
 }
@@ -5838,35 +5839,6 @@ open class Lab: Disposable, AutoCloseable, LabInterface
             UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks(
                 uniffiHandle,
 
-        FfiConverterOptionalTypeObserved.lower(`seen`),
-        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
-            )
-        },
-        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
-        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
-        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
-        // lift function
-        { FfiConverterTypeReport.lift(it) },
-        // Error FFI converter
-        HomelabException.ErrorHandler,
-    )
-    }
-
-
-    /**
-     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
-     * than lab.toml says, as `audit_with` takes them.
-     */
-    @Throws(HomelabException::class)
-    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String, `seen`: Observed?, `cancel`: CancelToken?) : Report {
-        return uniffiRustCallAsync(
-        callWithHandle { uniffiHandle ->
-            UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks_of(
-                uniffiHandle,
-
-        FfiConverterSequenceTypeLab.lower(`instances`),
-        FfiConverterString.lower(`rules`),
         FfiConverterOptionalTypeObserved.lower(`seen`),
         FfiConverterOptionalTypeCancelToken.lower(`cancel`),
             )
@@ -6542,6 +6514,37 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them. With `history`, also what stands in the history of the repository of git
+     * that the folder is in.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `leaksOf`(`instances`: List<Lab>, `rules`: kotlin.String, `seen`: Observed?, `history`: kotlin.Boolean, `cancel`: CancelToken?) : Report {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_leaks_of(
+                uniffiHandle,
+
+        FfiConverterSequenceTypeLab.lower(`instances`),
+        FfiConverterString.lower(`rules`),
+        FfiConverterOptionalTypeObserved.lower(`seen`),
+        FfiConverterBoolean.lower(`history`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeReport.lift(it) },
         // Error FFI converter
         HomelabException.ErrorHandler,
     )

@@ -2079,12 +2079,6 @@ public protocol LabProtocol: AnyObject, Sendable {
     func leaks(seen: Observed?, cancel: CancelToken?) async throws  -> Report
 
     /**
-     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
-     * than lab.toml says, as `audit_with` takes them.
-     */
-    func leaksOf(instances: [Lab], rules: String, seen: Observed?, cancel: CancelToken?) async throws  -> Report
-
-    /**
      * Returns the paths of its files, relative to its folder.
      */
     func manifest()  -> [String]
@@ -2236,6 +2230,13 @@ public protocol LabProtocol: AnyObject, Sendable {
      * Returns the answer of `who_can_reach` as people read it.
      */
     func whoCanReachText(service: String, seen: Observed?, cancel: CancelToken?) async throws  -> String
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them. With `history`, also what stands in the history of the repository of git
+     * that the folder is in.
+     */
+    func leaksOf(instances: [Lab], rules: String, seen: Observed?, history: Bool, cancel: CancelToken?) async throws  -> Report
 
 }
 /**
@@ -2577,26 +2578,6 @@ open func leaks(seen: Observed? = nil, cancel: CancelToken? = nil)async throws  
             rustFutureFunc: {
                 uniffi_homelab_ffi_fn_method_lab_leaks(
                         self.uniffiCloneHandle(),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
-                )
-            },
-            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
-            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
-            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
-            liftFunc: FfiConverterTypeReport_lift,
-            errorHandler: FfiConverterTypeHomelabError_lift
-        )
-}
-
-    /**
-     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
-     * than lab.toml says, as `audit_with` takes them.
-     */
-open func leaksOf(instances: [Lab], rules: String = "", seen: Observed? = nil, cancel: CancelToken? = nil)async throws  -> Report  {
-    return
-        try  await uniffiRustCallAsync(
-            rustFutureFunc: {
-                uniffi_homelab_ffi_fn_method_lab_leaks_of(
-                        self.uniffiCloneHandle(),FfiConverterSequenceTypeLab.lower(instances),FfiConverterString.lower(rules),FfiConverterOptionTypeObserved.lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
                 )
             },
             pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
@@ -3087,6 +3068,27 @@ open func whoCanReachText(service: String, seen: Observed? = nil, cancel: Cancel
             completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
             freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
             liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns what `leaks` does, of the values of these labs too: what a template of them must not hold. With other rules
+     * than lab.toml says, as `audit_with` takes them. With `history`, also what stands in the history of the repository of git
+     * that the folder is in.
+     */
+open func leaksOf(instances: [Lab], rules: String = "", seen: Observed? = nil, history: Bool = false, cancel: CancelToken? = nil)async throws  -> Report  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_leaks_of(
+                        self.uniffiCloneHandle(),FfiConverterSequenceTypeLab.lower(instances),FfiConverterString.lower(rules),FfiConverterOptionTypeObserved.lower(seen),FfiConverterBool.lower(history),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeReport_lift,
             errorHandler: FfiConverterTypeHomelabError_lift
         )
 }
@@ -19090,9 +19092,6 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_leaks() != 52347) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_leaks_of() != 35572) {
-        return InitializationResult.apiChecksumMismatch
-    }
     if (uniffi_homelab_ffi_checksum_method_lab_manifest() != 18326) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -19172,6 +19171,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text() != 47710) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_leaks_of() != 61955) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_changes_finish() != 55781) {

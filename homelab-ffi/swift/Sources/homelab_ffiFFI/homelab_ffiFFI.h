@@ -464,11 +464,6 @@ uint64_t uniffi_homelab_ffi_fn_method_lab_exposures(uint64_t ptr, RustBuffer see
 uint64_t uniffi_homelab_ffi_fn_method_lab_leaks(uint64_t ptr, RustBuffer seen, RustBuffer cancel
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
-#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
-uint64_t uniffi_homelab_ffi_fn_method_lab_leaks_of(uint64_t ptr, RustBuffer instances, RustBuffer rules, RustBuffer seen, RustBuffer cancel
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_MANIFEST
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_MANIFEST
 RustBuffer uniffi_homelab_ffi_fn_method_lab_manifest(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -602,6 +597,11 @@ uint64_t uniffi_homelab_ffi_fn_method_lab_who_can_reach(uint64_t ptr, RustBuffer
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_WHO_CAN_REACH_TEXT
 uint64_t uniffi_homelab_ffi_fn_method_lab_who_can_reach_text(uint64_t ptr, RustBuffer service, RustBuffer seen, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_LEAKS_OF
+uint64_t uniffi_homelab_ffi_fn_method_lab_leaks_of(uint64_t ptr, RustBuffer instances, RustBuffer rules, RustBuffer seen, int8_t history, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_CHANGES
@@ -1950,12 +1950,6 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_leaks(void
 
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS_OF
-#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS_OF
-uint16_t uniffi_homelab_ffi_checksum_method_lab_leaks_of(void
-
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_MANIFEST
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_MANIFEST
 uint16_t uniffi_homelab_ffi_checksum_method_lab_manifest(void
@@ -2115,6 +2109,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_who_can_reach(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_WHO_CAN_REACH_TEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_WHO_CAN_REACH_TEXT
 uint16_t uniffi_homelab_ffi_checksum_method_lab_who_can_reach_text(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS_OF
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_LEAKS_OF
+uint16_t uniffi_homelab_ffi_checksum_method_lab_leaks_of(void
 
 );
 #endif

@@ -125,7 +125,7 @@ class RecordsTest {
         assertEquals("0.1.0", version())
         val expected = System.getProperty("homelab.capabilities").split(',').filter { it.isNotEmpty() }
         assertEquals(expected, capabilities())
-        for (part in listOf("docker", "local", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools")) {
+        for (part in listOf("docker", "history", "local", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools")) {
             if (part in expected) {
                 requireCapability(part)
             } else {
