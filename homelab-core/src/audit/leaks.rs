@@ -74,15 +74,21 @@ impl Lab {
         seen: &Observed,
         selection: &Selection,
     ) -> Result<Report> {
-        crate::require_capability("history")?;
-        #[cfg_attr(
-            not(feature = "history"),
-            expect(unused_mut, reason = "there is no history then")
-        )]
         let mut findings = self.leak_findings(vocabulary)?;
-        #[cfg(feature = "history")]
-        findings.extend(crate::leak::history::findings(self, vocabulary)?);
+        findings.extend(self.history_findings(vocabulary)?);
         Ok(self.through_gates(findings, seen, selection))
+    }
+
+    #[cfg(feature = "history")]
+    fn history_findings(&self, vocabulary: &Vocabulary) -> Result<Vec<Finding>> {
+        crate::leak::history::findings(self, vocabulary)
+    }
+
+    #[cfg(not(feature = "history"))]
+    fn history_findings(&self, _: &Vocabulary) -> Result<Vec<Finding>> {
+        let message = "use `history`: this build is without it";
+        Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint("use a build that has the feature `history`, or leave the history out"))
     }
 
     /// Lets findings pass the gates.

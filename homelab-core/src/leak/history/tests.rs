@@ -184,7 +184,7 @@ fn a_private_file_that_was_committed_is_one_finding() {
     let moved = repository.commit("main", &[("web/run.sh", env)], "moved", ME);
     let lines = repository.lines();
     assert!(
-        lines[..].iter().any(|line| line.starts_with(&format!(
+        lines.iter().any(|line| line.starts_with(&format!(
             "{first}:web/.env:1:1: warning[leak.own-in-history]: `web/.env` is this lab's own"
         ))),
         "{lines:#?}"
