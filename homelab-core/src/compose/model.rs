@@ -321,6 +321,8 @@ pub struct Service {
     pub hostname: Option<Field<String>>,
     /// Published ports, one entry for each container port.
     pub ports: Vec<Field<Port>>,
+    /// What it publishes besides, in words whose ports the machine alone knows: a Podman unit's `%i:80`.
+    pub unread_ports: Vec<Field<String>>,
     /// Ports that other containers may use, as written.
     pub expose: Vec<Field<String>>,
     /// The network mode, where one is written.

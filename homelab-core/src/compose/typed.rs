@@ -237,6 +237,7 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
         configs: items("configs").iter().filter_map(config).collect(),
         links: texts(map, "links"),
         extra_hosts: hosts(map),
+        unread_ports: Vec::new(),
         replicas: replicas.unwrap_or(1),
     }
 }

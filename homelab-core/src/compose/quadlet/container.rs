@@ -28,6 +28,7 @@ impl Reading<'_> {
             container_name: named.field("ContainerName"),
             hostname: named.field("HostName"),
             ports: Vec::new(),
+            unread_ports: Vec::new(),
             expose: unit
                 .all(section, "ExposeHostPort")
                 .into_iter()
@@ -181,7 +182,7 @@ impl Reading<'_> {
     }
 
     /// Adds a pod's ports and networks: its containers share one network, so each of them may be what answers.
-    fn pod(&mut self, service: &mut Service, pod: &Named, units: &[Named]) {
+    pub(super) fn pod(&mut self, service: &mut Service, pod: &Named, units: &[Named]) {
         for line in pod.unit.all("Pod", "PublishPort") {
             self.publish(service, &line.value, &line.span);
         }
