@@ -32,6 +32,8 @@ pub(super) struct Node<'a> {
     pub(super) machine: usize,
     /// The image's repository in lower case, without tag and digest; empty where there is none.
     pub(super) image: String,
+    /// Where the last part of the image's name begins: nearly every judge asks for it.
+    pub(super) image_base: usize,
     /// Ports that it is known to listen on, inside its container.
     pub(super) known_ports: Vec<KnownPort>,
     pub(super) namespace: Namespace,
@@ -523,7 +525,7 @@ impl Node<'_> {
 
     /// Returns the last part of the image's name: `traefik`.
     pub(super) fn image_base(&self) -> &str {
-        self.image.rsplit('/').next().unwrap_or_default()
+        &self.image[self.image_base..]
     }
 
     pub(super) fn is_tailscale(&self) -> bool {

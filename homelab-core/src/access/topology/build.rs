@@ -81,17 +81,18 @@ impl<'a> Topology<'a> {
                 });
             }
         }
+        let image = match &entry.service.image {
+            Some(image) => repository(&image.value),
+            None => String::new(),
+        };
         self.nodes.push(Node {
             id: entry.id,
             project: entry.project,
             service: entry.service,
             system: entry.system,
             machine,
-            image: entry
-                .service
-                .image
-                .as_ref()
-                .map_or_else(String::new, |image| repository(&image.value)),
+            image_base: image.rfind('/').map_or(0, |at| at + 1),
+            image,
             known_ports,
             namespace: Namespace::Own,
             nets: Vec::new(),
