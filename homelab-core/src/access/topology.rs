@@ -69,10 +69,17 @@ impl Listener {
             return path;
         }
         let why = format!("whether it listens on {}, for which it is not known", self.port);
-        let mut unsure = path.clone();
-        unsure.zone = Reach::None;
-        unsure.zones = Zones::up_to(Reach::None);
-        unsure.widen(path.at_most, Unknown::new(UnknownKind::Port, why))
+        path.unsure(Unknown::new(UnknownKind::Port, why))
+    }
+}
+
+impl Path {
+    /// Returns it as one that may lead there or not: nobody is known to come by it.
+    pub(super) fn unsure(mut self, why: Unknown) -> Self {
+        let at_most = self.at_most;
+        self.zone = Reach::None;
+        self.zones = Zones::up_to(Reach::None);
+        self.widen(at_most, why)
     }
 }
 
