@@ -141,3 +141,33 @@ fn traefik_leads_to_what_exposes_a_port_unless_told_not_to() {
         );
     }
 }
+
+#[test]
+fn labels_of_the_tailnets_proxies_lead_on_too() {
+    let guest = "  ts: { image: almeidapaulopt/tsdproxy }
+  vpn: { image: 'qmcgaw/gluetun:v3', labels: { tsdproxy.enable: true, tsdproxy.container_port: 8080, tsdproxy.funnel: true } }
+  qb: { image: 'lscr.io/linuxserver/qbittorrent:5', network_mode: 'service:vpn' }
+";
+    check(
+        "a guest",
+        &behind(TRAEFIK, guest),
+        &[("qb", Internet, Internet), ("vpn", Host, Host)],
+    );
+    let bridge = |address: &str| {
+        format!(
+            "  ts: {{ image: ghcr.io/jtdowney/tsbridge }}
+  a: {{ image: a, labels: {{ tsbridge.enabled: true, tsbridge.service.backend_addr: '{address}', tsbridge.service.funnel_enabled: true }} }}
+  b: {{ image: b }}
+"
+        )
+    };
+    check(
+        "an upstream",
+        &behind(TRAEFIK, &bridge("b:80")),
+        &[("a", Host, Host), ("b", Internet, Internet)],
+    );
+    assert_eq!(
+        exposure(&behind(TRAEFIK, &bridge("nobody:80")), "b").at_most(),
+        Internet
+    );
+}
