@@ -1,5 +1,6 @@
 //! Small labs, and what they mean.
 
+mod addresses;
 mod clients;
 mod configurations;
 mod files;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::clients::{only_private, only_tailnet, read};
+use super::clients::{let_all_in, only_private, only_tailnet, read};
 use super::{Entry, Flavour, Gateway, Route};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::{NodeIndex, Topology};
@@ -217,7 +217,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
             let at_home = is_private.is_some();
             let listed = is_narrow
                 .or(is_private)
-                .or_else(|| site.asks_for_addresses(&|_, _| true));
+                .or_else(|| site.asks_for_addresses(&|_, list| !let_all_in(list.split_whitespace())));
             if let Some(evidence) = listed {
                 let ranges = RefCell::new(Some(Vec::new()));
                 site.asks_for_addresses(&|kind, list| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::clients::{are_tailnet, only_private, only_tailnet, read, rule_clients};
+use super::clients::{are_all, are_tailnet, let_all_in, only_private, only_tailnet, read, rule_clients};
 use super::flags::{Flag, Static, file_flags, flags, is_folder};
 use super::middleware::Middlewares;
 use super::{Entry, EntryPoint, Flavour, Gateway, Route, dynamic};
@@ -347,7 +347,7 @@ fn routes_in(
             .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
             .copied();
         if let Some(rule) = router.rule
-            && let Some(clients) = rule_clients(&rule.value)
+            && let Some(clients) = rule_clients(&rule.value).filter(|clients| !are_all(clients))
         {
             let only = are_tailnet(&clients, facts);
             let text = match only {
@@ -469,7 +469,10 @@ fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTre
 impl Segment<'_> {
     fn route(mut self, facts: &HostFacts) -> Option<Route> {
         let shown = self.rule.or(self.port.map(|(_, field)| field))?;
-        if let Some(sources) = self.sources {
+        let sources = self
+            .sources
+            .filter(|sources| !let_all_in(sources.value.split(',')));
+        if let Some(sources) = sources {
             let only = !self.by_header && only_tailnet(sources.value.split(','), facts);
             let evidence = Evidence::at("a Traefik label", &sources.span);
             let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
