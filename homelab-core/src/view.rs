@@ -14,7 +14,10 @@ mod tailnet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::backup::{CopyView, LossView, PartView, ReasonView, RemainsView, SurvivalView, VerdictView};
+pub use self::backup::{
+    CheckView, CopyView, DrillView, EntryView, HoldingsView, LossView, PartView, ReasonView, RemainsView,
+    SnapshotView, SurvivalView, VerdictView,
+};
 pub use self::engine::{
     AttachedView, EngineEventView, EngineInfoView, ImageView, InspectView, NetworkView, ProcessView,
     PullView, StatView, VolumeView,

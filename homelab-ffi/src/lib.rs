@@ -23,7 +23,7 @@ mod tailnet;
 mod view;
 mod world;
 
-pub use backup::Survival;
+pub use backup::{Repositories, Survival};
 pub use cancel::CancelToken;
 pub use control::ControlApi;
 pub use engine::{Engine, EngineEvents, ExecRequest, Execution, Pull, Stats};

@@ -58,7 +58,7 @@ mod _native {
     #[pymodule_export]
     use crate::access::Exposure;
     #[pymodule_export]
-    use crate::backup::Survival;
+    use crate::backup::{Repositories, Survival};
     #[pymodule_export]
     use crate::capabilities;
     #[pymodule_export]
@@ -76,7 +76,7 @@ mod _native {
     #[pymodule_export]
     use crate::lab::Lab;
     #[pymodule_export]
-    use crate::live::{Changes, Drift, Engines, Inventory, Logs, Running};
+    use crate::live::{Changes, Drift, Engines, Logs, Running, SeenInventory};
     #[pymodule_export]
     use crate::observed::{Checkout, Interrupted, Machine, Observed, Worktree};
     #[pymodule_export]

@@ -25,11 +25,12 @@ use crate::runtime::{block, runtime, spawn};
 
 /// What all engines of a lab have, each with when and by whom it was seen. Immutable; its text has a line for each
 /// container. `Lab.running` says which service each of them is, and `Lab.adopt` makes a lab of it.
-#[pyclass(frozen, module = "homelab")]
-pub(crate) struct Inventory(pub(crate) inventory::Inventory);
+// What gathers the methods of a class (`multiple-pymethods`) has a type of its own that is called `Inventory`.
+#[pyclass(frozen, name = "Inventory", module = "homelab")]
+pub(crate) struct SeenInventory(pub(crate) inventory::Inventory);
 
 #[pymethods]
-impl Inventory {
+impl SeenInventory {
     /// The hosts, by name, each with whether its engine answered.
     #[getter]
     fn hosts(&self) -> Vec<Record> {
@@ -71,9 +72,9 @@ impl Inventory {
 pub(crate) struct Engines(pub(crate) core::engine::Engines);
 
 impl Engines {
-    fn asking(&self) -> impl Future<Output = Inventory> + Send + 'static {
+    fn asking(&self) -> impl Future<Output = SeenInventory> + Send + 'static {
         let engines = self.0.clone();
-        async move { Inventory(engines.inventory().await) }
+        async move { SeenInventory(engines.inventory().await) }
     }
 
     fn connecting(&self, host: String) -> impl Future<Output = core::Result<Engine>> + Send + 'static {
@@ -97,12 +98,12 @@ impl Engines {
     }
 
     /// Returns what all engines have now. A host that is dead or slow costs its limit once, and is a fact with its reason.
-    fn inventory(&self, py: Python<'_>) -> Result<Inventory> {
+    fn inventory(&self, py: Python<'_>) -> Result<SeenInventory> {
         block(py, self.asking())
     }
 
     /// As `inventory`, awaited. Cancelling the task stops asking.
-    async fn inventory_async(&self) -> Result<Inventory> {
+    async fn inventory_async(&self) -> Result<SeenInventory> {
         spawn(self.asking()).await
     }
 
@@ -218,8 +219,8 @@ impl Changes {
 impl Changes {
     /// What the engines have now, as far as the changes were read.
     #[getter]
-    fn inventory(&self) -> Inventory {
-        Inventory(lock(&self.reading).inventory.clone())
+    fn inventory(&self) -> SeenInventory {
+        SeenInventory(lock(&self.reading).inventory.clone())
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

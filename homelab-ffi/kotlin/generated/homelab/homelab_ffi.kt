@@ -694,6 +694,14 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy_files(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_any(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_browse(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_names(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_snapshots(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_survival_at(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_survival_exit_code(
@@ -795,6 +803,18 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_pieces_give(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_pieces_next(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_backup(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_check(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_drill(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_make_repository(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_prune(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_restore(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_answer(
     ): Int
@@ -923,6 +943,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_running_view(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_backups(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_inventory(
     ): Int
@@ -1068,6 +1090,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_observe(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_world_repositories(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_root(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_with_compose(
@@ -1075,6 +1099,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_world_with_state(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_without_engines(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_world_without_repositories(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_canceltoken_new(
     ): Int
@@ -1134,6 +1160,18 @@ internal object UniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_homelab_ffi_fn_clone_repositories(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_repositories(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_repositories_any(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
+    external fun uniffi_homelab_ffi_fn_method_repositories_browse(`ptr`: Long,`name`: RustBuffer.ByValue,`snapshot`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_repositories_names(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_repositories_snapshots(`ptr`: Long,`name`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_survival(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_survival(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1302,6 +1340,18 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_of_instance(`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_backup(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_check(`ptr`: Long,`repository`: RustBuffer.ByValue,`seen`: Long,`depth`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_drill(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`repository`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_make_repository(`ptr`: Long,`repository`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_prune(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`keep`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_restore(`ptr`: Long,`dataset`: RustBuffer.ByValue,`folder`: RustBuffer.ByValue,`seen`: Long,`repository`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_answer(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_answer_json(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
@@ -1465,6 +1515,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_constructor_observed_none(`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_observed_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_observed_backups(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_observed_inventory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1680,6 +1732,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_observe(`ptr`: Long,`lab`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_world_repositories(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_world_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_world_with_compose(`ptr`: Long,`program`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1687,6 +1741,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_world_with_state(`ptr`: Long,`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_without_engines(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_world_without_repositories(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_homelaberror_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1837,6 +1893,18 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy_files() and 0xFFFF) != 56957) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_any() and 0xFFFF) != 19947) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_browse() and 0xFFFF) != 11495) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_names() and 0xFFFF) != 36161) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_snapshots() and 0xFFFF) != 64245) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_survival_at() and 0xFFFF) != 28706) {
@@ -1990,6 +2058,24 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_pieces_next() and 0xFFFF) != 29941) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_backup() and 0xFFFF) != 49886) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_check() and 0xFFFF) != 32347) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_drill() and 0xFFFF) != 8857) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_make_repository() and 0xFFFF) != 6736) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_prune() and 0xFFFF) != 12684) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_restore() and 0xFFFF) != 60385) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 25140) {
@@ -2182,6 +2268,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_backups() and 0xFFFF) != 35086) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_inventory() and 0xFFFF) != 53868) {
@@ -2400,6 +2489,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_world_observe() and 0xFFFF) != 10057) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_repositories() and 0xFFFF) != 29880) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_root() and 0xFFFF) != 26736) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -2410,6 +2502,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_without_engines() and 0xFFFF) != 31121) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_without_repositories() and 0xFFFF) != 55784) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_canceltoken_new() and 0xFFFF) != 30362) {
@@ -7099,6 +7194,48 @@ public object FfiConverterTypeInventory: FfiConverter<Inventory, Long> {
 public interface LabInterface {
 
     /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+    suspend fun `planBackup`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+    suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String = "structure", `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+    suspend fun `planDrill`(`target`: kotlin.String, `seen`: Observed, `repository`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+    suspend fun `planMakeRepository`(`repository`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+    suspend fun `planPrune`(`target`: kotlin.String, `seen`: Observed, `keep`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+    suspend fun `planRestore`(`dataset`: kotlin.String, `folder`: kotlin.String, `seen`: Observed, `repository`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
+
+    /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
     suspend fun `answer`(`query`: kotlin.String, `seen`: Observed? = null, `cancel`: CancelToken? = null): Answer
@@ -7421,6 +7558,185 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         return uniffiRustCall() { status ->
             UniffiLib.uniffi_homelab_ffi_fn_clone_lab(handle, status)
         }
+    }
+
+
+    /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planBackup`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_backup(
+                uniffiHandle,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_check(
+                uniffiHandle,
+
+        FfiConverterString.lower(`repository`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterString.lower(`depth`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planDrill`(`target`: kotlin.String, `seen`: Observed, `repository`: kotlin.String?, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_drill(
+                uniffiHandle,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalString.lower(`repository`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planMakeRepository`(`repository`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_make_repository(
+                uniffiHandle,
+
+        FfiConverterString.lower(`repository`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planPrune`(`target`: kotlin.String, `seen`: Observed, `keep`: kotlin.String?, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_prune(
+                uniffiHandle,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalString.lower(`keep`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planRestore`(`dataset`: kotlin.String, `folder`: kotlin.String, `seen`: Observed, `repository`: kotlin.String?, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_restore(
+                uniffiHandle,
+
+        FfiConverterString.lower(`dataset`),
+        FfiConverterString.lower(`folder`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalString.lower(`repository`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
     }
 
 
@@ -8953,6 +9269,12 @@ public interface ObservedInterface {
     fun `at`(): kotlin.String
 
     /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */
+    fun `backups`(): List<HoldingsView>?
+
+    /**
      * Returns what the engines of all hosts have, if they were asked.
      */
     fun `inventory`(): Inventory?
@@ -9097,6 +9419,23 @@ open class Observed: Disposable, AutoCloseable, ObservedInterface
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_method_observed_at(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */override fun `backups`(): List<HoldingsView>? {
+            return FfiConverterOptionalSequenceTypeHoldingsView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_backups(
         it,
         _status)
 }
@@ -12029,6 +12368,363 @@ public object FfiConverterTypeReport: FfiConverter<Report, Long> {
     override fun allocationSize(value: Report) = 8UL
 
     override fun write(value: Report, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+public interface RepositoriesInterface {
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */
+    fun `any`(): kotlin.Boolean
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+    suspend fun `browse`(`name`: kotlin.String, `snapshot`: kotlin.String, `cancel`: CancelToken? = null): List<EntryView>
+
+    /**
+     * Returns their names, in alphabetical order.
+     */
+    fun `names`(): List<kotlin.String>
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+    suspend fun `snapshots`(`name`: kotlin.String, `cancel`: CancelToken? = null): List<SnapshotView>
+
+    companion object
+}
+
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+open class Repositories: Disposable, AutoCloseable, RepositoriesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_repositories(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_repositories(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */override fun `any`(): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_repositories_any(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `browse`(`name`: kotlin.String, `snapshot`: kotlin.String, `cancel`: CancelToken?) : List<EntryView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_repositories_browse(
+                uniffiHandle,
+
+        FfiConverterString.lower(`name`),
+        FfiConverterString.lower(`snapshot`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeEntryView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns their names, in alphabetical order.
+     */override fun `names`(): List<kotlin.String> {
+            return FfiConverterSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_repositories_names(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `snapshots`(`name`: kotlin.String, `cancel`: CancelToken?) : List<SnapshotView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_repositories_snapshots(
+                uniffiHandle,
+
+        FfiConverterString.lower(`name`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeSnapshotView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRepositories: FfiConverter<Repositories, Long> {
+    override fun lower(value: Repositories): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Repositories {
+        return Repositories(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Repositories {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Repositories) = 8UL
+
+    override fun write(value: Repositories, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -15453,6 +16149,11 @@ public interface WorldInterface {
     suspend fun `observe`(`lab`: Lab, `cancel`: CancelToken? = null): Observed
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */
+    fun `repositories`(): Repositories
+
+    /**
      * Returns the lab's folder.
      */
     fun `root`(): kotlin.String
@@ -15471,6 +16172,11 @@ public interface WorldInterface {
      * Returns the world without engines: they are not observed.
      */
     fun `withoutEngines`(): World
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */
+    fun `withoutRepositories`(): World
 
     companion object
 }
@@ -15623,6 +16329,22 @@ open class World: Disposable, AutoCloseable, WorldInterface
 
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */override fun `repositories`(): Repositories {
+            return FfiConverterTypeRepositories.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_world_repositories(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns the lab's folder.
      */override fun `root`(): kotlin.String {
             return FfiConverterString.lift(
@@ -15679,6 +16401,22 @@ open class World: Disposable, AutoCloseable, WorldInterface
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_method_world_without_engines(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */override fun `withoutRepositories`(): World {
+            return FfiConverterTypeWorld.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_world_without_repositories(
         it,
         _status)
 }
@@ -16098,6 +16836,61 @@ public object FfiConverterTypeChangeView: FfiConverterRustBuffer<ChangeView> {
             FfiConverterOptionalString.write(value.`health`, buf)
             FfiConverterBoolean.write(value.`resynced`, buf)
             FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * A check of a repository.
+ */
+data class CheckView (
+    /**
+     * When it ended, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * How much it read: `structure`, `part 2 of 7`, `all data`.
+     */
+    val `depth`: kotlin.String
+    ,
+    /**
+     * Whether all that was read is whole.
+     */
+    val `passed`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckView: FfiConverterRustBuffer<CheckView> {
+    override fun read(buf: ByteBuffer): CheckView {
+        return CheckView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CheckView) = (
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`depth`) +
+            FfiConverterBoolean.allocationSize(value.`passed`)
+    )
+
+    override fun write(value: CheckView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`depth`, buf)
+            FfiConverterBoolean.write(value.`passed`, buf)
     }
 }
 
@@ -16995,6 +17788,85 @@ public object FfiConverterTypeDriftView: FfiConverterRustBuffer<DriftView> {
 
 
 /**
+ * A drill: a dataset was restored from a repository, and looked at.
+ */
+data class DrillView (
+    /**
+     * The dataset.
+     */
+    val `dataset`: kotlin.String
+    ,
+    /**
+     * When it ended, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * The snapshot that was restored.
+     */
+    val `snapshot`: kotlin.String
+    ,
+    /**
+     * Whether what came back is what was saved.
+     */
+    val `passed`: kotlin.Boolean
+    ,
+    /**
+     * Whether the databases in it were opened and found whole.
+     */
+    val `databases`: kotlin.Boolean
+    ,
+    /**
+     * What was proven, or what failed, in one fragment.
+     */
+    val `proof`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDrillView: FfiConverterRustBuffer<DrillView> {
+    override fun read(buf: ByteBuffer): DrillView {
+        return DrillView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DrillView) = (
+            FfiConverterString.allocationSize(value.`dataset`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`snapshot`) +
+            FfiConverterBoolean.allocationSize(value.`passed`) +
+            FfiConverterBoolean.allocationSize(value.`databases`) +
+            FfiConverterString.allocationSize(value.`proof`)
+    )
+
+    override fun write(value: DrillView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`dataset`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`snapshot`, buf)
+            FfiConverterBoolean.write(value.`passed`, buf)
+            FfiConverterBoolean.write(value.`databases`, buf)
+            FfiConverterString.write(value.`proof`, buf)
+    }
+}
+
+
+
+/**
  * Something that happened on an engine.
  */
 data class EngineEventView (
@@ -17204,6 +18076,61 @@ public object FfiConverterTypeEngineInfoView: FfiConverterRustBuffer<EngineInfoV
             FfiConverterOptionalString.write(value.`folder`, buf)
             FfiConverterOptionalBoolean.write(value.`rootless`, buf)
             FfiConverterOptionalString.write(value.`clock`, buf)
+    }
+}
+
+
+
+/**
+ * Something in a snapshot.
+ */
+data class EntryView (
+    /**
+     * Its path, absolute. What of it is no text is replaced.
+     */
+    val `path`: kotlin.String
+    ,
+    /**
+     * What it is: `file`, `folder`, `link` or `special`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * How many bytes it has, of a file.
+     */
+    val `size`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEntryView: FfiConverterRustBuffer<EntryView> {
+    override fun read(buf: ByteBuffer): EntryView {
+        return EntryView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: EntryView) = (
+            FfiConverterString.allocationSize(value.`path`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterULong.allocationSize(value.`size`)
+    )
+
+    override fun write(value: EntryView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`path`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterULong.write(value.`size`, buf)
     }
 }
 
@@ -17826,6 +18753,125 @@ public object FfiConverterTypeGapView: FfiConverterRustBuffer<GapView> {
             FfiConverterString.write(value.`kind`, buf)
             FfiConverterString.write(value.`message`, buf)
             FfiConverterOptionalString.write(value.`hint`, buf)
+    }
+}
+
+
+
+/**
+ * What one repository holds. What is absent is not known.
+ */
+data class HoldingsView (
+    /**
+     * The repository, as the lab calls it.
+     */
+    val `repository`: kotlin.String
+    ,
+    /**
+     * When it was asked, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * Who said so: `rustic 0.13`; where nobody answered, what was tried.
+     */
+    val `source`: kotlin.String
+    ,
+    /**
+     * Its own id, where it has one.
+     */
+    val `id`: kotlin.String?
+    ,
+    /**
+     * Its snapshots, oldest first; nothing where they were not to be had.
+     */
+    val `snapshots`: List<SnapshotView>?
+    ,
+    /**
+     * The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ...
+     */
+    val `gap`: kotlin.String?
+    ,
+    /**
+     * What failed then, as a fragment that reads after "failed to".
+     */
+    val `gapMessage`: kotlin.String?
+    ,
+    /**
+     * Whether its content is encrypted.
+     */
+    val `encrypted`: kotlin.Boolean?
+    ,
+    /**
+     * Whether whoever writes to it is kept from deleting, as its own interface says.
+     */
+    val `appendOnly`: kotlin.Boolean?
+    ,
+    /**
+     * The last check of it that is recorded.
+     */
+    val `check`: CheckView?
+    ,
+    /**
+     * The last drill of each dataset from it that is recorded.
+     */
+    val `drills`: List<DrillView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldingsView: FfiConverterRustBuffer<HoldingsView> {
+    override fun read(buf: ByteBuffer): HoldingsView {
+        return HoldingsView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalSequenceTypeSnapshotView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalTypeCheckView.read(buf),
+            FfiConverterSequenceTypeDrillView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldingsView) = (
+            FfiConverterString.allocationSize(value.`repository`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`source`) +
+            FfiConverterOptionalString.allocationSize(value.`id`) +
+            FfiConverterOptionalSequenceTypeSnapshotView.allocationSize(value.`snapshots`) +
+            FfiConverterOptionalString.allocationSize(value.`gap`) +
+            FfiConverterOptionalString.allocationSize(value.`gapMessage`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`encrypted`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`appendOnly`) +
+            FfiConverterOptionalTypeCheckView.allocationSize(value.`check`) +
+            FfiConverterSequenceTypeDrillView.allocationSize(value.`drills`)
+    )
+
+    override fun write(value: HoldingsView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`repository`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`source`, buf)
+            FfiConverterOptionalString.write(value.`id`, buf)
+            FfiConverterOptionalSequenceTypeSnapshotView.write(value.`snapshots`, buf)
+            FfiConverterOptionalString.write(value.`gap`, buf)
+            FfiConverterOptionalString.write(value.`gapMessage`, buf)
+            FfiConverterOptionalBoolean.write(value.`encrypted`, buf)
+            FfiConverterOptionalBoolean.write(value.`appendOnly`, buf)
+            FfiConverterOptionalTypeCheckView.write(value.`check`, buf)
+            FfiConverterSequenceTypeDrillView.write(value.`drills`, buf)
     }
 }
 
@@ -21226,6 +22272,93 @@ public object FfiConverterTypeServiceWayView: FfiConverterRustBuffer<ServiceWayV
 
 
 /**
+ * One snapshot of a repository, and what it holds.
+ */
+data class SnapshotView (
+    /**
+     * Its id.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * The moment whose state it holds, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * The machine that it was made of; nothing where it does not say.
+     */
+    val `host`: kotlin.String?
+    ,
+    /**
+     * The paths that it was made of.
+     */
+    val `paths`: List<kotlin.String>
+    ,
+    /**
+     * The volumes that it holds whatever their path, as `PROJECT/VOLUME`.
+     */
+    val `volumes`: List<kotlin.String>
+    ,
+    /**
+     * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+     */
+    val `completeness`: kotlin.String
+    ,
+    /**
+     * Whether it holds one moment: a dump, or a copy of what was stopped.
+     */
+    val `consistent`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSnapshotView: FfiConverterRustBuffer<SnapshotView> {
+    override fun read(buf: ByteBuffer): SnapshotView {
+        return SnapshotView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SnapshotView) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterOptionalString.allocationSize(value.`host`) +
+            FfiConverterSequenceString.allocationSize(value.`paths`) +
+            FfiConverterSequenceString.allocationSize(value.`volumes`) +
+            FfiConverterString.allocationSize(value.`completeness`) +
+            FfiConverterBoolean.allocationSize(value.`consistent`)
+    )
+
+    override fun write(value: SnapshotView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterOptionalString.write(value.`host`, buf)
+            FfiConverterSequenceString.write(value.`paths`, buf)
+            FfiConverterSequenceString.write(value.`volumes`, buf)
+            FfiConverterString.write(value.`completeness`, buf)
+            FfiConverterBoolean.write(value.`consistent`, buf)
+    }
+}
+
+
+
+/**
  * What a container uses at one moment.
  */
 data class StatView (
@@ -24474,6 +25607,38 @@ public object FfiConverterOptionalTypeChangeView: FfiConverterRustBuffer<ChangeV
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeCheckView: FfiConverterRustBuffer<CheckView?> {
+    override fun read(buf: ByteBuffer): CheckView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCheckView.read(buf)
+    }
+
+    override fun allocationSize(value: CheckView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCheckView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: CheckView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCheckView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeEngineEventView: FfiConverterRustBuffer<EngineEventView?> {
     override fun read(buf: ByteBuffer): EngineEventView? {
         if (buf.get().toInt() == 0) {
@@ -24922,6 +26087,70 @@ public object FfiConverterOptionalSequenceString: FfiConverterRustBuffer<List<ko
 /**
  * @suppress
  */
+public object FfiConverterOptionalSequenceTypeHoldingsView: FfiConverterRustBuffer<List<HoldingsView>?> {
+    override fun read(buf: ByteBuffer): List<HoldingsView>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeHoldingsView.read(buf)
+    }
+
+    override fun allocationSize(value: List<HoldingsView>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeHoldingsView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<HoldingsView>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeHoldingsView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalSequenceTypeSnapshotView: FfiConverterRustBuffer<List<SnapshotView>?> {
+    override fun read(buf: ByteBuffer): List<SnapshotView>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeSnapshotView.read(buf)
+    }
+
+    override fun allocationSize(value: List<SnapshotView>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeSnapshotView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<SnapshotView>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeSnapshotView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -25286,6 +26515,62 @@ public object FfiConverterSequenceTypeDifferenceView: FfiConverterRustBuffer<Lis
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeDrillView: FfiConverterRustBuffer<List<DrillView>> {
+    override fun read(buf: ByteBuffer): List<DrillView> {
+        val len = buf.getInt()
+        return List<DrillView>(len) {
+            FfiConverterTypeDrillView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DrillView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDrillView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DrillView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDrillView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeEntryView: FfiConverterRustBuffer<List<EntryView>> {
+    override fun read(buf: ByteBuffer): List<EntryView> {
+        val len = buf.getInt()
+        return List<EntryView>(len) {
+            FfiConverterTypeEntryView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<EntryView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeEntryView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<EntryView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeEntryView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer<List<EvidenceView>> {
     override fun read(buf: ByteBuffer): List<EvidenceView> {
         val len = buf.getInt()
@@ -25416,6 +26701,34 @@ public object FfiConverterSequenceTypeGapView: FfiConverterRustBuffer<List<GapVi
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeGapView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeHoldingsView: FfiConverterRustBuffer<List<HoldingsView>> {
+    override fun read(buf: ByteBuffer): List<HoldingsView> {
+        val len = buf.getInt()
+        return List<HoldingsView>(len) {
+            FfiConverterTypeHoldingsView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HoldingsView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHoldingsView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HoldingsView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHoldingsView.write(it, buf)
         }
     }
 }
@@ -26144,6 +27457,34 @@ public object FfiConverterSequenceTypeServiceWayView: FfiConverterRustBuffer<Lis
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeServiceWayView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeSnapshotView: FfiConverterRustBuffer<List<SnapshotView>> {
+    override fun read(buf: ByteBuffer): List<SnapshotView> {
+        val len = buf.getInt()
+        return List<SnapshotView>(len) {
+            FfiConverterTypeSnapshotView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SnapshotView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSnapshotView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SnapshotView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSnapshotView.write(it, buf)
         }
     }
 }

@@ -3072,6 +3072,48 @@ public func FfiConverterTypeInventory_lower(_ value: Inventory) -> UInt64 {
 public protocol LabProtocol: AnyObject, Sendable {
 
     /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+    func planBackup(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+    func planCheck(repository: String, seen: Observed, depth: String, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+    func planDrill(target: String, seen: Observed, repository: String?, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+    func planMakeRepository(repository: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+    func planPrune(target: String, seen: Observed, keep: String?, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+    func planRestore(dataset: String, folder: String, seen: Observed, repository: String?, cancel: CancelToken?) async throws  -> Plan
+
+    /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
      */
     func answer(query: String, seen: Observed?, cancel: CancelToken?) async throws  -> Answer
@@ -3432,6 +3474,132 @@ public static func ofInstance(text: String)throws  -> Lab  {
 }
 
 
+
+    /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+open func planBackup(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_backup(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+open func planCheck(repository: String, seen: Observed, depth: String = "structure", cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_check(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(repository),FfiConverterTypeObserved_lower(seen),FfiConverterString.lower(depth),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+open func planDrill(target: String, seen: Observed, repository: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_drill(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(repository),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+open func planMakeRepository(repository: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_make_repository(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(repository),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+open func planPrune(target: String, seen: Observed, keep: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_prune(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(keep),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+open func planRestore(dataset: String, folder: String, seen: Observed, repository: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_restore(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(dataset),FfiConverterString.lower(folder),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(repository),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
 
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
@@ -4360,6 +4528,12 @@ public protocol ObservedProtocol: AnyObject, Sendable {
     func at()  -> String
 
     /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */
+    func backups()  -> [HoldingsView]?
+
+    /**
      * Returns what the engines of all hosts have, if they were asked.
      */
     func inventory()  -> Inventory?
@@ -4465,6 +4639,19 @@ open func at() -> String  {
     return try!  FfiConverterString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_observed_at(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */
+open func backups() -> [HoldingsView]?  {
+    return try!  FfiConverterOptionSequenceTypeHoldingsView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_backups(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -6239,6 +6426,206 @@ public func FfiConverterTypeReport_lift(_ handle: UInt64) throws -> Report {
 #endif
 public func FfiConverterTypeReport_lower(_ value: Report) -> UInt64 {
     return FfiConverterTypeReport.lower(value)
+}
+
+
+
+
+
+
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+public protocol RepositoriesProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */
+    func any()  -> Bool
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+    func browse(name: String, snapshot: String, cancel: CancelToken?) async throws  -> [EntryView]
+
+    /**
+     * Returns their names, in alphabetical order.
+     */
+    func names()  -> [String]
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+    func snapshots(name: String, cancel: CancelToken?) async throws  -> [SnapshotView]
+
+}
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+open class Repositories: RepositoriesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_repositories(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_repositories(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */
+open func any() -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_repositories_any(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+open func browse(name: String, snapshot: String, cancel: CancelToken? = nil)async throws  -> [EntryView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_repositories_browse(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(name),FfiConverterString.lower(snapshot),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeEntryView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns their names, in alphabetical order.
+     */
+open func names() -> [String]  {
+    return try!  FfiConverterSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_repositories_names(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+open func snapshots(name: String, cancel: CancelToken? = nil)async throws  -> [SnapshotView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_repositories_snapshots(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(name),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeSnapshotView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRepositories: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Repositories
+
+    public static func lift(_ handle: UInt64) throws -> Repositories {
+        return Repositories(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Repositories) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Repositories {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Repositories, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRepositories_lift(_ handle: UInt64) throws -> Repositories {
+    return try FfiConverterTypeRepositories.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRepositories_lower(_ value: Repositories) -> UInt64 {
+    return FfiConverterTypeRepositories.lower(value)
 }
 
 
@@ -8157,6 +8544,11 @@ public protocol WorldProtocol: AnyObject, Sendable {
     func observe(lab: Lab, cancel: CancelToken?) async throws  -> Observed
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */
+    func repositories()  -> Repositories
+
+    /**
      * Returns the lab's folder.
      */
     func root()  -> String
@@ -8175,6 +8567,11 @@ public protocol WorldProtocol: AnyObject, Sendable {
      * Returns the world without engines: they are not observed.
      */
     func withoutEngines()  -> World
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */
+    func withoutRepositories()  -> World
 
 }
 /**
@@ -8284,6 +8681,18 @@ open func observe(lab: Lab, cancel: CancelToken? = nil)async throws  -> Observed
 }
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */
+open func repositories() -> Repositories  {
+    return try!  FfiConverterTypeRepositories_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_world_repositories(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns the lab's folder.
      */
 open func root() -> String  {
@@ -8328,6 +8737,18 @@ open func withoutEngines() -> World  {
     return try!  FfiConverterTypeWorld_lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_world_without_engines(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */
+open func withoutRepositories() -> World  {
+    return try!  FfiConverterTypeWorld_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_world_without_repositories(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -8875,6 +9296,85 @@ public func FfiConverterTypeChangeView_lift(_ buf: RustBuffer) throws -> ChangeV
 #endif
 public func FfiConverterTypeChangeView_lower(_ value: ChangeView) -> RustBuffer {
     return FfiConverterTypeChangeView.lower(value)
+}
+
+
+/**
+ * A check of a repository.
+ */
+public struct CheckView: Equatable, Hashable {
+    /**
+     * When it ended, RFC 3339.
+     */
+    public let at: String
+    /**
+     * How much it read: `structure`, `part 2 of 7`, `all data`.
+     */
+    public let depth: String
+    /**
+     * Whether all that was read is whole.
+     */
+    public let passed: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * When it ended, RFC 3339.
+         */at: String,
+        /**
+         * How much it read: `structure`, `part 2 of 7`, `all data`.
+         */depth: String,
+        /**
+         * Whether all that was read is whole.
+         */passed: Bool) {
+        self.at = at
+        self.depth = depth
+        self.passed = passed
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckView {
+        return
+            try CheckView(
+                at: FfiConverterString.read(from: &buf),
+                depth: FfiConverterString.read(from: &buf),
+                passed: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CheckView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.depth, into: &buf)
+        FfiConverterBool.write(value.passed, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckView_lift(_ buf: RustBuffer) throws -> CheckView {
+    return try FfiConverterTypeCheckView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckView_lower(_ value: CheckView) -> RustBuffer {
+    return FfiConverterTypeCheckView.lower(value)
 }
 
 
@@ -10076,6 +10576,115 @@ public func FfiConverterTypeDriftView_lower(_ value: DriftView) -> RustBuffer {
 
 
 /**
+ * A drill: a dataset was restored from a repository, and looked at.
+ */
+public struct DrillView: Equatable, Hashable {
+    /**
+     * The dataset.
+     */
+    public let dataset: String
+    /**
+     * When it ended, RFC 3339.
+     */
+    public let at: String
+    /**
+     * The snapshot that was restored.
+     */
+    public let snapshot: String
+    /**
+     * Whether what came back is what was saved.
+     */
+    public let passed: Bool
+    /**
+     * Whether the databases in it were opened and found whole.
+     */
+    public let databases: Bool
+    /**
+     * What was proven, or what failed, in one fragment.
+     */
+    public let proof: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The dataset.
+         */dataset: String,
+        /**
+         * When it ended, RFC 3339.
+         */at: String,
+        /**
+         * The snapshot that was restored.
+         */snapshot: String,
+        /**
+         * Whether what came back is what was saved.
+         */passed: Bool,
+        /**
+         * Whether the databases in it were opened and found whole.
+         */databases: Bool,
+        /**
+         * What was proven, or what failed, in one fragment.
+         */proof: String) {
+        self.dataset = dataset
+        self.at = at
+        self.snapshot = snapshot
+        self.passed = passed
+        self.databases = databases
+        self.proof = proof
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DrillView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDrillView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DrillView {
+        return
+            try DrillView(
+                dataset: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                snapshot: FfiConverterString.read(from: &buf),
+                passed: FfiConverterBool.read(from: &buf),
+                databases: FfiConverterBool.read(from: &buf),
+                proof: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DrillView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.dataset, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.snapshot, into: &buf)
+        FfiConverterBool.write(value.passed, into: &buf)
+        FfiConverterBool.write(value.databases, into: &buf)
+        FfiConverterString.write(value.proof, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrillView_lift(_ buf: RustBuffer) throws -> DrillView {
+    return try FfiConverterTypeDrillView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrillView_lower(_ value: DrillView) -> RustBuffer {
+    return FfiConverterTypeDrillView.lower(value)
+}
+
+
+/**
  * Something that happened on an engine.
  */
 public struct EngineEventView: Equatable, Hashable {
@@ -10362,6 +10971,85 @@ public func FfiConverterTypeEngineInfoView_lift(_ buf: RustBuffer) throws -> Eng
 #endif
 public func FfiConverterTypeEngineInfoView_lower(_ value: EngineInfoView) -> RustBuffer {
     return FfiConverterTypeEngineInfoView.lower(value)
+}
+
+
+/**
+ * Something in a snapshot.
+ */
+public struct EntryView: Equatable, Hashable {
+    /**
+     * Its path, absolute. What of it is no text is replaced.
+     */
+    public let path: String
+    /**
+     * What it is: `file`, `folder`, `link` or `special`.
+     */
+    public let kind: String
+    /**
+     * How many bytes it has, of a file.
+     */
+    public let size: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its path, absolute. What of it is no text is replaced.
+         */path: String,
+        /**
+         * What it is: `file`, `folder`, `link` or `special`.
+         */kind: String,
+        /**
+         * How many bytes it has, of a file.
+         */size: UInt64) {
+        self.path = path
+        self.kind = kind
+        self.size = size
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension EntryView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEntryView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> EntryView {
+        return
+            try EntryView(
+                path: FfiConverterString.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                size: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: EntryView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.path, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterUInt64.write(value.size, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEntryView_lift(_ buf: RustBuffer) throws -> EntryView {
+    return try FfiConverterTypeEntryView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEntryView_lower(_ value: EntryView) -> RustBuffer {
+    return FfiConverterTypeEntryView.lower(value)
 }
 
 
@@ -11206,6 +11894,165 @@ public func FfiConverterTypeGapView_lift(_ buf: RustBuffer) throws -> GapView {
 #endif
 public func FfiConverterTypeGapView_lower(_ value: GapView) -> RustBuffer {
     return FfiConverterTypeGapView.lower(value)
+}
+
+
+/**
+ * What one repository holds. What is absent is not known.
+ */
+public struct HoldingsView: Equatable, Hashable {
+    /**
+     * The repository, as the lab calls it.
+     */
+    public let repository: String
+    /**
+     * When it was asked, RFC 3339.
+     */
+    public let at: String
+    /**
+     * Who said so: `rustic 0.13`; where nobody answered, what was tried.
+     */
+    public let source: String
+    /**
+     * Its own id, where it has one.
+     */
+    public let id: String?
+    /**
+     * Its snapshots, oldest first; nothing where they were not to be had.
+     */
+    public let snapshots: [SnapshotView]?
+    /**
+     * The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ...
+     */
+    public let gap: String?
+    /**
+     * What failed then, as a fragment that reads after "failed to".
+     */
+    public let gapMessage: String?
+    /**
+     * Whether its content is encrypted.
+     */
+    public let encrypted: Bool?
+    /**
+     * Whether whoever writes to it is kept from deleting, as its own interface says.
+     */
+    public let appendOnly: Bool?
+    /**
+     * The last check of it that is recorded.
+     */
+    public let check: CheckView?
+    /**
+     * The last drill of each dataset from it that is recorded.
+     */
+    public let drills: [DrillView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The repository, as the lab calls it.
+         */repository: String,
+        /**
+         * When it was asked, RFC 3339.
+         */at: String,
+        /**
+         * Who said so: `rustic 0.13`; where nobody answered, what was tried.
+         */source: String,
+        /**
+         * Its own id, where it has one.
+         */id: String?,
+        /**
+         * Its snapshots, oldest first; nothing where they were not to be had.
+         */snapshots: [SnapshotView]?,
+        /**
+         * The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ...
+         */gap: String?,
+        /**
+         * What failed then, as a fragment that reads after "failed to".
+         */gapMessage: String?,
+        /**
+         * Whether its content is encrypted.
+         */encrypted: Bool?,
+        /**
+         * Whether whoever writes to it is kept from deleting, as its own interface says.
+         */appendOnly: Bool?,
+        /**
+         * The last check of it that is recorded.
+         */check: CheckView?,
+        /**
+         * The last drill of each dataset from it that is recorded.
+         */drills: [DrillView]) {
+        self.repository = repository
+        self.at = at
+        self.source = source
+        self.id = id
+        self.snapshots = snapshots
+        self.gap = gap
+        self.gapMessage = gapMessage
+        self.encrypted = encrypted
+        self.appendOnly = appendOnly
+        self.check = check
+        self.drills = drills
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldingsView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldingsView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldingsView {
+        return
+            try HoldingsView(
+                repository: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                source: FfiConverterString.read(from: &buf),
+                id: FfiConverterOptionString.read(from: &buf),
+                snapshots: FfiConverterOptionSequenceTypeSnapshotView.read(from: &buf),
+                gap: FfiConverterOptionString.read(from: &buf),
+                gapMessage: FfiConverterOptionString.read(from: &buf),
+                encrypted: FfiConverterOptionBool.read(from: &buf),
+                appendOnly: FfiConverterOptionBool.read(from: &buf),
+                check: FfiConverterOptionTypeCheckView.read(from: &buf),
+                drills: FfiConverterSequenceTypeDrillView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldingsView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.repository, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.source, into: &buf)
+        FfiConverterOptionString.write(value.id, into: &buf)
+        FfiConverterOptionSequenceTypeSnapshotView.write(value.snapshots, into: &buf)
+        FfiConverterOptionString.write(value.gap, into: &buf)
+        FfiConverterOptionString.write(value.gapMessage, into: &buf)
+        FfiConverterOptionBool.write(value.encrypted, into: &buf)
+        FfiConverterOptionBool.write(value.appendOnly, into: &buf)
+        FfiConverterOptionTypeCheckView.write(value.check, into: &buf)
+        FfiConverterSequenceTypeDrillView.write(value.drills, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldingsView_lift(_ buf: RustBuffer) throws -> HoldingsView {
+    return try FfiConverterTypeHoldingsView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldingsView_lower(_ value: HoldingsView) -> RustBuffer {
+    return FfiConverterTypeHoldingsView.lower(value)
 }
 
 
@@ -15940,6 +16787,125 @@ public func FfiConverterTypeServiceWayView_lower(_ value: ServiceWayView) -> Rus
 
 
 /**
+ * One snapshot of a repository, and what it holds.
+ */
+public struct SnapshotView: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: String
+    /**
+     * The moment whose state it holds, RFC 3339.
+     */
+    public let at: String
+    /**
+     * The machine that it was made of; nothing where it does not say.
+     */
+    public let host: String?
+    /**
+     * The paths that it was made of.
+     */
+    public let paths: [String]
+    /**
+     * The volumes that it holds whatever their path, as `PROJECT/VOLUME`.
+     */
+    public let volumes: [String]
+    /**
+     * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+     */
+    public let completeness: String
+    /**
+     * Whether it holds one moment: a dump, or a copy of what was stopped.
+     */
+    public let consistent: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: String,
+        /**
+         * The moment whose state it holds, RFC 3339.
+         */at: String,
+        /**
+         * The machine that it was made of; nothing where it does not say.
+         */host: String?,
+        /**
+         * The paths that it was made of.
+         */paths: [String],
+        /**
+         * The volumes that it holds whatever their path, as `PROJECT/VOLUME`.
+         */volumes: [String],
+        /**
+         * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+         */completeness: String,
+        /**
+         * Whether it holds one moment: a dump, or a copy of what was stopped.
+         */consistent: Bool) {
+        self.id = id
+        self.at = at
+        self.host = host
+        self.paths = paths
+        self.volumes = volumes
+        self.completeness = completeness
+        self.consistent = consistent
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SnapshotView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSnapshotView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SnapshotView {
+        return
+            try SnapshotView(
+                id: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                host: FfiConverterOptionString.read(from: &buf),
+                paths: FfiConverterSequenceString.read(from: &buf),
+                volumes: FfiConverterSequenceString.read(from: &buf),
+                completeness: FfiConverterString.read(from: &buf),
+                consistent: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SnapshotView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterOptionString.write(value.host, into: &buf)
+        FfiConverterSequenceString.write(value.paths, into: &buf)
+        FfiConverterSequenceString.write(value.volumes, into: &buf)
+        FfiConverterString.write(value.completeness, into: &buf)
+        FfiConverterBool.write(value.consistent, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotView_lift(_ buf: RustBuffer) throws -> SnapshotView {
+    return try FfiConverterTypeSnapshotView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotView_lower(_ value: SnapshotView) -> RustBuffer {
+    return FfiConverterTypeSnapshotView.lower(value)
+}
+
+
+/**
  * What a container uses at one moment.
  */
 public struct StatView: Equatable, Hashable {
@@ -19006,6 +19972,30 @@ fileprivate struct FfiConverterOptionTypeChangeView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeCheckView: FfiConverterRustBuffer {
+    typealias SwiftType = CheckView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCheckView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCheckView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeEngineEventView: FfiConverterRustBuffer {
     typealias SwiftType = EngineEventView?
 
@@ -19342,6 +20332,54 @@ fileprivate struct FfiConverterOptionSequenceString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionSequenceTypeHoldingsView: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldingsView]?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeHoldingsView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeHoldingsView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionSequenceTypeSnapshotView: FfiConverterRustBuffer {
+    typealias SwiftType = [SnapshotView]?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeSnapshotView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeSnapshotView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -19667,6 +20705,56 @@ fileprivate struct FfiConverterSequenceTypeDifferenceView: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeDrillView: FfiConverterRustBuffer {
+    typealias SwiftType = [DrillView]
+
+    public static func write(_ value: [DrillView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDrillView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DrillView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DrillView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDrillView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeEntryView: FfiConverterRustBuffer {
+    typealias SwiftType = [EntryView]
+
+    public static func write(_ value: [EntryView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeEntryView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [EntryView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [EntryView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeEntryView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer {
     typealias SwiftType = [EvidenceView]
 
@@ -19784,6 +20872,31 @@ fileprivate struct FfiConverterSequenceTypeGapView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeGapView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeHoldingsView: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldingsView]
+
+    public static func write(_ value: [HoldingsView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHoldingsView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HoldingsView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HoldingsView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHoldingsView.read(from: &buf))
         }
         return seq
     }
@@ -20442,6 +21555,31 @@ fileprivate struct FfiConverterSequenceTypeServiceWayView: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeSnapshotView: FfiConverterRustBuffer {
+    typealias SwiftType = [SnapshotView]
+
+    public static func write(_ value: [SnapshotView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSnapshotView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SnapshotView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SnapshotView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSnapshotView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeStepResultView: FfiConverterRustBuffer {
     typealias SwiftType = [StepResultView]
 
@@ -20926,6 +22064,18 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_func_judge_policy_files() != 56957) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_repositories_any() != 19947) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_repositories_browse() != 11495) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_repositories_names() != 36161) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_repositories_snapshots() != 64245) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_survival_at() != 28706) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -21077,6 +22227,24 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_pieces_next() != 29941) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_backup() != 49886) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_check() != 32347) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_drill() != 8857) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_make_repository() != 6736) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_prune() != 12684) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_restore() != 60385) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_answer() != 25140) {
@@ -21269,6 +22437,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_backups() != 35086) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_inventory() != 53868) {
@@ -21487,6 +22658,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_world_observe() != 10057) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_world_repositories() != 29880) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_world_root() != 26736) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -21497,6 +22671,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_world_without_engines() != 31121) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_world_without_repositories() != 55784) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_canceltoken_new() != 30362) {

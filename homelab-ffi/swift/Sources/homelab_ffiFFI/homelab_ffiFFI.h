@@ -243,6 +243,36 @@ typedef void (*UniffiForeignFutureCompleteVoid)(uint64_t, UniffiForeignFutureRes
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_REPOSITORIES
+uint64_t uniffi_homelab_ffi_fn_clone_repositories(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_REPOSITORIES
+void uniffi_homelab_ffi_fn_free_repositories(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_ANY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_ANY
+int8_t uniffi_homelab_ffi_fn_method_repositories_any(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_BROWSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_BROWSE
+uint64_t uniffi_homelab_ffi_fn_method_repositories_browse(uint64_t ptr, RustBuffer name, RustBuffer snapshot, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_NAMES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_NAMES
+RustBuffer uniffi_homelab_ffi_fn_method_repositories_names(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_SNAPSHOTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_SNAPSHOTS
+uint64_t uniffi_homelab_ffi_fn_method_repositories_snapshots(uint64_t ptr, RustBuffer name, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SURVIVAL
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SURVIVAL
 uint64_t uniffi_homelab_ffi_fn_clone_survival(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -665,6 +695,36 @@ uint64_t uniffi_homelab_ffi_fn_constructor_lab_load(RustBuffer path, RustBuffer 
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_of_instance(RustBuffer text, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_BACKUP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_BACKUP
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_backup(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_CHECK
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_CHECK
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_check(uint64_t ptr, RustBuffer repository, uint64_t seen, RustBuffer depth, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DRILL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DRILL
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_drill(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer repository, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_MAKE_REPOSITORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_MAKE_REPOSITORY
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_make_repository(uint64_t ptr, RustBuffer repository, uint64_t seen, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_PRUNE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_PRUNE
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_prune(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer keep, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTORE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTORE
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_restore(uint64_t ptr, RustBuffer dataset, RustBuffer folder, uint64_t seen, RustBuffer repository, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
 uint64_t uniffi_homelab_ffi_fn_method_lab_answer(uint64_t ptr, RustBuffer query, RustBuffer seen, RustBuffer cancel
@@ -1073,6 +1133,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_observed_none(RustBuffer at, RustCall
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_AT
 RustBuffer uniffi_homelab_ffi_fn_method_observed_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_BACKUPS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_BACKUPS
+RustBuffer uniffi_homelab_ffi_fn_method_observed_backups(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_INVENTORY
@@ -1610,6 +1675,11 @@ uint64_t uniffi_homelab_ffi_fn_method_world_engines(uint64_t ptr, RustCallStatus
 uint64_t uniffi_homelab_ffi_fn_method_world_observe(uint64_t ptr, uint64_t lab, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_REPOSITORIES
+uint64_t uniffi_homelab_ffi_fn_method_world_repositories(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_ROOT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_ROOT
 RustBuffer uniffi_homelab_ffi_fn_method_world_root(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1628,6 +1698,11 @@ uint64_t uniffi_homelab_ffi_fn_method_world_with_state(uint64_t ptr, RustBuffer 
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_ENGINES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_ENGINES
 uint64_t uniffi_homelab_ffi_fn_method_world_without_engines(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_REPOSITORIES
+uint64_t uniffi_homelab_ffi_fn_method_world_without_repositories(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_HOMELABERROR_UNIFFI_TRAIT_DISPLAY
@@ -1964,6 +2039,30 @@ uint16_t uniffi_homelab_ffi_checksum_func_judge_policy_files(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_ANY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_ANY
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_any(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_BROWSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_BROWSE
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_browse(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_NAMES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_NAMES
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_names(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_SNAPSHOTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_SNAPSHOTS
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_snapshots(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_AT
 uint16_t uniffi_homelab_ffi_checksum_method_survival_at(void
@@ -2267,6 +2366,42 @@ uint16_t uniffi_homelab_ffi_checksum_method_pieces_give(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_NEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_NEXT
 uint16_t uniffi_homelab_ffi_checksum_method_pieces_next(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_BACKUP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_BACKUP
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_backup(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_CHECK
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_CHECK
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_check(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_DRILL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_DRILL
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_drill(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_MAKE_REPOSITORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_MAKE_REPOSITORY
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_make_repository(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_PRUNE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_PRUNE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_prune(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTORE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTORE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_restore(void
 
 );
 #endif
@@ -2651,6 +2786,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_running_view(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 uint16_t uniffi_homelab_ffi_checksum_method_observed_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_BACKUPS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_BACKUPS
+uint16_t uniffi_homelab_ffi_checksum_method_observed_backups(void
 
 );
 #endif
@@ -3086,6 +3227,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_observe(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_REPOSITORIES
+uint16_t uniffi_homelab_ffi_checksum_method_world_repositories(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ROOT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ROOT
 uint16_t uniffi_homelab_ffi_checksum_method_world_root(void
@@ -3107,6 +3254,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_with_state(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_ENGINES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_ENGINES
 uint16_t uniffi_homelab_ffi_checksum_method_world_without_engines(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_REPOSITORIES
+uint16_t uniffi_homelab_ffi_checksum_method_world_without_repositories(void
 
 );
 #endif
