@@ -100,6 +100,14 @@ impl HostFacts {
                 }
             }
         }
+        for (address, place) in host.global_addresses() {
+            if facts.is_tailnet(address) || facts.public_addresses.contains(&address) {
+                continue;
+            }
+            facts.public_addresses.push(address);
+            let text = format!("`{address}` of `{}` is a public address", host.name());
+            facts.evidence.get_or_insert_with(|| Evidence::at(text, place));
+        }
         facts.tailnet = facts.addresses.iter().any(|&address| facts.is_tailnet(address))
             || facts
                 .interface_zones

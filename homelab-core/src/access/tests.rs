@@ -1,9 +1,11 @@
 //! Small labs, and what they mean.
 
+mod addresses;
 mod clients;
 mod configurations;
 mod files;
 mod findings;
+mod leads;
 mod names;
 mod networks;
 mod pods;

@@ -263,7 +263,8 @@ const NGROK: &str = "ngrok tunnel";
 fn product(node: &Node<'_>) -> Option<&'static str> {
     let base = node.image_base();
     Some(match base {
-        _ if base.starts_with("cloudflared") => CLOUDFLARE,
+        // Not `cloudflareddns`, which tells a name server where the home is.
+        _ if base.starts_with("cloudflared") && !base.contains("ddns") => CLOUDFLARE,
         "ngrok" | "docker-ngrok" => NGROK,
         "frpc" => "frp tunnel",
         "newt" => "Pangolin tunnel",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::pattern::OLDEST;
 use super::{
-    DatasetEntry, Entry, Instance, Pattern, RepositoryEntry, Selector, Tier, in_words, nearest, rules,
+    DatasetEntry, Entry, Host, Instance, Pattern, RepositoryEntry, Selector, Tier, in_words, nearest, rules,
 };
 use crate::compose::Project;
 use crate::finding::{Finding, Subject};
@@ -83,6 +83,9 @@ pub(super) fn names(
         }
     }
     check.placed();
+    for host in instance.hosts() {
+        check.public(host);
+    }
     check.findings
 }
 
@@ -117,6 +120,24 @@ impl Check<'_> {
             Some(near) => finding.with_fix(format!("did you mean `{near}`?")),
             None => finding,
         });
+    }
+
+    /// An address of the internet's that is not among those which are said to be the only ones.
+    fn public(&mut self, host: &Host) {
+        let Some(said) = host.public_addresses() else {
+            return;
+        };
+        let known = |address| said.iter().any(|one| *one.value() == address);
+        for (address, place) in host.global_addresses().filter(|(address, _)| !known(*address)) {
+            let message = format!(
+                "`{address}` of `{}` is a public address, which `public_addresses` does not have; it is believed",
+                host.name()
+            );
+            let fix = "Add it to `public_addresses`; or, where a firewall or router stands before it, say who is on the \
+                       other side of its interface: `eth0 = { addresses = [..], zone = \"lan\" }`.";
+            let found = Finding::new(&rules::CONTRADICTION, Subject::Lab, message).at(place);
+            self.findings.push(found.with_fix(fix));
+        }
     }
 
     /// A copy that may be as old as people like is one that nobody misses.

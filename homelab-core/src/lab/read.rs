@@ -345,6 +345,14 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Says that a list may not be empty, where it is.
+    pub(super) fn not_empty(self, expected: &str) -> Option<Self> {
+        match self.value {
+            DeValue::Array(items) if items.is_empty() => self.refuse("an empty list", expected, None),
+            _ => Some(self),
+        }
+    }
+
     /// Returns it as a table with fixed keys.
     pub(super) fn section(self) -> Option<Section<'a>> {
         match self.value {

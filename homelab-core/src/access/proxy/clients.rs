@@ -20,6 +20,19 @@ pub(super) fn read<'a>(ranges: impl IntoIterator<Item = &'a str>) -> Option<Vec<
     (!all.is_empty()).then_some(all)
 }
 
+/// Returns whether these ranges together let in every address there is, of IPv4 or of IPv6: a list that holds nobody back.
+pub(super) fn are_all(ranges: &[IpNet]) -> bool {
+    IpNet::aggregate(&ranges.to_vec())
+        .iter()
+        .any(|net| net.prefix_len() == 0)
+}
+
+/// Returns whether a list lets in every address there is, whatever else stands in it.
+pub(super) fn let_all_in<'a>(ranges: impl IntoIterator<Item = &'a str>) -> bool {
+    let ranges = ranges.into_iter().filter_map(|range| read([range]));
+    are_all(&ranges.flatten().collect::<Vec<_>>())
+}
+
 /// Returns whether every address of these ranges is one of the tailnet.
 pub(super) fn are_tailnet(ranges: &[IpNet], facts: &HostFacts) -> bool {
     // The tailnet's ranges are whole: one that begins and ends in them has nothing between that is outside.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clients::{are_tailnet, only_private, only_tailnet, read, rule_clients};
-use super::middleware::{Middlewares, guard_kind};
+use super::clients::{are_all, are_tailnet, let_all_in, only_private, only_tailnet, read, rule_clients};
+use super::middleware::{Middlewares, guard_kind, switches_off};
 use super::traefik::names_in_rule;
-use super::{Entry, Flavour, Route};
+use super::{Entry, Flavour, Lead, Route};
 use crate::access::container::{Container, Found as InContainer, Text};
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
@@ -152,7 +152,11 @@ pub(super) fn routes(
                 &mut guards,
             );
         }
-        if let Some(clients) = router.rule.and_then(rule_clients) {
+        if let Some(clients) = router
+            .rule
+            .and_then(rule_clients)
+            .filter(|clients| !are_all(clients))
+        {
             let facts = &topology.machines[topology.nodes[index].machine].facts;
             let only = are_tailnet(&clients, facts);
             let guard = Guard::new(GuardKind::AllowList, "ClientIP", evidence.clone());
@@ -171,6 +175,8 @@ pub(super) fn routes(
             admin,
             enabled: true,
             in_swarm: false,
+            upstream: None,
+            lead: Lead::Here,
             by: Some(index),
         };
         if admin {
@@ -251,10 +257,12 @@ fn collect<'a>(
         return;
     };
     let mut kinds: Vec<GuardKind> = Vec::new();
+    let mut is_off = false;
     for setting in declared {
         let Some(kind) = setting.key.splitn(4, '.').nth(3) else {
             continue;
         };
+        is_off |= switches_off(kind, &setting.value);
         if kind == "chain.middlewares" {
             for next in words(&setting.value) {
                 collect(topology, index, next, own, others, used, seen, guards);
@@ -267,7 +275,7 @@ fn collect<'a>(
         .iter()
         .find(|kind| **kind == GuardKind::Waf)
         .or(kinds.first());
-    if let Some(kind) = kind {
+    if let Some(kind) = kind.filter(|_| !is_off) {
         let list = |setting: &&&Setting| {
             let key = setting.key.splitn(4, '.').nth(3);
             matches!(key, Some("ipallowlist.sourcerange" | "ipwhitelist.sourcerange"))
@@ -281,6 +289,9 @@ fn collect<'a>(
             .flat_map(|setting| words(&setting.value))
             .collect();
         let facts = &topology.machines[topology.nodes[index].machine].facts;
+        if *kind == GuardKind::AllowList && let_all_in(ranges.iter().copied()) {
+            return;
+        }
         let is_list = *kind == GuardKind::AllowList && !by_header;
         let clients = read(ranges.iter().copied()).filter(|_| is_list);
         let guard = Guard::new(*kind, name, used.clone());

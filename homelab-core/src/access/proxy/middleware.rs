@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ipnet::IpNet;
 
-use super::clients::{are_tailnet, only_private, read};
+use super::clients::{are_tailnet, let_all_in, only_private, read};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::Topology;
 use crate::finding::Evidence;
@@ -27,6 +27,8 @@ struct Middleware {
     only_private: bool,
     /// Whether it takes the client's address from a header.
     by_header: bool,
+    /// Whether it is a plugin that is switched off.
+    off: bool,
 }
 
 impl Middlewares {
@@ -62,6 +64,7 @@ impl Middlewares {
                     entry.only_private = only_private(field.value.split(','));
                 }
                 entry.by_header |= kind.contains("list.ipstrategy");
+                entry.off |= switches_off(kind, &field.value);
                 let found = guard_kind(kind, &field.value);
                 // A forward to CrowdSec's bouncer is seen by its address, whichever label comes first.
                 if found.is_some() && entry.kind != Some(GuardKind::Waf) {
@@ -97,7 +100,7 @@ impl Middlewares {
             return;
         };
         let evidence = middleware.evidence.clone().unwrap_or_else(|| used.clone());
-        if let Some(kind) = middleware.kind {
+        if let Some(kind) = middleware.kind.filter(|_| !middleware.off) {
             let only_tailnet = middleware.only_tailnet && !middleware.by_header;
             let only_private = middleware.only_private && !middleware.by_header;
             let clients = middleware.clients.clone().filter(|_| !middleware.by_header);
@@ -111,18 +114,25 @@ impl Middlewares {
 }
 
 /// Returns what a middleware's setting makes of it: `basicauth.users` asks for a password.
+///
+/// One that holds nobody back is none: a list of every address, a limit of zero (which is Traefik's word for none), users
+/// that are not named. [`switches_off`] tells of plugins.
 pub(super) fn guard_kind(setting: &str, value: &str) -> Option<GuardKind> {
-    let mut parts = setting.split('.');
-    let kind = parts.next().unwrap_or_default();
-    let value = value.to_ascii_lowercase();
-    match kind {
-        "basicauth" | "digestauth" => Some(GuardKind::Auth),
-        "forwardauth" if value.contains("crowdsec") => Some(GuardKind::Waf),
-        "forwardauth" => Some(GuardKind::Auth),
-        "ratelimit" | "inflightreq" | "inflightconn" => Some(GuardKind::RateLimit),
-        "ipallowlist" | "ipwhitelist" => Some(GuardKind::AllowList),
-        "plugin" => {
-            let plugin = parts.next().unwrap_or_default();
+    let (kind, rest) = setting.split_once('.').unwrap_or((setting, ""));
+    let value = value.trim().to_ascii_lowercase();
+    match (kind, rest) {
+        ("basicauth" | "digestauth", "users" | "usersfile") => (!value.is_empty()).then_some(GuardKind::Auth),
+        ("forwardauth", "address") if value.contains("crowdsec") => Some(GuardKind::Waf),
+        ("forwardauth", "address") => (!value.is_empty()).then_some(GuardKind::Auth),
+        ("ratelimit", "average") | ("inflightreq" | "inflightconn", "amount") => {
+            (value.parse() != Ok(0_u64)).then_some(GuardKind::RateLimit)
+        }
+        ("ipallowlist" | "ipwhitelist", "sourcerange") => {
+            let ranges = value.trim_matches(['[', ']']).split(',');
+            (!let_all_in(ranges)).then_some(GuardKind::AllowList)
+        }
+        ("plugin", _) => {
+            let plugin = rest.split('.').next().unwrap_or_default();
             let has = |words: &[&str]| words.iter().any(|word| plugin.contains(word));
             if has(&["crowdsec", "bouncer", "coraza", "modsecurity", "waf", "fail2ban"]) {
                 Some(GuardKind::Waf)
@@ -136,6 +146,13 @@ pub(super) fn guard_kind(setting: &str, value: &str) -> Option<GuardKind> {
         }
         _ => None,
     }
+}
+
+/// Whether a setting switches the plugin off that it belongs to: `plugin.crowdsec.enabled=false`.
+pub(super) fn switches_off(setting: &str, value: &str) -> bool {
+    setting.starts_with("plugin.")
+        && setting.ends_with(".enabled")
+        && value.trim().eq_ignore_ascii_case("false")
 }
 
 #[cfg(test)]
@@ -156,7 +173,16 @@ mod tests {
                 "http://crowdsec-bouncer:8080",
                 Some(GuardKind::Waf),
             ),
+            ("basicauth.users", "", None),
+            ("basicauth.realm", "x", None),
+            ("forwardauth.address", "", None),
+            ("forwardauth.trustforwardheader", "true", None),
             ("ratelimit.average", "1", Some(GuardKind::RateLimit)),
+            ("ratelimit.average", "0", None),
+            ("ratelimit.burst", "50", None),
+            ("ipallowlist.sourcerange", "0.0.0.0/0", None),
+            ("ipallowlist.sourcerange", "0.0.0.0/1, 128.0.0.0/1", None),
+            ("ipallowlist.ipstrategy.depth", "1", None),
             (
                 "ipwhitelist.sourcerange",
                 "10.0.0.0/8",

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::clients::{are_tailnet, only_private, only_tailnet, read, rule_clients};
+use super::clients::{are_all, are_tailnet, let_all_in, only_private, only_tailnet, read, rule_clients};
 use super::flags::{Flag, Static, file_flags, flags, is_folder};
 use super::middleware::Middlewares;
-use super::{Entry, EntryPoint, Flavour, Gateway, Route, dynamic};
+use super::{Entry, EntryPoint, Flavour, Gateway, Lead, Route, dynamic};
 use crate::access::address::HostFacts;
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::serve::is_true;
 use crate::access::topology::{Node, NodeIndex, Topology};
+use crate::access::upstream::upstream;
 use crate::compose::{Field, MountKind, Protocol, Service};
 use crate::finding::Evidence;
 
@@ -250,6 +251,26 @@ pub(super) fn opts_out(node: &Node<'_>) -> bool {
         .is_some_and(|field| !is_true(&field.value))
 }
 
+/// Returns the port by which Traefik leads to a service that has no router of its own: the one that a label names, else
+/// the lowest that it exposes.
+pub(super) fn exposed(node: &Node<'_>) -> Option<u16> {
+    let labelled = node.service.labels.iter().find_map(|(key, field)| {
+        let key = key.to_ascii_lowercase();
+        let is_port = key.starts_with("traefik.http.services.") && key.ends_with(".loadbalancer.server.port");
+        field.value.trim().parse().ok().filter(|_| is_port)
+    });
+    let exposed = || {
+        let ports = node
+            .service
+            .expose
+            .iter()
+            .filter(|field| !field.value.ends_with("/udp"));
+        let ports = ports.filter_map(|field| field.value.split(['-', '/']).next()?.parse().ok());
+        ports.min()
+    };
+    labelled.or_else(exposed)
+}
+
 #[derive(Default)]
 struct Router<'a> {
     rule: Option<&'a Field<String>>,
@@ -281,6 +302,7 @@ fn routes_in(
     let facts = &topology.machines[node.machine].facts;
     let mut routers: BTreeMap<(String, String), Router<'_>> = BTreeMap::new();
     let mut ports: BTreeMap<String, u16> = BTreeMap::new();
+    let mut addresses: BTreeMap<String, Option<(String, u16)>> = BTreeMap::new();
     let mut enabled: Option<&Field<String>> = None;
     let mut segments: BTreeMap<String, Segment<'_>> = BTreeMap::new();
     for (key, field) in labels {
@@ -320,12 +342,19 @@ fn routes_in(
                     ports.insert((*name).to_owned(), port);
                 }
             }
+            ["http", "services", name, "loadbalancer", "server", "url"] => {
+                addresses.insert((*name).to_owned(), upstream(&field.value));
+            }
             ["http" | "tcp" | "udp" | "docker" | "swarm", ..] => {}
             _ => version_one(&parts, field, &mut segments),
         }
     }
     let only_port = match ports.len() {
         1 => ports.values().next().copied(),
+        _ => None,
+    };
+    let only_address = match (addresses.len(), ports.len()) {
+        (1, 0) => addresses.values().next().cloned().flatten(),
         _ => None,
     };
     let mut found: Vec<Route> = Vec::new();
@@ -343,11 +372,15 @@ fn routes_in(
                 .flat_map(|one| middlewares.guards(node.machine, one, &used))
                 .collect()
         });
-        let port = ports
-            .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
-            .copied();
+        let called = service.split('@').next().unwrap_or_default().to_ascii_lowercase();
+        let port = ports.get(&called).copied();
+        let address = match addresses.get(&called) {
+            Some(address) => address.clone(),
+            None if service.is_empty() => only_address.clone(),
+            None => None,
+        };
         if let Some(rule) = router.rule
-            && let Some(clients) = rule_clients(&rule.value)
+            && let Some(clients) = rule_clients(&rule.value).filter(|clients| !are_all(clients))
         {
             let only = are_tailnet(&clients, facts);
             let text = match only {
@@ -376,6 +409,8 @@ fn routes_in(
             admin,
             enabled: false,
             in_swarm: false,
+            upstream: address.filter(|_| !admin),
+            lead: Lead::Here,
             by: None,
         });
     }
@@ -397,6 +432,8 @@ fn routes_in(
             admin: false,
             enabled: true,
             in_swarm: false,
+            upstream: None,
+            lead: Lead::Here,
             by: None,
         });
     }
@@ -469,7 +506,10 @@ fn version_one<'a>(parts: &[&str], field: &'a Field<String>, segments: &mut BTre
 impl Segment<'_> {
     fn route(mut self, facts: &HostFacts) -> Option<Route> {
         let shown = self.rule.or(self.port.map(|(_, field)| field))?;
-        if let Some(sources) = self.sources {
+        let sources = self
+            .sources
+            .filter(|sources| !let_all_in(sources.value.split(',')));
+        if let Some(sources) = sources {
             let only = !self.by_header && only_tailnet(sources.value.split(','), facts);
             let evidence = Evidence::at("a Traefik label", &sources.span);
             let guard = Guard::new(GuardKind::AllowList, "whitelist", evidence);
@@ -491,6 +531,8 @@ impl Segment<'_> {
             admin: false,
             enabled: false,
             in_swarm: false,
+            upstream: None,
+            lead: Lead::Here,
             by: None,
         })
     }

@@ -156,7 +156,7 @@ fn version_one_of_traefik_has_a_list_too() {
             with("traefik.frontend.whiteList.sourceRange: '100.64.0.0/10,0.0.0.0/0'"),
             Lan,
             Internet,
-            true,
+            false,
         ),
         (
             with("traefik.frontend.whiteList.useXForwardedFor: 'true'"),
@@ -170,4 +170,41 @@ fn version_one_of_traefik_has_a_list_too() {
         .map(|(labels, reach, at_most, listed)| (labels.as_str(), *reach, *at_most, *listed))
         .collect();
     lists(proxy, &cases);
+}
+
+#[test]
+fn a_list_of_every_address_and_a_switch_that_is_off_guard_nothing() {
+    let traefik = "{ image: 'traefik:3', ports: ['443:443'], command: [--providers.docker, '--entrypoints.s.address=:443'] }";
+    let ask = |middleware: &str| {
+        format!(
+            "traefik.http.routers.a.rule: 'Host(`a.lan`)', traefik.http.routers.a.middlewares: m, traefik.http.middlewares.m.{middleware}"
+        )
+    };
+    for (proxy, labels, guard) in [
+        (traefik, ask("ipallowlist.sourcerange: '0.0.0.0/1,128.0.0.0/1'"), None),
+        (traefik, ask("ipallowlist.sourcerange: '203.0.113.0/24'"), Some(GuardKind::AllowList)),
+        (traefik, ask("ratelimit.average: '0'"), None),
+        (traefik, ask("ratelimit.average: '${AVERAGE}'"), Some(GuardKind::RateLimit)),
+        (traefik, ask("plugin.crowdsec.enabled: 'false', traefik.http.middlewares.m.plugin.crowdsec.lapikey: x"), None),
+        (traefik, ask("plugin.crowdsec.enabled: 'true'"), Some(GuardKind::Waf)),
+        (traefik, ask("basicauth.realm: home"), None),
+        (traefik, "traefik.http.routers.a.rule: 'Host(`a.lan`) && ClientIP(`0.0.0.0/0`)'".to_owned(), None),
+        (
+            "{ image: 'lucaslorentz/caddy-docker-proxy:2.9', ports: ['443:443'] }",
+            "caddy: a.lan, caddy.@us.remote_ip: '0.0.0.0/0 ::/0', caddy.reverse_proxy: '@us {{upstreams 80}}'".to_owned(),
+            None,
+        ),
+    ] {
+        let compose = format!("services:\n  proxy: {proxy}\n  a: {{ image: a, labels: {{ {labels} }} }}\n");
+        let a = exposure(&of(&compose), "a");
+        let found: Vec<GuardKind> = a.paths().iter().flat_map(|path| path.guards()).map(|one| one.kind()).collect();
+        assert!(!a.paths().is_empty(), "{labels}\n{a}");
+        assert_eq!(found.first().copied(), guard, "{labels}\n{a}");
+    }
+    let lab = of("services: {dns: {image: hotio/cloudflareddns}}");
+    check(
+        "it tells a name server where the home is",
+        &lab,
+        &[("dns", Host, Host)],
+    );
 }

@@ -68,6 +68,37 @@ impl Host {
         let own = self.addresses.iter().map(|address| *address.value());
         own.chain(interfaces.map(|address| address.value().addr()))
     }
+
+    /// Returns the addresses that the internet leads to wherever they stand, with their places: those of IPv4 which are
+    /// nobody's own range, on interfaces of which the file does not say who is on the other side.
+    ///
+    /// One of IPv6 may be behind the router's firewall like any other of the home.
+    pub(crate) fn global_addresses(&self) -> impl Iterator<Item = (IpAddr, &Span)> {
+        let open = self
+            .interfaces
+            .iter()
+            .filter(|interface| interface.zone.is_none());
+        let of_interfaces = open.flat_map(|interface| &interface.addresses);
+        let of_interfaces = of_interfaces.map(|address| (address.value().addr(), address.span()));
+        let own = self
+            .addresses
+            .iter()
+            .map(|address| (*address.value(), address.span()));
+        own.chain(of_interfaces)
+            .filter(|(address, _)| is_global(*address))
+    }
+}
+
+/// Whether it is an address of IPv4 that IANA gives out for use on the internet (iana-ipv4-special-registry).
+fn is_global(address: IpAddr) -> bool {
+    let IpAddr::V4(v4) = address.to_canonical() else {
+        return false;
+    };
+    let [a, b, c, _] = v4.octets();
+    let is_shared = a == 100 && (64..128).contains(&b);
+    let is_for_tests = (a == 198 && (b == 18 || b == 19)) || v4.is_documentation();
+    let is_special = a == 0 || a >= 224 || (a == 192 && b == 0 && c == 0);
+    !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || is_shared || is_for_tests || is_special)
 }
 
 pub(super) fn read_tests(mut section: Section<'_>) -> Vec<AccessTest> {

@@ -173,7 +173,8 @@ fn read_exception(mut section: Section<'_>) -> Option<Exception> {
     let owner = section.get("owner").map(Value::name);
     let expires = section.get("expires").map(Value::date);
     let mitigations = section.get("mitigations").map(|value| {
-        items(Some(value), "a list of mitigations", |value| {
+        let value = value.not_empty("at least one mitigation: what it is that makes this safe enough");
+        items(value, "a list of mitigations", |value| {
             value.word(MitigationKind::WORDS, MitigationKind::from_word)
         })
     });

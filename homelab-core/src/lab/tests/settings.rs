@@ -192,6 +192,18 @@ fn an_entry_that_lacks_several_keys_is_one_finding() {
 }
 
 #[test]
+fn an_exception_without_a_mitigation_is_said() {
+    let text = "[[exceptions]]\nservice = 'one/server'\nreach = 'internet'\nreason = 'r'\nowner = 'admin'\nexpires = 2030-01-01\nmitigations = []\n";
+    let lab = lab(&[("one/compose.yaml", ONE), ("lab.toml", text)]);
+    let said = said(&lab);
+    assert!(lab.pattern().exceptions().is_empty(), "it is not in force");
+    assert!(
+        said[0].starts_with("lab.invalid-value lab.toml:7:") && said[0].contains("an empty list"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn lines_that_are_no_toml_are_said_once_and_the_rest_is_read() {
     let lab = lab(&[("lab.toml", "audience = family\n[policy]\nreach = 'lan'\n= 3\n")]);
     let said = said(&lab);

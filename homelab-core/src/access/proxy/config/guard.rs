@@ -3,7 +3,7 @@
 use super::tree::Directive;
 use crate::access::address::HostFacts;
 use crate::access::path::{Guard, GuardKind};
-use crate::access::proxy::clients::{only_private, only_tailnet, read};
+use crate::access::proxy::clients::{let_all_in, only_private, only_tailnet, read};
 use crate::finding::Evidence;
 
 /// One step from the outermost block to a directive: the directives of a block, and which of them is next.
@@ -26,14 +26,19 @@ struct Ranges<'a> {
 
 impl Ranges<'_> {
     /// Not `client_ip` for the tailnet, which may take the address from a header that anybody can write.
-    fn guard(&self, facts: &HostFacts, evidence: Evidence) -> Guard {
+    /// None where they let everybody in.
+    fn guard(&self, facts: &HostFacts, evidence: Evidence) -> Option<Guard> {
         let ranges = || self.ranges.iter().map(String::as_str);
+        if let_all_in(ranges()) {
+            return None;
+        }
         let by_header = self.ranges.iter().any(|range| range == "forwarded");
         let clients = read(ranges()).filter(|_| self.kind == "remote_ip");
-        Guard::new(GuardKind::AllowList, self.kind, evidence)
+        let guard = Guard::new(GuardKind::AllowList, self.kind, evidence)
             .only_tailnet(self.kind == "remote_ip" && only_tailnet(ranges(), facts))
             .only_private(!by_header && only_private(ranges()))
-            .with_clients(clients)
+            .with_clients(clients);
+        Some(guard)
     }
 }
 
@@ -55,7 +60,7 @@ pub(super) fn guards(steps: &[Step<'_>], facts: &HostFacts) -> Vec<Guard> {
             && let [ranges] = clients.admits.as_slice()
         {
             let evidence = Evidence::at("only these clients are passed on", &directive.place);
-            found.push(ranges.guard(facts, evidence));
+            found.extend(ranges.guard(facts, evidence));
         }
         for (position, other) in level.iter().enumerate() {
             let is_before = position < at;
@@ -87,7 +92,7 @@ pub(super) fn guards(steps: &[Step<'_>], facts: &HostFacts) -> Vec<Guard> {
                     (clients.more, clients.admits.as_slice(), clients.denies.as_slice())
             {
                 let evidence = Evidence::at("all other clients are sent away", &other.place);
-                found.push(ranges.guard(facts, evidence));
+                found.extend(ranges.guard(facts, evidence));
             }
         }
     }
