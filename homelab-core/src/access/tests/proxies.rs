@@ -476,7 +476,11 @@ fn a_list_of_the_tailnets_addresses_lets_in_the_tailnet_only() {
         check(&labels, &lab, &[("a", reach, at_most)]);
         let a = exposure(&lab, "a");
         let holds_back = !labels.contains("0.0.0.0/0");
-        assert_eq!(a.paths()[0].is_guarded_by(GuardKind::AllowList), holds_back, "{a}");
+        assert_eq!(
+            a.paths()[0].is_guarded_by(GuardKind::AllowList),
+            holds_back,
+            "{a}"
+        );
     }
 }
 
