@@ -5,6 +5,7 @@
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
 mod backup;
+mod engine;
 mod live;
 mod portal;
 mod reachability;
@@ -16,6 +17,10 @@ use serde::{Deserialize, Serialize};
 pub use self::backup::{
     CheckView, CopyView, DrillView, DueView, EntryView, HoldingsView, LossView, PartView, RanView,
     ReasonView, RemainsView, SnapshotView, SurvivalView, TimerFileView, VerdictView,
+};
+pub use self::engine::{
+    AttachedView, EngineEventView, EngineInfoView, ImageView, InspectView, NetworkView, ProcessView,
+    PullView, StatView, VolumeView,
 };
 pub use self::live::{
     ChangeView, ContainerView, DifferenceView, DriftView, GapView, LogLineView, RunningView, SeenHostView,

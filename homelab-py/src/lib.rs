@@ -8,7 +8,9 @@ mod backup;
 mod compose;
 mod control;
 mod convert;
+mod engine;
 mod error;
+mod feed;
 mod finding;
 mod lab;
 mod live;
@@ -65,6 +67,8 @@ mod _native {
     use crate::control::ControlApi;
     #[pymodule_export]
     use crate::convert::words;
+    #[pymodule_export]
+    use crate::engine::{Engine, EngineEvents, ExecItem, ExecResult, Execution, Pieces, Pull, Stats};
     #[pymodule_export]
     use crate::error::throw;
     #[pymodule_export]

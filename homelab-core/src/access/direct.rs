@@ -14,6 +14,7 @@ use crate::view::Reach;
 pub(super) fn paths(topology: &Topology<'_>, paths: &mut [Vec<Path>]) {
     for index in 0..topology.nodes.len() {
         paths[index].extend(pods(topology, index));
+        paths[index].extend(unread(topology, index));
         match &topology.nodes[index].namespace {
             Namespace::Own => {
                 published(topology, index, paths);
@@ -36,6 +37,20 @@ fn pods(topology: &Topology<'_>, index: NodeIndex) -> Option<Path> {
         Path::new(PathKind::HostNetwork, Reach::None, "whatever its pods open")
             .widen(Reach::Internet, Unknown::new(UnknownKind::Port, why))
             .with(Evidence::at("a Podman unit for a Kubernetes file", &service.span))
+    })
+}
+
+/// Returns what a service publishes in words whose ports the machine alone knows.
+fn unread<'a>(topology: &'a Topology<'_>, index: NodeIndex) -> impl Iterator<Item = Path> + 'a {
+    topology.nodes[index].service.unread_ports.iter().map(|field| {
+        let why = format!("which ports of the machine are meant by {}", field.value);
+        Path::new(
+            PathKind::PublishedPort,
+            Reach::None,
+            format!("publishes {}", field.value),
+        )
+        .widen(Reach::Internet, Unknown::new(UnknownKind::Port, why))
+        .with(Evidence::at("what it publishes", &field.span))
     })
 }
 

@@ -13,11 +13,34 @@ const FEW: usize = 24;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Map {
     entries: Vec<(Box<str>, Node)>,
-    /// The place of each key, where there are more than [`FEW`].
-    index: Option<Box<Index>>,
+    lookup: Lookup,
+}
+
+/// How a key is found.
+#[derive(Clone, Debug)]
+enum Lookup {
+    /// By looking through the list. A key whose [`mark`] is not among these is not in it, and most that are asked for
+    /// are not: a service uses a few of a hundred attributes.
+    Few(u64),
+    /// By the place of each key.
+    Many(Box<Index>),
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Lookup::Few(0)
+    }
 }
 
 type Index = HashMap<Box<str>, usize, foldhash::fast::RandomState>;
+
+/// One bit of 64, by a key's length and its first and last byte.
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let (first, last) = (bytes.first().unwrap_or(&0), bytes.last().unwrap_or(&0));
+    let number = usize::from(*first) + 5 * usize::from(*last) + 11 * bytes.len();
+    1 << (number % 64)
+}
 
 impl Map {
     pub(super) fn len(&self) -> usize {
@@ -64,7 +87,7 @@ impl Map {
     pub(super) fn remove(&mut self, key: &str) -> Option<Node> {
         let at = self.position(key)?;
         let (key, value) = self.entries.remove(at);
-        if let Some(index) = &mut self.index {
+        if let Lookup::Many(index) = &mut self.lookup {
             index.remove(&key);
             for later in index.values_mut().filter(|later| **later > at) {
                 *later -= 1;
@@ -77,7 +100,7 @@ impl Map {
         let before = self.entries.len();
         self.entries.retain_mut(|(key, value)| keep(key, value));
         if self.entries.len() < before {
-            self.build_index();
+            self.build_lookup();
         }
     }
 
@@ -106,34 +129,43 @@ impl Map {
         self.entries.iter_mut().map(|(_, value)| value)
     }
 
+    #[inline]
     fn position(&self, key: &str) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.get(key).copied(),
-            None => {
-                let first = key.as_bytes().first();
-                // The first byte tells most keys of one length apart, without a call.
-                let is_it =
-                    |own: &str| own.len() == key.len() && own.as_bytes().first() == first && own == key;
-                self.entries.iter().position(|(own, _)| is_it(own))
-            }
+        match &self.lookup {
+            Lookup::Few(marks) if marks & mark(key) == 0 => None,
+            Lookup::Few(_) => self.looked_through(key),
+            Lookup::Many(index) => index.get(key).copied(),
         }
+    }
+
+    fn looked_through(&self, key: &str) -> Option<usize> {
+        let first = key.as_bytes().first();
+        // The first byte tells most keys of one length apart, without a call.
+        let is_it = |own: &str| own.len() == key.len() && own.as_bytes().first() == first && own == key;
+        self.entries.iter().position(|(own, _)| is_it(own))
     }
 
     fn push(&mut self, key: Box<str>, value: Node) {
-        if let Some(index) = &mut self.index {
-            index.insert(key.clone(), self.entries.len());
+        match &mut self.lookup {
+            Lookup::Few(marks) => *marks |= mark(&key),
+            Lookup::Many(index) => {
+                index.insert(key.clone(), self.entries.len());
+            }
         }
         self.entries.push((key, value));
-        if self.index.is_none() && self.entries.len() > FEW {
-            self.build_index();
+        if matches!(self.lookup, Lookup::Few(_)) && self.entries.len() > FEW {
+            self.build_lookup();
         }
     }
 
-    /// Makes the index anew, where one is needed.
-    fn build_index(&mut self) {
-        let keys = self.entries.iter().enumerate();
-        self.index = (self.entries.len() > FEW)
-            .then(|| Box::new(keys.map(|(at, (key, _))| (key.clone(), at)).collect()));
+    /// Makes the lookup anew.
+    fn build_lookup(&mut self) {
+        let keys = self.entries.iter().map(|(key, _)| key);
+        self.lookup = if self.entries.len() > FEW {
+            Lookup::Many(Box::new(keys.cloned().zip(0..).collect()))
+        } else {
+            Lookup::Few(keys.fold(0, |marks, key| marks | mark(key)))
+        };
     }
 }
 

@@ -122,3 +122,35 @@ spec:
     );
     assert!(lab.diagnostics().is_empty(), "{:?}", lab.diagnostics());
 }
+
+#[test]
+fn a_port_that_only_the_machine_knows_may_be_any() {
+    for (words, at_most) in [
+        ("PublishPort=80%i:80", Internet),
+        ("PublishPort=${PORT}:80", Internet),
+        ("PodmanArgs=-P", Internet),
+        ("PodmanArgs=--publish-all=true", Internet),
+        ("PodmanArgs=--publish-all=false", Host),
+        ("PodmanArgs=--pod=elsewhere", Internet),
+        ("PublishPort=127.0.0.1:8090:80", Host),
+    ] {
+        let unit = format!("[Container]\nImage=docker.io/library/nginx:1.27\n{words}\n");
+        let lab = lab(&[("p/a.container", &unit), ("instance.toml", BEHIND_NAT)]);
+        check(words, &lab, &[("a", Host, at_most)]);
+    }
+    for words in [
+        "PodmanArgs=-p8090:80",
+        "PodmanArgs=-p=8090:80",
+        "PodmanArgs=--publish 8090:80",
+    ] {
+        let unit = format!("[Container]\nImage=docker.io/library/nginx:1.27\n{words}\n");
+        let lab = lab(&[("p/a.container", &unit), ("instance.toml", BEHIND_NAT)]);
+        check(words, &lab, &[("a", Lan, Lan)]);
+    }
+    let pod = [
+        ("p/web.pod", "[Pod]\nPodName=front\nPublishPort=80:80\n"),
+        ("p/a.container", "[Container]\nImage=x\nPodmanArgs=--pod=front\n"),
+        ("instance.toml", BEHIND_NAT),
+    ];
+    check("a pod by its name", &lab(&pod), &[("a", Lan, Lan)]);
+}

@@ -27,7 +27,8 @@ const PUBLIC_SERVERS: [&str; 6] = [
 
 /// Returns the calls in a service's entry point and command, whether they are words of their own or a shell's.
 pub(super) fn calls(node: &Node<'_>) -> Vec<Call> {
-    let mut words: Vec<(&str, &Span)> = Vec::new();
+    // The words, and where each of them stands.
+    let (mut words, mut places): (Vec<&str>, Vec<&Span>) = (Vec::new(), Vec::new());
     for (text, span) in node.words() {
         // What ends a command stands apart, however it is written.
         for piece in text.split_inclusive([';', '&', '|', '\n']) {
@@ -35,35 +36,34 @@ pub(super) fn calls(node: &Node<'_>) -> Vec<Call> {
             let plain = bare
                 .split_whitespace()
                 .map(|word| word.trim_matches(['"', '\'', '(', ')']));
-            words.extend(plain.filter(|word| !word.is_empty()).map(|word| (word, span)));
+            words.extend(plain.filter(|word| !word.is_empty()));
             if bare.len() < piece.len() {
-                words.push((";", span));
+                words.push(";");
             }
+            places.resize(words.len(), span);
         }
     }
-    let mut found = Vec::new();
     let mut starts: Vec<(&str, usize)> = Vec::new();
     // An image's own program stands before the words, unless they name one.
-    let own = program_of_image(node.image_base());
-    let named = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
-    if let Some(own) = own
-        && !words.iter().any(|(word, _)| named(word) == own)
+    let names = || {
+        words
+            .iter()
+            .map(|word| &word[word.rfind('/').map_or(0, |at| at + 1)..])
+    };
+    if let Some(own) = program_of_image(node.image_base())
+        && !names().any(|name| name == own)
     {
         starts.push((own, 0));
     }
-    let names: Vec<String> = words.iter().map(|(word, _)| named(word)).collect();
-    starts.extend(names.iter().enumerate().map(|(at, name)| (name.as_str(), at + 1)));
+    starts.extend(names().zip(1..));
+    let mut found = Vec::new();
     for (program, at) in starts {
-        let arguments: Vec<&str> = words[at..]
-            .iter()
-            .map(|(word, _)| *word)
-            .take_while(|word| *word != ";")
-            .collect();
-        let Some((product, targets, public)) = read(program, &arguments) else {
+        let arguments = words[at..].split(|word| *word == ";").next().unwrap_or_default();
+        let Some((product, targets, public)) = read(program, arguments) else {
             continue;
         };
-        let evidence = match words.get(at.saturating_sub(1)) {
-            Some((_, span)) => Evidence::at(format!("`{program}` in the command"), span),
+        let evidence = match places.get(at.saturating_sub(1)) {
+            Some(span) => Evidence::at(format!("`{program}` in the command"), span),
             None => super::image(node),
         };
         found.push(Call {

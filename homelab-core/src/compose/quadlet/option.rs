@@ -17,12 +17,18 @@ impl Reading<'_> {
             Some(ports) => service
                 .ports
                 .extend(ports.into_iter().map(|port| field(port, span))),
-            // A specifier or variable may be a port; what it is, the machine knows.
-            None if text.contains(['%', '$']) => {}
-            None => self.wrong(
-                span,
-                format!("`{text}` is no port to publish, expected `[ADDRESS:][PORT:]PORT[/PROTOCOL]`"),
-            ),
+            None => {
+                service.unread_ports.push(field(format!("`{text}`"), span));
+                // A specifier or variable may be a port; what it is, the machine knows.
+                if !text.contains(['%', '$']) {
+                    self.wrong(
+                        span,
+                        format!(
+                            "`{text}` is no port to publish, expected `[ADDRESS:][PORT:]PORT[/PROTOCOL]`"
+                        ),
+                    );
+                }
+            }
         }
     }
 
@@ -139,6 +145,20 @@ impl Reading<'_> {
         service.network_mode = Some(field(mode, span));
     }
 
+    /// Puts a service into a pod by its name: one that a unit makes, or one that is not in the lab.
+    fn join(&mut self, service: &mut Service, name: &str, span: &Span, units: &[Named]) {
+        let name = name.strip_prefix("new:").unwrap_or(name);
+        let is_called = |other: &&Named| match other.unit.last("Pod", "PodName") {
+            Some(line) => line.value == name,
+            None => name.strip_prefix("systemd-") == Some(other.stem.as_str()),
+        };
+        let mut pods = units.iter().filter(|other| other.kind == "pod");
+        match pods.find(is_called) {
+            Some(pod) => self.pod(service, pod, units),
+            None => service.network_mode = Some(field(NetworkMode::Container(name.to_owned()), span)),
+        }
+    }
+
     /// Attaches a service to a network, which was made elsewhere where no unit makes it.
     pub(super) fn attach(&mut self, service: &mut Service, key: &str, name: Option<&str>, span: &Span) {
         let Ok(valid) = NetworkName::new(key) else {
@@ -176,19 +196,27 @@ impl Reading<'_> {
     ) {
         let mut rest = arguments.iter();
         while let Some((word, span)) = rest.next() {
-            let (option, given) = match word.split_once('=') {
-                Some((option, value)) if option.starts_with('-') => (option, Some(value)),
-                _ => (word.as_str(), None),
-            };
-            if option == "--privileged" {
-                service.privileged = Some(field(given.is_none_or(|value| value == "true"), span));
-                continue;
+            let (option, given) = option(word);
+            match option {
+                "--privileged" => {
+                    service.privileged = Some(field(is_on(given), span));
+                    continue;
+                }
+                "--publish-all" | "-P" => {
+                    if is_on(given) {
+                        let every = "every port that its image exposes".to_owned();
+                        service.unread_ports.push(field(every, span));
+                    }
+                    continue;
+                }
+                _ => {}
             }
             let known = [
                 "--network",
                 "--net",
                 "--publish",
                 "-p",
+                "--pod",
                 "--volume",
                 "-v",
                 "--mount",
@@ -219,6 +247,7 @@ impl Reading<'_> {
             match option {
                 "--network" | "--net" => self.network(service, value, span, units),
                 "--publish" | "-p" => self.publish(service, value, span),
+                "--pod" => self.join(service, value, span, units),
                 "--volume" | "-v" => self.volume(service, value, span),
                 "--mount" => self.mount(service, value, span),
                 "--pid" => service.pid = Some(text()),
@@ -247,6 +276,21 @@ impl Reading<'_> {
             }
         }
     }
+}
+
+/// Parts an argument into its option and the value that it holds: `--publish=80:80`, `-p=80:80`, `-p80:80`.
+fn option(word: &str) -> (&str, Option<&str>) {
+    let is_short = word.starts_with('-') && !word.starts_with("--");
+    match word.split_once('=') {
+        Some((option, value)) if option.starts_with("--") || option.len() == 2 => (option, Some(value)),
+        _ if is_short && word.len() > 2 && word.is_char_boundary(2) => (&word[..2], Some(&word[2..])),
+        _ => (word, None),
+    }
+}
+
+/// Whether a switch is on, which may be written with a value or without.
+fn is_on(given: Option<&str>) -> bool {
+    given.is_none_or(|value| !matches!(value, "false" | "0" | "f" | "F" | "False" | "FALSE"))
 }
 
 /// Returns a path relative to the units' folder as an absolute one, without `.` and `..`.

@@ -1,15 +1,17 @@
 //! Everyday YAML: the part of the language that nearly all Compose files keep to, read in one pass without tokens.
 //!
-//! Mappings and lists by indentation, plain and quoted scalars on one line, block scalars, flow collections. Whatever
-//! else a text holds (anchors, tags, merge keys, several documents, keys written twice, texts over several lines, tabs
-//! between tokens, and everything that is wrong) makes this reader give up, and the full one reads the whole text: it
-//! decides alone what is an error. Where this one does not give up, its tree is that of the full one, place by place;
+//! Mappings and lists by indentation, plain and quoted scalars on one line, block scalars, flow collections, anchors
+//! with their aliases and merge keys. Whatever else a text holds (tags, several documents, keys written twice, texts
+//! over several lines, tabs between tokens, and everything that is wrong) makes this reader give up, and the full one
+//! reads the whole text: it decides alone what is an error. Where this one does not give up, its tree is that of the full one, place by place;
 //! tests and fuzzing compare the two on every text that they read.
 
+mod anchor;
 mod block;
 
 use std::borrow::Cow;
 
+use self::anchor::Anchors;
 use super::scalar;
 use crate::compose::node::{Map, Node, Value};
 use crate::span::{Source, Span};
@@ -35,6 +37,7 @@ pub(super) fn read(source: &Source) -> Option<Node> {
         bytes: text.as_bytes(),
         at: 0,
         column: NOWHERE,
+        anchors: Anchors::default(),
     };
     reader.line(0)?;
     if reader.rest().starts_with(b"---") && reader.column == 0 {
@@ -71,6 +74,7 @@ struct Reader<'s> {
     at: usize,
     /// The column of the token; [`NOWHERE`] at the end of the text.
     column: isize,
+    anchors: Anchors<'s>,
 }
 
 /// A key, and where the colon after it stands.
@@ -196,7 +200,7 @@ impl<'s> Reader<'s> {
                 };
                 self.mapping(key, depth)
             }
-            b'[' | b'{' | b'|' | b'>' => self.value(parent, depth),
+            b'[' | b'{' | b'|' | b'>' | b'*' => self.value(parent, depth),
             _ => {
                 let (end, colon) = self.plain()?;
                 let Some(colon) = colon else {
@@ -218,6 +222,7 @@ impl<'s> Reader<'s> {
                 Node::new(Value::Text(text.into()), self.span(start, end))
             }
             b'[' | b'{' => self.flow(parent, depth)?,
+            b'*' => self.alias()?,
             style @ (b'|' | b'>') => return self.block(style == b'|', parent),
             _ => {
                 let (end, None) = self.plain()? else {
@@ -286,6 +291,7 @@ impl<'s> Reader<'s> {
         let (start, column) = (key.start, self.column);
         let mut end = start;
         let mut map = Map::default();
+        let mut merged = None;
         loop {
             if !self.is_end(key.colon + 1) || key.end - key.start > LONGEST_KEY {
                 return None;
@@ -305,17 +311,26 @@ impl<'s> Reader<'s> {
                     }
                 }
                 Some(_) if self.is_dash() => return None,
+                Some(b'&') => self.anchored(column, depth + 1)?,
                 Some(_) => self.value(column, depth + 1)?,
             };
             end = end.max(value.span.end()).max(key.end);
-            let place = self.span(key.start, key.end);
-            if map.insert(key.text.into(), value.keyed(Some(place))).is_some() {
+            let again = if key.is_merge() {
+                merged.replace(value)
+            } else {
+                let place = self.span(key.start, key.end);
+                map.insert(key.text.into(), value.keyed(Some(place)))
+            };
+            if again.is_some() {
                 return None;
             }
             if self.column != column {
                 break;
             }
             key = self.key()?;
+        }
+        if let Some(merged) = merged {
+            anchor::merge(&mut map, merged)?;
         }
         (self.column < column).then(|| Node::new(Value::Map(map), self.span(start, end)))
     }
@@ -339,7 +354,7 @@ impl<'s> Reader<'s> {
 
     fn plain_key(&self, start: usize, end: usize, colon: usize) -> Option<Key<'s>> {
         let text = &self.text[start..end];
-        let is_key = text != "<<" && scalar::is_text(text);
+        let is_key = scalar::is_text(text);
         is_key.then_some(Key {
             text: text.into(),
             start,
@@ -479,8 +494,10 @@ impl<'s> Reader<'s> {
 
     fn flow_value(&mut self, parent: isize, depth: usize) -> Option<Node> {
         let start = self.at;
-        if let b'[' | b'{' = self.byte(start)? {
-            return self.flow(parent, depth + 1);
+        match self.byte(start)? {
+            b'[' | b'{' => return self.flow(parent, depth + 1),
+            b'*' => return self.alias(),
+            _ => {}
         }
         let (value, end) = self.flow_scalar()?;
         self.at = end;

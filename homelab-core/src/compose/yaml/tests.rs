@@ -218,6 +218,7 @@ fn lines() -> impl Strategy<Value = String> {
         3 => prop::sample::select(vec!["'b'", "\"c\\n\"", "'it''s'", "\"\\\\\"", "'k': ", "\"open", "''"]),
         3 => prop::sample::select(vec!["[a, 'b']", "[", "]", ",", "{k: v}", "{", "}", "{}", "[[a], {b: 1}]"]),
         2 => prop::sample::select(vec!["|", ">-", "|+", ">", "|2", "# c", " #", "#"]),
+        1 => prop::sample::select(vec!["&a ", "&a", "*a", "*b", "&b ", "<<: *a", "[*a, *b]", "&a-_1 1", "{<<: *a}"]),
         1 => prop::sample::select(vec!["&a ", "*a", "?", "!t ", "\t", "---", "...", "%", "@", "\u{a0}", "\u{85}"]),
         1 => prop::sample::select(vec![":", "-", " ", "  ", "\\", "\r"]),
         1 => prop::sample::select(vec!["[a?]", "[:b]", "{k: :v}", "{k?: v}", "\"\\/\"", "'q'#", "[a]#", "2024-1-1", ".5_5"]),
@@ -243,7 +244,7 @@ proptest! {
 fn what_most_files_are_made_of_needs_one_reader() {
     let text = "---\n# A comment.\nservices: # and one more\n  \"web\":\n    image: 'nginx:1.29'\n    command: [a, \"b\\n\", {c: 1}]\n    \
                 environment:\n    - A=b\n    - C: >-\n        d\n        e\n\n         f\n      g: |+\n        h\n\n    ports:\n      -\n      - - 80:80\n    \
-                tty:\n  db: {}\n  cache:\n    command: [\n      --save, '1'\n    ]\n    labels: {\n      icon: \"\\U0001F4BE\\u00e9\"\n    }\n    \
+                tty:\n  db: &db {a: 1}\n  <<: {of: db, db: 2}\n  other:\n    <<: [*db, {b: 2}]\n    a: &one # comment\n      b: &two 'x'\n      c: *two\n    d: *one # and\n  none: {}\n  cache:\n    command: [\n      --save, '1'\n    ]\n    labels: {\n      icon: \"\\U0001F4BE\\u00e9\"\n    }\n    \
                 hostname: ?token\n\n... # the end\n\n# after it\n";
     let source = Source::new("f", text);
     assert!(everyday::read(&source).is_some());
@@ -253,9 +254,21 @@ fn what_most_files_are_made_of_needs_one_reader() {
 #[test]
 fn the_full_reader_has_the_rest() {
     for text in [
-        "a: &b 1",
         "a: !!str 1",
-        "<<: {a: 1}",
+        "a: &b\nc: *b",
+        "a: &b\n- 1",
+        "- &b a",
+        "a: &b b: 1",
+        "a: &b *c",
+        "a: &b {c: *b}",
+        "a: &b 1\nc: &b {d: *b}",
+        "a: *b",
+        "a: &b 1\nc: *b d",
+        "a: &b 1\n*b : c",
+        "a: {<<: {b: 1}}",
+        "<<: 1",
+        "<<: [1]",
+        "<<: {a: 1}\n<<: {b: 1}",
         "a: 1\na: 2",
         "a: 1\n---\nb: 2",
         "a: b\n  c",
