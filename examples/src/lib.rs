@@ -188,6 +188,31 @@ pub fn survival(lab: &Lab, seen: &Observed, format: Option<&str>) -> Result<u8> 
     Ok(survival.exit_code())
 }
 
+/// Prints what is due of what the lab schedules, by this machine's clock, and returns how the program should end.
+///
+/// # Errors
+/// As `Lab::due`.
+pub fn due(lab: &Lab, seen: &Observed) -> Result<u8> {
+    let due = lab.due(seen, &TimeZone::system())?;
+    if due.is_empty() {
+        return say("nothing is scheduled: lab.toml says when, under `[backups]`\n").map(|()| 3);
+    }
+    let lines: String = due.iter().map(|one| format!("{one}\n")).collect();
+    say(&lines)?;
+    Ok(u8::from(due.iter().any(|one| one.is_overdue())))
+}
+
+/// Prints the timers that have done what the lab schedules, by this program or where it usually is.
+///
+/// # Errors
+/// As `Lab::timers`.
+pub fn timers(lab: &Lab, kind: &str, program: Option<String>, folder: &str) -> Result<u8> {
+    let program = program.as_deref().unwrap_or("/usr/local/bin/homelab");
+    let files = lab.timers(kind.parse()?, program, &whole_path(folder)?)?;
+    let texts = files.iter().map(|file| format!("# {}\n{}", file.name, file.text));
+    say(&texts.collect::<Vec<_>>().join("\n")).map(|()| 0)
+}
+
 /// Returns a path as an absolute one, from the working folder.
 ///
 /// # Errors

@@ -33,6 +33,7 @@
 mod copy;
 mod dataset;
 mod domain;
+mod due;
 mod loss;
 mod part;
 mod places;
@@ -44,18 +45,21 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timers;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::copy::{Copy, Held};
 pub use self::dataset::Dataset;
 pub use self::domain::Domain;
+pub use self::due::{Act, Due};
 pub use self::loss::{Fate, Loss, Remains};
 pub use self::part::{Part, Storage};
 pub use self::reason::Reason;
-pub use self::retention::Retention;
+pub use self::timers::Timers;
 
 use crate::lab::Lab;
+pub use crate::lab::{Retention, Schedule};
 use crate::observed::Observed;
 use crate::view::{PartView, SurvivalView, VerdictView};
 

@@ -50,9 +50,10 @@ pub use instance::{
 pub(crate) use manifest::matches_glob;
 pub use manifest::{FileKind, LabFile, Manifest};
 pub use pattern::{
-    Allowed, Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier,
+    Allowed, Audience, BackupPolicy, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Retention,
+    Schedule, Selector, Tier,
 };
-pub(crate) use pattern::{OLDEST, recovery_point_of};
+pub(crate) use pattern::{OLDEST, recovery_point_of, retention};
 pub(crate) use running::Widened;
 pub use schema::{instance_schema, pattern_schema};
 pub use slot::Slot;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use self::backups::{Backups, Check, Completeness, Drill, Holdings, Snapshot};
+pub use self::backups::{Backups, Check, Completeness, Drill, Holdings, Ran, Snapshot};
 pub use self::interrupted::Interrupted;
 pub use self::machine::Machine;
 pub use self::worktree::{Checkout, FileState, Remote, Worktree};

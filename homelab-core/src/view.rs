@@ -16,8 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::backup::{
-    CheckView, CopyView, DrillView, EntryView, HoldingsView, LossView, PartView, ReasonView, RemainsView,
-    SnapshotView, SurvivalView, VerdictView,
+    CheckView, CopyView, DrillView, DueView, EntryView, HoldingsView, LossView, PartView, RanView,
+    ReasonView, RemainsView, SnapshotView, SurvivalView, TimerFileView, VerdictView,
 };
 pub use self::engine::{
     AttachedView, EngineEventView, EngineInfoView, ImageView, InspectView, NetworkView, ProcessView,

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use homelab_core::backup::Retention;
-use homelab_core::repository;
 use homelab_core::view::{
-    CheckView, CopyView, DrillView, EntryView, HoldingsView, LossView, PartView, PlaceView, ReasonView,
-    RemainsView, SnapshotView, SurvivalView, VerdictView,
+    CheckView, CopyView, DrillView, DueView, EntryView, HoldingsView, LossView, PartView, PlaceView, RanView,
+    ReasonView, RemainsView, SnapshotView, SurvivalView, TimerFileView, VerdictView,
 };
+use homelab_core::{Error, ErrorKind, repository};
+use jiff::tz::TimeZone;
 
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
@@ -101,6 +102,10 @@ pub struct CopyView {
     pub last_check: Option<String>,
     /// How much that check read: `structure`, `part 2 of 7`, `all data`.
     pub last_check_depth: Option<String>,
+    /// When the dataset was last copied into it, as far as that is recorded, RFC 3339.
+    pub last_run: Option<String>,
+    /// Whether that took all that it was to take.
+    pub last_run_complete: Option<bool>,
     /// When the dataset was last restored from it for proof, RFC 3339.
     pub last_drill: Option<String>,
     /// Whether that proved it.
@@ -179,6 +184,10 @@ pub struct HoldingsView {
     pub check: Option<CheckView>,
     /// The last drill of each dataset from it that is recorded.
     pub drills: Vec<DrillView>,
+    /// The last run of each dataset into it that is recorded.
+    pub runs: Vec<RanView>,
+    /// When data was last taken out of it, as far as that is recorded, RFC 3339.
+    pub pruned: Option<String>,
 }
 
 /// One snapshot of a repository, and what it holds.
@@ -226,6 +235,47 @@ pub struct DrillView {
     pub databases: bool,
     /// What was proven, or what failed, in one fragment.
     pub proof: String,
+}
+
+/// A run: a dataset was copied into a repository.
+#[uniffi::remote(Record)]
+pub struct RanView {
+    /// The dataset.
+    pub dataset: String,
+    /// When it ended, RFC 3339.
+    pub at: String,
+    /// The snapshot that it made.
+    pub snapshot: String,
+    /// Whether it took all that it was to take.
+    pub complete: bool,
+}
+
+/// When something is due of what lab.toml says is done again and again.
+#[uniffi::remote(Record)]
+pub struct DueView {
+    /// What is due: `run`, `check`, `drill` or `prune`.
+    pub act: String,
+    /// The repository.
+    pub repository: String,
+    /// The dataset, of runs and drills.
+    pub dataset: Option<String>,
+    /// When it was last done and took all that it was to take, RFC 3339; nothing where that is not known.
+    pub last: Option<String>,
+    /// When it is due, RFC 3339: of what should have been done already the first time that it was missed.
+    pub at: String,
+    /// Whether it should have been done already.
+    pub overdue: bool,
+    /// It in one line, by the clock of the time zone that was asked for.
+    pub text: String,
+}
+
+/// A file that is shown, and not written.
+#[uniffi::remote(Record)]
+pub struct TimerFileView {
+    /// Its name: `homelab-backup-run.timer`.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
 }
 
 /// Something in a snapshot.
@@ -365,17 +415,19 @@ impl Lab {
     }
 
     /// Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
-    /// parts of its data, `2/7`, or `all` of it.
-    #[uniffi::method(default(depth = "structure", cancel = None))]
+    /// parts of its data, `2/7`, or `all` of it; where nothing is said the next part, of as many as `check_parts` in
+    /// lab.toml says, and without that its structure.
+    #[uniffi::method(default(depth = None, cancel = None))]
     pub async fn plan_check(
         &self,
         repository: String,
         seen: Arc<Observed>,
-        depth: String,
+        depth: Option<String>,
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Plan>, HomelabError> {
         self.judge("plan it", Some(seen), cancel, move |lab, seen| {
-            let plan = lab.plan_check(&repository, depth.parse()?, seen)?;
+            let depth = depth.map(|depth| depth.parse()).transpose()?;
+            let plan = lab.plan_check(&repository, depth, seen)?;
             Ok(Arc::new(Plan(plan)))
         })
         .await?
@@ -417,7 +469,8 @@ impl Lab {
     }
 
     /// Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
-    /// out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+    /// out what no snapshot has any more: where it says nothing, as lab.toml and instance.toml have it, else `daily=7 weekly=5
+    /// monthly=12 yearly=10`.
     #[uniffi::method(default(keep = None, cancel = None))]
     pub async fn plan_prune(
         &self,
@@ -427,9 +480,44 @@ impl Lab {
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Plan>, HomelabError> {
         self.judge("plan it", Some(seen), cancel, move |lab, seen| {
-            let keep = keep.map_or_else(|| Ok(Retention::default()), |keep| keep.parse())?;
-            Ok(Arc::new(Plan(lab.plan_prune(&target, &keep, seen)?)))
+            let keep: Option<Retention> = keep.map(|keep| keep.parse()).transpose()?;
+            Ok(Arc::new(Plan(lab.plan_prune(&target, keep.as_ref(), seen)?)))
         })
         .await?
+    }
+
+    /// Returns what is due of what lab.toml says is done again and again, what is overdue first: by the clock of this time
+    /// zone (`Europe/Berlin`), or of this machine.
+    ///
+    /// Fails with `Unsupported` where no repository was asked, and with `Refused` where something of the settings was not
+    /// understood.
+    #[uniffi::method(default(zone = None, cancel = None))]
+    pub async fn due(
+        &self,
+        seen: Arc<Observed>,
+        zone: Option<String>,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Vec<DueView>, HomelabError> {
+        self.judge("say what is due", Some(seen), cancel, move |lab, seen| {
+            let zone = match zone {
+                None => TimeZone::system(),
+                Some(name) => TimeZone::get(&name).map_err(|error| {
+                    Error::new(ErrorKind::Invalid, format!("find the time zone `{name}`")).with_source(error)
+                })?,
+            };
+            Ok(lab.due(seen, &zone)?.iter().map(|due| due.view()).collect())
+        })
+        .await?
+    }
+
+    /// Returns the files that have what lab.toml schedules done, each with its name: for `systemd` or for `cron`, by this
+    /// program, in this folder of the lab, both absolute. Nothing is written.
+    pub fn timers(
+        &self,
+        kind: &str,
+        program: &str,
+        folder: &str,
+    ) -> Result<Vec<TimerFileView>, HomelabError> {
+        Ok(self.0.timers(kind.parse()?, program, folder)?)
     }
 }

@@ -4,6 +4,7 @@
 use homelab_core as core;
 use homelab_core::backup::Retention;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use pyo3::prelude::*;
 
 use crate::convert::{FilePath, Record, equals_dict, hash};
@@ -175,8 +176,11 @@ fn copying(target: String) -> Planner {
     Box::new(move |lab, seen| lab.plan_backup(&target, seen))
 }
 
-fn checking(target: String, depth: String) -> Planner {
-    Box::new(move |lab, seen| lab.plan_check(&target, depth.parse()?, seen))
+fn checking(target: String, depth: Option<String>) -> Planner {
+    Box::new(move |lab, seen| {
+        let depth = depth.map(|depth| depth.parse()).transpose()?;
+        lab.plan_check(&target, depth, seen)
+    })
 }
 
 fn restoring(dataset: String, folder: FilePath, repository: Option<String>) -> Planner {
@@ -195,9 +199,21 @@ fn drilling(target: String, repository: Option<String>) -> Planner {
 
 fn pruning(target: String, keep: Option<String>) -> Planner {
     Box::new(move |lab, seen| {
-        let retention = keep.map_or_else(|| Ok(Retention::default()), |keep| keep.parse())?;
-        lab.plan_prune(&target, &retention, seen)
+        let retention: Option<Retention> = keep.map(|keep| keep.parse()).transpose()?;
+        lab.plan_prune(&target, retention.as_ref(), seen)
     })
+}
+
+fn due(lab: &core::Lab, seen: &core::Observed, zone: Option<String>) -> core::Result<Vec<Record>> {
+    let zone = match zone {
+        None => TimeZone::system(),
+        Some(name) => TimeZone::get(&name).map_err(|error| {
+            core::Error::new(core::ErrorKind::Invalid, format!("find the time zone `{name}`"))
+                .with_source(error)
+        })?,
+    };
+    let due = lab.due(seen, &zone)?;
+    Ok(due.iter().map(|one| Record::of("DueView", &one.view())).collect())
 }
 
 impl Lab {
@@ -247,19 +263,29 @@ impl Lab {
     }
 
     /// Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
-    /// parts of its data, `2/7`, or `all` of it.
+    /// parts of its data, `2/7`, or `all` of it; where nothing is said the next part, of as many as `check_parts` in
+    /// lab.toml says, and without that its structure.
     ///
     /// Raises `Invalid` for another depth, and else what `plan_make_repository` does.
-    #[pyo3(signature = (repository, seen, /, *, depth=String::from("structure")),
-           text_signature = "($self, repository, seen, /, *, depth='structure')")]
-    fn plan_check(&self, py: Python<'_>, repository: String, seen: &Observed, depth: String) -> Result<Plan> {
+    #[pyo3(signature = (repository, seen, /, *, depth=None))]
+    fn plan_check(
+        &self,
+        py: Python<'_>,
+        repository: String,
+        seen: &Observed,
+        depth: Option<String>,
+    ) -> Result<Plan> {
         Ok(work(py, self.planning(seen, checking(repository, depth)))??)
     }
 
     /// As `plan_check`, awaited.
-    #[pyo3(signature = (repository, seen, /, *, depth=String::from("structure")),
-           text_signature = "($self, repository, seen, /, *, depth='structure')")]
-    async fn plan_check_async(&self, repository: String, seen: Py<Observed>, depth: String) -> Result<Plan> {
+    #[pyo3(signature = (repository, seen, /, *, depth=None))]
+    async fn plan_check_async(
+        &self,
+        repository: String,
+        seen: Py<Observed>,
+        depth: Option<String>,
+    ) -> Result<Plan> {
         Ok(later(self.planning(seen.get(), checking(repository, depth))).await??)
     }
 
@@ -320,8 +346,8 @@ impl Lab {
     }
 
     /// Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
-    /// out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise. `details` says
-    /// of each that stays why.
+    /// out what no snapshot has any more: where it says nothing, as lab.toml and instance.toml have it, else `daily=7
+    /// weekly=5 monthly=12 yearly=10`. `details` says of each that stays why.
     ///
     /// Raises `Invalid` for rules that keep none, and else what `plan_backup` does.
     #[pyo3(signature = (target, seen, /, *, keep=None))]
@@ -344,5 +370,35 @@ impl Lab {
         keep: Option<String>,
     ) -> Result<Plan> {
         Ok(later(self.planning(seen.get(), pruning(target, keep))).await??)
+    }
+
+    /// Returns what is due of what lab.toml says is done again and again, what is overdue first: by the clock of this time
+    /// zone (`Europe/Berlin`), or of this machine.
+    ///
+    /// Raises `Unsupported` where no repository was asked, `Refused` where something of the settings was not understood.
+    #[pyo3(signature = (seen, /, *, zone=None))]
+    fn due(&self, py: Python<'_>, seen: &Observed, zone: Option<String>) -> Result<Vec<Record>> {
+        let (lab, seen) = (self.0.clone(), seen.0.clone());
+        Ok(work(py, move || due(&lab, &seen, zone))??)
+    }
+
+    /// As `due`, awaited.
+    #[pyo3(signature = (seen, /, *, zone=None))]
+    async fn due_async(&self, seen: Py<Observed>, zone: Option<String>) -> Result<Vec<Record>> {
+        let (lab, seen) = (self.0.clone(), seen.get().0.clone());
+        Ok(later(move || due(&lab, &seen, zone)).await??)
+    }
+
+    /// Returns the files that have what lab.toml schedules done, each with its name: for `systemd` or for `cron`, by this
+    /// program, in this folder of the lab, both absolute. Nothing is written.
+    ///
+    /// Raises `NotFound` where nothing is scheduled, `Refused` where something of the settings was not understood.
+    #[pyo3(signature = (kind, /, *, program, folder))]
+    fn timers(&self, kind: &str, program: &str, folder: &str) -> Result<Vec<Record>> {
+        let files = self.0.timers(kind.parse()?, program, folder)?;
+        Ok(files
+            .iter()
+            .map(|file| Record::of("TimerFileView", file))
+            .collect())
     }
 }

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,67 @@ def test_every_plan_is_there_to_be_awaited(sample: Path) -> None:
     assert [record["what"] for record in journal(sample)] == ["run", "check", "drill"]
 
 
+def test_what_is_scheduled_is_due_until_it_is_done(sample: Path) -> None:
+    lab = homelab.Lab.load(sample)
+    with homelab.connect_sync(lab) as world:
+        lab.plan_make_repository("sample", world.observe(engines=False)).apply(world)
+        before = lab.due(world.observe(engines=False), zone="Europe/Berlin")
+        # What is of other machines is not due here.
+        assert {(one.act, one.dataset) for one in before} == {
+            ("run", "settings"),
+            ("drill", "settings"),
+            ("check", None),
+            ("prune", None),
+        }
+        assert all(one.overdue and one.last is None for one in before)
+        seen = world.observe(engines=False)
+        lab.plan_backup("settings", seen).apply(world)
+        # As lab.toml says: the first of four parts, then the next.
+        for part in (1, 2):
+            plan = lab.plan_check("sample", world.observe(engines=False))
+            assert f"part {part} of 4" in str(plan)
+            plan.apply(world)
+        lab.plan_drill("settings", world.observe(engines=False)).apply(world)
+        lab.plan_prune("*", world.observe(engines=False)).apply(world)
+        after = world.observe(engines=False)
+        assert [one.text for one in lab.due(after, zone="UTC") if one.overdue] == []
+        assert asyncio.run(lab.due_async(after, zone="UTC")) == lab.due(after, zone="UTC")
+        [holdings] = [one for one in after.backups or [] if one.repository == "sample"]
+        [ran] = holdings.runs
+        assert (ran.dataset, ran.complete) == ("settings", True)
+        assert holdings.pruned is not None
+        later = after.with_at(after.at + timedelta(days=2))
+        [missed] = [one for one in lab.due(later, zone="UTC") if one.act == "run"]
+        assert missed.overdue
+        assert missed.text.startswith("run settings into sample: due since ")
+        with pytest.raises(homelab.Invalid):
+            lab.due(after, zone="Nowhere/At-all")
+        with pytest.raises(homelab.Unsupported):
+            lab.due(world.observe(engines=False, repositories=False))
+    units = lab.timers("systemd", program="/usr/bin/homelab", folder="/srv/lab")
+    assert [unit.name for unit in units][:2] == ["homelab-backup-run.timer", "homelab-backup-run.service"]
+    assert "OnCalendar=*-*-* 03:30:00\n" in units[0].text
+    [cron] = lab.timers("cron", program="/usr/bin/homelab", folder="/srv/lab")
+    assert "0 5 * * 0 '/usr/bin/homelab' backup check --lab '/srv/lab'\n" in cron.text
+    with pytest.raises(homelab.Invalid):
+        lab.timers("launchd", program="/usr/bin/homelab", folder="/srv/lab")
+
+
+def test_settings_that_are_not_understood_prune_nothing(sample: Path) -> None:
+    toml = sample / "lab.toml"
+    toml.write_text(toml.read_text().replace('keep = "daily=7', 'keep = "dayly=7'))
+    lab = homelab.Lab.load(sample)
+    with homelab.connect_sync(lab) as world:
+        seen = world.observe(engines=False)
+        with pytest.raises(homelab.Refused) as refused:
+            lab.plan_prune("*", seen)
+        assert "`backups.keep`" in refused.value.message
+        assert refused.value.place is not None
+        with pytest.raises(homelab.Refused):
+            lab.due(seen)
+        assert run("backup", "due", f"--lab={sample}").returncode == 2
+
+
 def test_the_command_does_and_says_what_the_rust_example_does(sample: Path) -> None:
     examples = built_examples()
     if examples is None or not (Path(examples) / "backup").exists():
@@ -190,12 +252,18 @@ def test_the_command_does_and_says_what_the_rust_example_does(sample: Path) -> N
         ["prune", "--keep=last=0", lab],
         ["check", "sample", "--depth", "8/7", lab],
         ["make", "sample", "--dry-run", lab],
+        ["timers", "systemd", "--program=/opt/a b/homelab", lab],
+        ["timers", "cron", "--program=/opt/homelab", lab],
+        ["timers", "launchd", lab],
+        ["due", "--now=2027-03-01T12:00:00Z", lab],
     ]
     later: list[list[str]] = [
         ["check", lab, "--depth=all"],
         ["drill", "settings", lab],
         ["restore", "settings", "--into", "back", lab, "--dry-run"],
         ["prune", "--dry-run", lab],
+        ["check", "--dry-run", lab],
+        ["due", lab],
         ["status", lab, "--now=2027-12-01"],
         ["status", lab, "--now=2027-12-01", "--format=json"],
     ]

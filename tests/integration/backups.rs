@@ -273,7 +273,7 @@ fn cycle() -> Result<(), String> {
     )?;
     open.apply(|lab, seen| lab.plan_make_repository("here", seen))?;
     open.apply(|lab, seen| lab.plan_backup("photos", seen))?;
-    open.apply(|lab, seen| lab.plan_check("here", Depth::All, seen))?;
+    open.apply(|lab, seen| lab.plan_check("here", Some(Depth::All), seen))?;
     open.apply(|lab, seen| lab.plan_drill("photos", None, seen))?;
     let target = whole.at("back");
     open.apply(|lab, seen| lab.plan_restore("photos", &target.display().to_string(), None, seen))?;
@@ -283,7 +283,7 @@ fn cycle() -> Result<(), String> {
         back(&target, &file)? == fs::read(&file).map_err(text)?,
     )?;
     open.apply(|lab, seen| lab.plan_backup("photos", seen))?;
-    open.apply(|lab, seen| lab.plan_prune("photos", &"last=1".parse()?, seen))?;
+    open.apply(|lab, seen| lab.plan_prune("photos", Some(&"last=1".parse()?), seen))?;
     let survival = open.lab.survival(&open.see()?);
     let copy = &survival.verdicts()[0].held()[0];
     let held = copy.held().ok_or("it is held")?;
@@ -363,7 +363,7 @@ fn killed() -> Result<(), String> {
                 snapshot.completeness == Completeness::Complete,
             )?;
         }
-        open.apply(|lab, seen| lab.plan_check("here", Depth::Structure, seen))
+        open.apply(|lab, seen| lab.plan_check("here", Some(Depth::Structure), seen))
             .map_err(|error| format!("round {round}: {error}"))?;
     }
     expect("some were killed midway", midway > 0)?;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::files::failure_of;
 use crate::error::Result;
 use crate::name::DatasetName;
-use crate::observed::{Check, Drill, Holdings};
+use crate::observed::{Check, Drill, Holdings, Ran};
 use crate::plan::Depth;
 
 /// What was done with a repository.
@@ -114,6 +114,9 @@ pub(super) fn tell(records: &[Record], holdings: &mut Holdings) {
         }
         match &record.what {
             What::Check { depth, passed } => {
+                if matches!(depth, Depth::Part { .. }) {
+                    holdings.part = Some(*depth);
+                }
                 // That a part is whole says nothing of damage that was found elsewhere; all of it does, or that very part.
                 let clears = |last: &Check| last.passed || *depth == Depth::All || last.depth == *depth;
                 if !passed || holdings.check.as_ref().is_none_or(clears) {
@@ -142,7 +145,22 @@ pub(super) fn tell(records: &[Record], holdings: &mut Holdings) {
                     holdings.drills.insert(dataset, drill);
                 }
             }
-            What::Run { .. } | What::Prune { .. } => {}
+            What::Run {
+                dataset,
+                snapshot,
+                unreadable,
+                ..
+            } => {
+                let ran = Ran {
+                    at: record.at,
+                    snapshot: snapshot.clone(),
+                    complete: *unreadable == 0,
+                };
+                if let Ok(dataset) = DatasetName::new(dataset) {
+                    holdings.runs.insert(dataset, ran);
+                }
+            }
+            What::Prune { .. } => holdings.pruned = Some(record.at),
         }
     }
 }

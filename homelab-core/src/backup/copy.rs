@@ -10,7 +10,7 @@ use super::reason::Reason;
 use super::{Verdict, text};
 use crate::lab::{Lab, RepositoryEntry, RepositoryKind};
 use crate::name::RepositoryName;
-use crate::observed::{Check, Completeness, Drill, Holdings, Observed, Snapshot};
+use crate::observed::{Check, Completeness, Drill, Holdings, Observed, Ran, Snapshot};
 use crate::view::{CopyView, ReasonView};
 
 /// Snapshots may be this much ahead of the clock that judges them; more is a clock that was wrong.
@@ -47,6 +47,7 @@ pub struct Copy {
     append_only: Protection,
     check: Option<Check>,
     drill: Option<Drill>,
+    run: Option<Ran>,
     reasons: Vec<Reason>,
     near: Vec<Reason>,
     notes: Vec<String>,
@@ -87,6 +88,11 @@ impl Copy {
     /// Returns the last check of the repository that is recorded.
     pub fn check(&self) -> Option<&Check> {
         self.check.as_ref()
+    }
+
+    /// Returns the last run of the dataset into it that is recorded.
+    pub fn run(&self) -> Option<&Ran> {
+        self.run.as_ref()
     }
 
     /// Returns the last drill of the dataset that is recorded.
@@ -183,6 +189,8 @@ impl Copy {
             encrypted: self.encrypted,
             last_check: self.check.map(|check| check.at.to_string()),
             last_check_depth: self.check.map(|check| check.depth.to_string()),
+            last_run: self.run.as_ref().map(|run| run.at.to_string()),
+            last_run_complete: self.run.as_ref().map(|run| run.complete),
             last_drill: self.drill.as_ref().map(|drill| drill.at.to_string()),
             last_drill_passed: self.drill.as_ref().map(|drill| drill.passed),
             counts: self.counts(),
@@ -283,6 +291,7 @@ impl Judge<'_> {
             },
             check: holdings.and_then(|one| one.check),
             drill: holdings.and_then(|one| one.drills.get(self.dataset.name()).cloned()),
+            run: holdings.and_then(|one| one.runs.get(self.dataset.name()).cloned()),
             reasons: Vec::new(),
             near: Vec::new(),
             notes: Vec::new(),

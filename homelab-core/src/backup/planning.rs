@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use super::dataset::Dataset;
 use super::domain::{self, Original};
-use super::retention::{Retention, Why};
+use super::retention::Why;
 use super::{Copy, Storage, Verdict, copy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::{Lab, RepositoryEntry, in_words, nearest};
+use crate::lab::{Lab, RepositoryEntry, Retention, in_words, nearest};
 use crate::name::{DatasetName, HostName, RepositoryName};
 use crate::observed::{Completeness, Holdings, Machine, Observed, Snapshot};
 use crate::plan::{BackupAction, BackupStep, Depth, Plan, Step};
 
 /// What of a dataset is copied from this machine.
-struct Sources {
+pub(super) struct Sources {
     host: HostName,
     paths: Vec<String>,
     volumes: Vec<String>,
@@ -131,16 +131,18 @@ impl Lab {
         Plan::new(title, steps)
     }
 
-    /// Returns the plan that reads a repository, or with `*` each that can be worked on, as deep as is asked.
+    /// Returns the plan that reads a repository, or with `*` each that can be worked on, as deep as is asked: where that is not
+    /// said the next part of its data, of as many as `check_parts` in lab.toml says, and without that its structure.
     ///
     /// # Errors
     /// `Invalid` for a part that there is not; as [`plan_make_repository`](Lab::plan_make_repository) else.
-    pub fn plan_check(&self, repository: &str, depth: Depth, seen: &Observed) -> Result<Plan> {
+    pub fn plan_check(&self, repository: &str, depth: Option<Depth>, seen: &Observed) -> Result<Plan> {
+        let asked = depth.map_or_else(String::new, |depth| format!("{depth} of "));
         let title = match repository {
-            "*" => format!("check {depth} of every repository"),
-            name => format!("check {depth} of {}", name.escape_debug()),
+            "*" => format!("check {asked}every repository"),
+            name => format!("check {asked}{}", name.escape_debug()),
         };
-        if let Depth::Part { number, of } = depth
+        if let Some(Depth::Part { number, of }) = depth
             && (number == 0 || number > of)
         {
             let error = Error::new(ErrorKind::Invalid, format!("plan to {title}"));
@@ -155,7 +157,10 @@ impl Lab {
             .iter()
             .copied()
             .filter(can)
-            .map(|one| step(&one.repository, BackupAction::Check { depth }))
+            .map(|one| {
+                let depth = depth.unwrap_or_else(|| self.next_depth(one));
+                step(&one.repository, BackupAction::Check { depth })
+            })
             .collect();
         match steps.is_empty() {
             true => Err(none_works(&title, &chosen)),
@@ -260,17 +265,26 @@ impl Lab {
         }
     }
 
-    /// Returns the plan that forgets snapshots which these rules do not keep, and takes out what no snapshot has any more:
+    /// Returns the plan that forgets snapshots which these rules do not keep (where there are none, those that lab.toml has
+    /// for the dataset, then instance.toml for the repository, then lab.toml for all, then the usual ones), and takes out what no snapshot has any more:
     /// of the snapshots of a dataset that are of exactly its paths, in each repository that can be worked on. Snapshots of
     /// anything else stay. `{plan:#}` says of each that is kept why.
     ///
     /// # Errors
-    /// `Invalid` for rules that keep none; as [`plan_backup`](Lab::plan_backup) else.
-    pub fn plan_prune(&self, target: &str, retention: &Retention, seen: &Observed) -> Result<Plan> {
+    /// `Refused` where no rules are given and something of the settings was not understood; as
+    /// [`plan_backup`](Lab::plan_backup) else.
+    pub fn plan_prune(&self, target: &str, retention: Option<&Retention>, seen: &Observed) -> Result<Plan> {
         let title = match target {
-            "*" => format!("prune, keeping {retention}"),
-            target => format!("prune {}, keeping {retention}", target.escape_debug()),
+            "*" => format!("prune, keeping {}", self.kept_in_words(retention)),
+            target => format!(
+                "prune {}, keeping {}",
+                target.escape_debug(),
+                self.kept_in_words(retention)
+            ),
         };
+        if retention.is_none() {
+            self.understood(&format!("plan to {title}"))?;
+        }
         let asked = self.all_asked(&title, seen)?;
         let works = |one: &&Holdings| one.is_seen();
         let seen_ones: Vec<&Holdings> = asked.iter().copied().filter(works).collect();
@@ -289,7 +303,10 @@ impl Lab {
                 let drilled = holdings.drills.get(dataset.name()).filter(|drill| drill.passed);
                 let mut gone = Vec::new();
                 let mut kept = Vec::new();
-                for (snapshot, why) in retention.judge(&own, drilled.map(|drill| drill.snapshot.as_str())) {
+                let rules = retention
+                    .cloned()
+                    .unwrap_or_else(|| self.keeps(dataset, &holdings.repository));
+                for (snapshot, why) in rules.judge(&own, drilled.map(|drill| drill.snapshot.as_str())) {
                     match why {
                         Why::Forgotten => gone.push((snapshot.id.clone(), snapshot.at)),
                         Why::Kept(reasons) => kept.push((snapshot.at, reasons.join(", "))),
@@ -339,7 +356,7 @@ impl Lab {
     }
 
     /// Returns what every repository said.
-    fn all_asked<'s>(&self, title: &str, seen: &'s Observed) -> Result<Vec<&'s Holdings>> {
+    pub(super) fn all_asked<'s>(&self, title: &str, seen: &'s Observed) -> Result<Vec<&'s Holdings>> {
         let Some(backups) = seen.backups() else {
             let message = format!("plan to {title}: no repository was asked");
             let hint = match self.instance().repositories().is_empty() {
@@ -434,7 +451,7 @@ impl Lab {
     }
 
     /// Returns what of a dataset is copied from here, or why it is not.
-    fn sources(&self, dataset: &Dataset, seen: &Observed) -> std::result::Result<Sources, String> {
+    pub(super) fn sources(&self, dataset: &Dataset, seen: &Observed) -> std::result::Result<Sources, String> {
         if let Some(problem) = dataset.problems().first() {
             return Err(problem.clone());
         }
@@ -533,7 +550,7 @@ impl Lab {
 }
 
 /// Returns the snapshots that are of exactly these paths of this machine: what else is in the repository is somebody else's.
-fn own_snapshots<'s>(holdings: &'s Holdings, sources: &Sources) -> Vec<&'s Snapshot> {
+pub(super) fn own_snapshots<'s>(holdings: &'s Holdings, sources: &Sources) -> Vec<&'s Snapshot> {
     let sorted = |paths: &[String]| {
         let mut paths: Vec<String> = paths
             .iter()

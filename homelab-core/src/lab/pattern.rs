@@ -1,12 +1,18 @@
 //! What lab.toml says: the part of a lab that can be shared.
 
+mod backups;
 pub(super) mod read;
+pub(crate) mod retention;
+mod schedule;
 
 use indexmap::IndexMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::backups::BackupPolicy;
+pub use self::retention::Retention;
+pub use self::schedule::Schedule;
 use super::slot::Slot;
 use crate::name::{
     DatasetName, HostName, InvalidName, ProjectName, RoleName, ServiceId, ServiceName, SlotName,
@@ -24,6 +30,7 @@ pub struct Pattern {
     pub(super) policy: Policy,
     pub(super) tiers: IndexMap<ProjectName, Spanned<Tier>>,
     pub(super) datasets: IndexMap<DatasetName, DatasetEntry>,
+    pub(super) backups: BackupPolicy,
     pub(super) exceptions: Vec<Exception>,
     pub(super) slots: IndexMap<SlotName, Slot>,
     pub(super) systems: IndexMap<String, Spanned<System>>,
@@ -67,6 +74,11 @@ impl Pattern {
     /// Returns the declared datasets.
     pub fn datasets(&self) -> &IndexMap<DatasetName, DatasetEntry> {
         &self.datasets
+    }
+
+    /// Returns how they are copied, checked, drilled and pruned.
+    pub fn backups(&self) -> &BackupPolicy {
+        &self.backups
     }
 
     /// Returns the exceptions from the policy, in the order of the file. Each is complete: one that lacks its reason,
@@ -328,6 +340,7 @@ pub struct DatasetEntry {
     pub(super) paths: Vec<Spanned<String>>,
     pub(super) services: Vec<Spanned<Selector>>,
     pub(super) recovery_point: Option<Spanned<SignedDuration>>,
+    pub(super) keep: Option<Spanned<Retention>>,
 }
 
 impl DatasetEntry {
@@ -359,6 +372,11 @@ impl DatasetEntry {
     /// Returns the services whose data belongs to it.
     pub fn services(&self) -> &[Spanned<Selector>] {
         &self.services
+    }
+
+    /// Returns which of its snapshots stay, where it says so.
+    pub fn keep(&self) -> Option<&Retention> {
+        self.keep.as_ref().map(Spanned::value)
     }
 
     /// Returns how old the newest counting snapshot may be: as written, else as its class says.

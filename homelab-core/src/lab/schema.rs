@@ -35,6 +35,8 @@ struct PatternFile {
     tiers: Option<TiersTable>,
     /// Data worth a verdict, by name.
     datasets: Option<BTreeMap<String, DatasetTable>>,
+    /// How it is copied, checked, drilled and pruned, and when.
+    backups: Option<BackupsTable>,
     /// Reaches wider than the policy, each with reason, owner, end and mitigation.
     exceptions: Option<Vec<ExceptionTable>>,
     /// The variables that each lab gives values to, in the `.env` beside each Compose file.
@@ -137,6 +139,27 @@ struct DatasetTable {
     services: Option<Vec<String>>,
     /// How old the newest copy may be: `36h`, `7d`. Without it, as its class says.
     recovery_point: Option<String>,
+    /// Which of its snapshots stay: `daily=7 weekly=5 monthly=12 yearly=10`, `last=3`, `within=14d`.
+    keep: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct BackupsTable {
+    /// Which snapshots stay, where neither the dataset nor the repository says it:
+    /// `daily=7 weekly=5 monthly=12 yearly=10`, `last=3`, `within=14d`.
+    keep: Option<String>,
+    /// When all that needs copies is copied: `hourly 15`, `daily 03:30`, `weekly sunday 05:00`, `monthly 1 06:00`.
+    run: Option<String>,
+    /// When each repository is checked, as `run` is written.
+    check: Option<String>,
+    /// In how many parts the data of a repository is checked, the next one each time; without it only its structure is.
+    #[schemars(range(min = 1, max = 1000))]
+    check_parts: Option<u32>,
+    /// When each dataset is restored for proof, as `run` is written.
+    drill: Option<String>,
+    /// When what is not kept is forgotten and its data taken out, as `run` is written.
+    prune: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -448,6 +471,8 @@ struct RepositoryTable {
     key_kept: Option<Vec<String>>,
     /// Whether those who write to it cannot delete from it: append-only, or an object lock.
     append_only: Option<bool>,
+    /// Which snapshots stay in it, where the dataset does not say: `daily=7 weekly=5 monthly=12 yearly=10`, `last=3`.
+    keep: Option<String>,
 }
 
 #[cfg(test)]

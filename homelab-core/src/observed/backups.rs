@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::name::{DatasetName, HostName, RepositoryName};
 use crate::plan::Depth;
-use crate::view::{CheckView, DrillView, HoldingsView, SnapshotView};
+use crate::view::{CheckView, DrillView, HoldingsView, RanView, SnapshotView};
 
 /// What all repositories hold, each with when and by whom it was seen. Cheap to clone.
 ///
@@ -81,6 +81,12 @@ pub struct Holdings {
     pub check: Option<Check>,
     /// The last drill of each dataset from it that is recorded.
     pub drills: BTreeMap<DatasetName, Drill>,
+    /// The last run of each dataset into it that is recorded.
+    pub runs: BTreeMap<DatasetName, Ran>,
+    /// The last part of its data that was checked, as far as that is recorded.
+    pub part: Option<Depth>,
+    /// When data was last taken out of it, as far as that is recorded.
+    pub pruned: Option<Timestamp>,
 }
 
 impl Holdings {
@@ -97,6 +103,9 @@ impl Holdings {
             append_only: None,
             check: None,
             drills: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            part: None,
+            pruned: None,
         }
     }
 
@@ -122,6 +131,12 @@ impl Holdings {
             databases: drill.databases,
             proof: drill.proof.clone(),
         };
+        let run = |(dataset, run): (&DatasetName, &Ran)| RanView {
+            dataset: dataset.to_string(),
+            at: run.at.to_string(),
+            snapshot: run.snapshot.clone(),
+            complete: run.complete,
+        };
         let snapshots = self.snapshots.as_deref();
         HoldingsView {
             repository: self.repository.to_string(),
@@ -139,6 +154,8 @@ impl Holdings {
                 passed: check.passed,
             }),
             drills: self.drills.iter().map(drill).collect(),
+            runs: self.runs.iter().map(run).collect(),
+            pruned: self.pruned.map(|pruned| pruned.to_string()),
         }
     }
 }
@@ -276,6 +293,17 @@ pub struct Check {
     pub depth: Depth,
     /// Whether all that was read is whole.
     pub passed: bool,
+}
+
+/// A run: a dataset was copied into a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The snapshot that it made.
+    pub snapshot: String,
+    /// Whether it took all that it was to take.
+    pub complete: bool,
 }
 
 /// A drill: a dataset was restored from a repository, and looked at.

@@ -89,6 +89,10 @@ pub struct CopyView {
     pub last_check: Option<String>,
     /// How much that check read: `structure`, `part 2 of 7`, `all data`.
     pub last_check_depth: Option<String>,
+    /// When the dataset was last copied into it, as far as that is recorded, RFC 3339.
+    pub last_run: Option<String>,
+    /// Whether that took all that it was to take.
+    pub last_run_complete: Option<bool>,
     /// When the dataset was last restored from it for proof, RFC 3339.
     pub last_drill: Option<String>,
     /// Whether that proved it.
@@ -167,6 +171,10 @@ pub struct HoldingsView {
     pub check: Option<CheckView>,
     /// The last drill of each dataset from it that is recorded.
     pub drills: Vec<DrillView>,
+    /// The last run of each dataset into it that is recorded.
+    pub runs: Vec<RanView>,
+    /// When data was last taken out of it, as far as that is recorded, RFC 3339.
+    pub pruned: Option<String>,
 }
 
 /// One snapshot of a repository, and what it holds.
@@ -214,6 +222,47 @@ pub struct DrillView {
     pub databases: bool,
     /// What was proven, or what failed, in one fragment.
     pub proof: String,
+}
+
+/// A run: a dataset was copied into a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RanView {
+    /// The dataset.
+    pub dataset: String,
+    /// When it ended, RFC 3339.
+    pub at: String,
+    /// The snapshot that it made.
+    pub snapshot: String,
+    /// Whether it took all that it was to take.
+    pub complete: bool,
+}
+
+/// When something is due of what lab.toml says is done again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DueView {
+    /// What is due: `run`, `check`, `drill` or `prune`.
+    pub act: String,
+    /// The repository.
+    pub repository: String,
+    /// The dataset, of runs and drills.
+    pub dataset: Option<String>,
+    /// When it was last done and took all that it was to take, RFC 3339; nothing where that is not known.
+    pub last: Option<String>,
+    /// When it is due, RFC 3339: of what should have been done already the first time that it was missed.
+    pub at: String,
+    /// Whether it should have been done already.
+    pub overdue: bool,
+    /// It in one line, by the clock of the time zone that was asked for.
+    pub text: String,
+}
+
+/// A file that is shown, and not written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TimerFileView {
+    /// Its name: `homelab-backup-run.timer`.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
 }
 
 /// Something in a snapshot.

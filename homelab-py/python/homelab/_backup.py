@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 from . import _native
@@ -19,17 +20,19 @@ if TYPE_CHECKING:
     from ._world import SyncWorld
 
 # What can be done with copies, and what it means where nothing is named.
-VERBS = ("status", "make", "run", "check", "drill", "restore", "prune")
+VERBS = ("status", "due", "make", "run", "check", "drill", "restore", "prune", "timers")
 OF_ALL = ("run", "check", "drill", "prune")
 
 TEXT = (
     "Copies the lab's data, says which copies there are, and proves that they restore. `status` lists the data with "
     "its copies, judged by 3-2-1, and what losses would leave; it exits with 0 when all data has the copies that it "
-    "needs, 1 when some has not, 3 when that is not known, 2 when it failed. `make REPOSITORY` makes a repository "
-    "that instance.toml names; `run [DATASET]` copies data into every repository that can be worked on from here; "
-    "`check [REPOSITORY]` reads repositories for damage; `drill [DATASET]` restores it for a while, and compares it "
-    "with what is here; `restore DATASET --into DIR` writes it below a folder that is new or empty; `prune [DATASET]` "
-    "forgets what --keep does not, and takes its data out."
+    "needs, 1 when some has not, 3 when that is not known, 2 when it failed. `due` says what is due of what lab.toml "
+    "schedules, and exits with 1 when something should have been done, 3 when nothing is scheduled; `timers systemd` "
+    "and `timers cron` print what has it done. `make REPOSITORY` makes a repository that instance.toml names; `run "
+    "[DATASET]` copies data into every repository that can be worked on from here; `check [REPOSITORY]` reads "
+    "repositories for damage; `drill [DATASET]` restores it for a while, and compares it with what is here; `restore "
+    "DATASET --into DIR` writes it below a folder that is new or empty; `prune [DATASET]` forgets what is not kept "
+    "(--keep), and takes its data out."
 )
 
 
@@ -41,13 +44,16 @@ def command(
     made.add_argument("verb", metavar="VERB", choices=VERBS, help=", ".join(VERBS))
     made.add_argument("name", metavar="NAME", nargs="?", help="a dataset, or a repository; default: all")
     made.add_argument("--lab", metavar="DIR", default=".", help="the lab's folder; default: this one")
-    made.add_argument("--depth", default="structure", help="of a check: structure (default), N/M (that part), or all")
+    made.add_argument("--depth", help="of a check: structure, N/M (that part) or all; default: as lab.toml says")
     made.add_argument("--from", dest="source", metavar="REPOSITORY", help="restore and drill from this repository")
     made.add_argument("--into", metavar="DIR", help="of a restore: the folder, which is new or empty")
     made.add_argument(
-        "--keep", metavar="RULES", help="of pruning: what stays; default: daily=7 weekly=5 monthly=12 yearly=10"
+        "--keep",
+        metavar="RULES",
+        help="of pruning: what stays; default: as lab.toml says, else daily=7 weekly=5 monthly=12 yearly=10",
     )
     made.add_argument("--dry-run", action="store_true", help="only show the plan")
+    made.add_argument("--program", metavar="PATH", help="of timers: the whole path of `homelab`; default: this one's")
     made.add_argument("--format", choices=["text", "json"], default="text", help="of status; default: text")
     made.add_argument("--now", metavar="TIME", help="of status: the moment that is taken for now")
 
@@ -55,6 +61,8 @@ def command(
 def backup(arguments: argparse.Namespace) -> int:
     now = moment(arguments.now)
     lab = Lab.load(arguments.lab)
+    if arguments.verb == "timers":
+        return _timers(arguments, lab)
     with connect_sync(lab) as world:
         with Progress(1) as progress:
             progress.step("asking the repositories")
@@ -63,7 +71,25 @@ def backup(arguments: argparse.Namespace) -> int:
             survival = lab.survival(seen if now is None else seen.with_at(now))
             say(survival.to_json() if arguments.format == "json" else str(survival))
             return survival.exit_code()
+        if arguments.verb == "due" and arguments.name is None:
+            return _due(lab, seen if now is None else seen.with_at(now))
         _carry_out(_plan(arguments, lab, seen), world, arguments.dry_run)
+    return 0
+
+
+def _due(lab: Lab, seen: Observed) -> int:
+    due = lab.due(seen)
+    if not due:
+        say("nothing is scheduled: lab.toml says when, under `[backups]`\n")
+        return 3
+    say("".join(f"{one.text}\n" for one in due))
+    return int(any(one.overdue for one in due))
+
+
+def _timers(arguments: argparse.Namespace, lab: Lab) -> int:
+    program = arguments.program or which("homelab") or "/usr/local/bin/homelab"
+    files = lab.timers(arguments.name or "", program=program, folder=str(Path.cwd() / arguments.lab))
+    say("\n".join(f"# {file.name}\n{file.text}" for file in files))
     return 0
 
 

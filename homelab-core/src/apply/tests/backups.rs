@@ -78,6 +78,14 @@ impl Backups {
         lab
     }
 
+    /// Adds something to a file of the lab's settings.
+    fn say(&mut self, file: &str, text: &str) {
+        let path = self.path("lab").join(file);
+        let old = std::fs::read_to_string(&path).expect("it is there");
+        std::fs::write(&path, format!("{old}{text}")).expect("written");
+        self.lab = RealLab::load(self.path("lab")).expect("a lab");
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -125,7 +133,7 @@ fn the_whole_cycle_of_a_dataset() {
     assert_eq!(again.kind(), ErrorKind::Conflict);
 
     assert_eq!(
-        all.do_all(all.lab.plan_check("*", Depth::All, &all.see())),
+        all.do_all(all.lab.plan_check("*", Some(Depth::All), &all.see())),
         Status::Complete
     );
     assert_eq!(
@@ -156,7 +164,7 @@ fn damage_is_found_by_checks_and_drills_and_stays_said() {
     all.do_all(all.lab.plan_backup("photos", &all.see()));
     all.memory[0].damage();
     for plan in [
-        all.lab.plan_check("*", Depth::All, &all.see()),
+        all.lab.plan_check("*", Some(Depth::All), &all.see()),
         all.lab.plan_drill("photos", None, &all.see()),
     ] {
         let error = all.apply(plan.expect("a plan")).expect_err("it is damaged");
@@ -263,7 +271,7 @@ fn pruning_keeps_what_the_rules_say_and_touches_nobody_elses() {
     let retention: Retention = "daily=2".parse().expect("rules");
     let plan = all
         .lab
-        .plan_prune("photos", &retention, &all.see())
+        .plan_prune("photos", Some(&retention), &all.see())
         .expect("a plan");
     let text = format!("{plan:#}");
     assert!(
@@ -286,7 +294,7 @@ fn pruning_keeps_what_the_rules_say_and_touches_nobody_elses() {
     }
     let late = all
         .lab
-        .plan_prune("photos", &retention, &all.see())
+        .plan_prune("photos", Some(&retention), &all.see())
         .expect("a plan");
     let newest = block(one.snapshots(&watch))
         .expect("they are there")
@@ -309,7 +317,7 @@ fn pruning_keeps_what_the_rules_say_and_touches_nobody_elses() {
         .with_machine(Machine::new("pi".parse().expect("a name")));
     assert!(
         all.lab
-            .plan_prune("photos", &retention, &other)
+            .plan_prune("photos", Some(&retention), &other)
             .is_ok_and(|plan| plan.is_empty())
     );
 }
@@ -336,7 +344,7 @@ fn what_is_not_known_is_not_planned() {
     );
     assert_eq!(kind(lab.plan_drill("*", None, &seen)), ErrorKind::NotFound);
     let part = Depth::Part { number: 8, of: 7 };
-    assert_eq!(kind(lab.plan_check("*", part, &seen)), ErrorKind::Invalid);
+    assert_eq!(kind(lab.plan_check("*", Some(part), &seen)), ErrorKind::Invalid);
     // Data of another machine is not what lies under that path here.
     let elsewhere = seen
         .clone()
@@ -348,10 +356,100 @@ fn what_is_not_known_is_not_planned() {
     let unasked = Observed::none(seen.at());
     for plan in [
         lab.plan_backup("*", &unasked),
-        lab.plan_check("*", Depth::All, &unasked),
+        lab.plan_check("*", Some(Depth::All), &unasked),
         lab.plan_drill("*", None, &unasked),
-        lab.plan_prune("*", &Retention::default(), &unasked),
+        lab.plan_prune("*", None, &unasked),
     ] {
         assert_eq!(kind(plan), ErrorKind::Unsupported);
     }
+}
+
+#[test]
+fn what_the_settings_say_is_kept_checked_and_due() {
+    let mut all = Backups::made();
+    let zone = jiff::tz::TimeZone::UTC;
+    let due = |all: &Backups, seen: &Observed| -> Vec<String> {
+        let due = all.lab.due(seen, &jiff::tz::TimeZone::UTC).expect("asked");
+        due.iter()
+            .filter(|one| one.is_overdue())
+            .map(ToString::to_string)
+            .collect()
+    };
+    assert!(all.lab.due(&all.see(), &zone).is_ok_and(|due| due.is_empty()));
+    all.say(
+        "lab.toml",
+        "[backups]\nkeep = 'last=2'\nrun = 'monthly 1 03:30'\ncheck = 'monthly 1 05:00'\ncheck_parts = 3\nprune = 'monthly 1 04:00'\n",
+    );
+    all.say("instance.toml", "keep = 'last=1'\n");
+    let names = |due: &[String]| -> Vec<String> {
+        due.iter()
+            .map(|text| text.split(':').next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    // By the time, and each for itself: nothing was ever done.
+    let mut first = names(&due(&all, &all.see()));
+    first.sort();
+    let each = |act: &str| [format!("{act} one"), format!("{act} two")];
+    let mut expected: Vec<String> = ["notes", "photos"]
+        .iter()
+        .flat_map(|name| [format!("run {name} into one"), format!("run {name} into two")])
+        .chain(each("check"))
+        .chain(each("prune"))
+        .collect();
+    expected.sort();
+    assert_eq!(first, expected);
+
+    let start = all.see();
+    for minutes in [3, 2, 1] {
+        let seen = all
+            .see()
+            .with_at(start.at() - jiff::SignedDuration::from_mins(minutes));
+        all.do_all(all.lab.plan_backup("*", &seen));
+    }
+    // The next part each time, and from the first again.
+    let depth = |all: &Backups| {
+        all.do_all(all.lab.plan_check("one", None, &all.see()));
+        let seen = all.see();
+        let held = seen.backups().expect("asked").value().repository("one").cloned();
+        held.and_then(|one| one.check).expect("checked").depth.to_string()
+    };
+    let depths: Vec<String> = (0..4).map(|_| depth(&all)).collect();
+    assert_eq!(
+        depths,
+        ["part 1 of 3", "part 2 of 3", "part 3 of 3", "part 1 of 3"]
+    );
+
+    // The dataset's own word comes first, then the repository's, then the lab's.
+    let text = |all: &Backups, dataset: &str| {
+        let plan = all.lab.plan_prune(dataset, None, &all.see()).expect("a plan");
+        format!("{plan:#}")
+    };
+    let notes = text(&all, "notes");
+    assert!(
+        notes.contains("forget 1 of 3 snapshots of `notes` in repository `one`"),
+        "{notes}"
+    );
+    assert!(
+        notes.contains("forget 2 of 3 snapshots of `notes` in repository `two`"),
+        "{notes}"
+    );
+    all.do_all(all.lab.plan_prune("*", None, &all.see()));
+    let left = names(&due(&all, &all.see()));
+    assert_eq!(left, ["check two"], "the rest is done");
+
+    // What is not understood is not taken for the usual, which keeps less.
+    all.say("lab.toml", "kep = 'daily=90'\n");
+    let refused = all
+        .lab
+        .plan_prune("*", None, &all.see())
+        .expect_err("a typing error");
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(refused.to_string().contains("`kep`"), "{refused}");
+    assert!(
+        all.lab
+            .plan_prune("*", Some(&Retention::default()), &all.see())
+            .is_ok()
+    );
+    let refused = all.lab.due(&all.see(), &zone).expect_err("a typing error");
+    assert_eq!(refused.kind(), ErrorKind::Refused);
 }

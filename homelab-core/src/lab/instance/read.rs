@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use ipnet::IpNet;
 
-use super::super::pattern::read::{items, reach};
+use super::super::pattern::read::{items, reach, retention};
 use super::super::read::{Reader, Section, Value};
 use super::access::read_tests;
 use super::{
@@ -351,6 +351,7 @@ fn read_repository(name: crate::RepositoryName, span: Span, mut section: Section
         account: section.get("account").and_then(Value::text),
         key_kept: items(section.get("key_kept"), "a list of places", Value::text),
         append_only: section.get("append_only").and_then(Value::flag),
+        keep: section.get("keep").and_then(retention),
     };
     section.finish();
     entry

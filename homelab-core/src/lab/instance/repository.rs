@@ -1,6 +1,6 @@
 //! A repository of backups, as instance.toml names it.
 
-use crate::lab::pattern::words;
+use crate::lab::pattern::{Retention, words};
 use crate::name::{HostName, RepositoryName};
 use crate::secret::SecretRef;
 use crate::span::{Span, Spanned};
@@ -44,6 +44,7 @@ pub struct RepositoryEntry {
     pub(in crate::lab) account: Option<Spanned<String>>,
     pub(in crate::lab) key_kept: Vec<Spanned<String>>,
     pub(in crate::lab) append_only: Option<Spanned<bool>>,
+    pub(in crate::lab) keep: Option<Spanned<Retention>>,
 }
 
 impl RepositoryEntry {
@@ -105,6 +106,11 @@ impl RepositoryEntry {
     /// Returns whether those who write to it are said to be unable to delete from it: append-only, or an object lock.
     pub fn append_only(&self) -> Option<bool> {
         self.append_only.as_ref().map(|flag| *flag.value())
+    }
+
+    /// Returns which snapshots stay in it, where it says so and the dataset does not.
+    pub fn keep(&self) -> Option<&Retention> {
+        self.keep.as_ref().map(Spanned::value)
     }
 }
 

@@ -6,7 +6,10 @@ use jiff::SignedDuration;
 use super::super::private;
 use super::super::read::{Reader, Section, Value};
 use super::super::slot::Slot;
-use super::{Audience, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Selector, Tier};
+use super::{
+    Audience, BackupPolicy, DatasetEntry, Exception, MitigationKind, Pattern, Policy, Retention, Schedule,
+    Selector, Tier,
+};
 use crate::finding::{Finding, Subject};
 use crate::lab::rules;
 use crate::name::ProjectName;
@@ -43,6 +46,9 @@ fn read_pattern(mut root: Section<'_>) -> Pattern {
             let entry = read_dataset(name, key.span().clone(), section);
             pattern.datasets.insert(entry.name.clone(), entry);
         }
+    }
+    if let Some(backups) = root.get("backups").and_then(Value::section) {
+        pattern.backups = read_backups(backups);
     }
     if let Some(items) = root
         .get("exceptions")
@@ -156,9 +162,36 @@ fn read_dataset(name: crate::DatasetName, span: Span, mut section: Section<'_>) 
         recovery_point: section
             .get("recovery_point")
             .and_then(|value| value.parse("a duration such as `36h` or `7d`", duration)),
+        keep: section.get("keep").and_then(retention),
     };
     section.finish();
     entry
+}
+
+/// Reads which snapshots stay.
+pub(in crate::lab) fn retention(value: Value<'_>) -> Option<Spanned<Retention>> {
+    let expected = "what is kept, such as `daily=7 weekly=5 monthly=12 yearly=10`, `last=3` or `within=14d`";
+    value.parse(expected, |text| text.parse().ok())
+}
+
+fn read_backups(mut section: Section<'_>) -> BackupPolicy {
+    let when = |value: Value<'_>| {
+        let expected =
+            "a time such as `hourly 15`, `daily 03:30`, `weekly sunday 05:00` or `monthly 1 06:00`";
+        value.parse(expected, |text| text.parse::<Schedule>().ok())
+    };
+    let policy = BackupPolicy {
+        keep: section.get("keep").and_then(retention),
+        run: section.get("run").and_then(when),
+        check: section.get("check").and_then(when),
+        check_parts: section
+            .get("check_parts")
+            .and_then(|value| value.number("a number of parts from 1 to 1000", 1..1001)),
+        drill: section.get("drill").and_then(when),
+        prune: section.get("prune").and_then(when),
+    };
+    section.finish();
+    policy
 }
 
 fn read_exception(mut section: Section<'_>) -> Option<Exception> {

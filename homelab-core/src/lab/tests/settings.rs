@@ -27,6 +27,20 @@ fn both_settings_files_are_read_in_full() {
     assert_eq!(dataset.class(), Some(crate::system::Class::Irreplaceable));
     assert_eq!(dataset.recovery_point().expect("one").as_hours(), 12);
     assert_eq!(dataset.volumes()[0].value().1, "data");
+    assert_eq!(dataset.keep().expect("said").to_string(), "last=3 within=14d");
+    let backups = pattern.backups();
+    assert_eq!(backups.keep().expect("said").to_string(), "daily=7 weekly=5");
+    let when = [backups.run(), backups.check(), backups.drill(), backups.prune()];
+    assert_eq!(
+        when.map(|one| one.expect("said").to_string()),
+        [
+            "daily 03:30",
+            "weekly sunday 05:00",
+            "monthly 1 06:00",
+            "hourly 15"
+        ]
+    );
+    assert_eq!(backups.check_parts(), Some(4));
     let exception = &pattern.exceptions()[0];
     assert!(
         exception

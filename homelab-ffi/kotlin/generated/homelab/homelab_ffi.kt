@@ -806,6 +806,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_pieces_next(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_due(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_backup(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_check(
@@ -817,6 +819,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_prune(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_plan_restore(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_timers(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_answer(
     ): Int
@@ -1368,6 +1372,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_of_instance(`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_due(`ptr`: Long,`seen`: Long,`zone`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_plan_backup(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_plan_check(`ptr`: Long,`repository`: RustBuffer.ByValue,`seen`: Long,`depth`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
@@ -1380,6 +1386,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_plan_restore(`ptr`: Long,`dataset`: RustBuffer.ByValue,`folder`: RustBuffer.ByValue,`seen`: Long,`repository`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_timers(`ptr`: Long,`kind`: RustBuffer.ByValue,`program`: RustBuffer.ByValue,`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_lab_answer(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_answer_json(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
@@ -2127,10 +2135,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_pieces_next() and 0xFFFF) != 29941) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_due() and 0xFFFF) != 14336) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_backup() and 0xFFFF) != 49886) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_check() and 0xFFFF) != 32347) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_check() and 0xFFFF) != 63299) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_drill() and 0xFFFF) != 8857) {
@@ -2139,10 +2150,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_make_repository() and 0xFFFF) != 6736) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_prune() and 0xFFFF) != 12684) {
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_prune() and 0xFFFF) != 48073) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_restore() and 0xFFFF) != 60385) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_timers() and 0xFFFF) != 10745) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 25140) {
@@ -7300,6 +7314,15 @@ public object FfiConverterTypeInventory: FfiConverter<Inventory, Long> {
 public interface LabInterface {
 
     /**
+     * Returns what is due of what lab.toml says is done again and again, what is overdue first: by the clock of this time
+     * zone (`Europe/Berlin`), or of this machine.
+     *
+     * Fails with `Unsupported` where no repository was asked, and with `Refused` where something of the settings was not
+     * understood.
+     */
+    suspend fun `due`(`seen`: Observed, `zone`: kotlin.String? = null, `cancel`: CancelToken? = null): List<DueView>
+
+    /**
      * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
      * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
      *
@@ -7310,9 +7333,10 @@ public interface LabInterface {
 
     /**
      * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
-     * parts of its data, `2/7`, or `all` of it.
+     * parts of its data, `2/7`, or `all` of it; where nothing is said the next part, of as many as `check_parts` in
+     * lab.toml says, and without that its structure.
      */
-    suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String = "structure", `cancel`: CancelToken? = null): Plan
+    suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
@@ -7331,7 +7355,8 @@ public interface LabInterface {
 
     /**
      * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
-     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     * out what no snapshot has any more: where it says nothing, as lab.toml and instance.toml have it, else `daily=7 weekly=5
+     * monthly=12 yearly=10`.
      */
     suspend fun `planPrune`(`target`: kotlin.String, `seen`: Observed, `keep`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
 
@@ -7340,6 +7365,12 @@ public interface LabInterface {
      * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
      */
     suspend fun `planRestore`(`dataset`: kotlin.String, `folder`: kotlin.String, `seen`: Observed, `repository`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the files that have what lab.toml schedules done, each with its name: for `systemd` or for `cron`, by this
+     * program, in this folder of the lab, both absolute. Nothing is written.
+     */
+    fun `timers`(`kind`: kotlin.String, `program`: kotlin.String, `folder`: kotlin.String): List<TimerFileView>
 
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
@@ -7669,6 +7700,37 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
 
     /**
+     * Returns what is due of what lab.toml says is done again and again, what is overdue first: by the clock of this time
+     * zone (`Europe/Berlin`), or of this machine.
+     *
+     * Fails with `Unsupported` where no repository was asked, and with `Refused` where something of the settings was not
+     * understood.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `due`(`seen`: Observed, `zone`: kotlin.String?, `cancel`: CancelToken?) : List<DueView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_due(
+                uniffiHandle,
+
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalString.lower(`zone`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeDueView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
      * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
      * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
      *
@@ -7701,11 +7763,12 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
     /**
      * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
-     * parts of its data, `2/7`, or `all` of it.
+     * parts of its data, `2/7`, or `all` of it; where nothing is said the next part, of as many as `check_parts` in
+     * lab.toml says, and without that its structure.
      */
     @Throws(HomelabException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String, `cancel`: CancelToken?) : Plan {
+    override suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String?, `cancel`: CancelToken?) : Plan {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_check(
@@ -7713,7 +7776,7 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
         FfiConverterString.lower(`repository`),
         FfiConverterTypeObserved.lower(`seen`),
-        FfiConverterString.lower(`depth`),
+        FfiConverterOptionalString.lower(`depth`),
         FfiConverterOptionalTypeCancelToken.lower(`cancel`),
             )
         },
@@ -7790,7 +7853,8 @@ open class Lab: Disposable, AutoCloseable, LabInterface
 
     /**
      * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
-     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     * out what no snapshot has any more: where it says nothing, as lab.toml and instance.toml have it, else `daily=7 weekly=5
+     * monthly=12 yearly=10`.
      */
     @Throws(HomelabException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
@@ -7845,6 +7909,27 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         HomelabException.ErrorHandler,
     )
     }
+
+
+    /**
+     * Returns the files that have what lab.toml schedules done, each with its name: for `systemd` or for `cron`, by this
+     * program, in this folder of the lab, both absolute. Nothing is written.
+     */
+    @Throws(HomelabException::class)override fun `timers`(`kind`: kotlin.String, `program`: kotlin.String, `folder`: kotlin.String): List<TimerFileView> {
+            return FfiConverterSequenceTypeTimerFileView.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_lab_timers(
+        it,
+
+        FfiConverterString.lower(`kind`),
+        FfiConverterString.lower(`program`),
+        FfiConverterString.lower(`folder`),_status)
+}
+    }
+    )
+    }
+
 
 
     /**
@@ -18163,6 +18248,16 @@ data class CopyView (
     val `lastCheckDepth`: kotlin.String?
     ,
     /**
+     * When the dataset was last copied into it, as far as that is recorded, RFC 3339.
+     */
+    val `lastRun`: kotlin.String?
+    ,
+    /**
+     * Whether that took all that it was to take.
+     */
+    val `lastRunComplete`: kotlin.Boolean?
+    ,
+    /**
      * When the dataset was last restored from it for proof, RFC 3339.
      */
     val `lastDrill`: kotlin.String?
@@ -18225,6 +18320,8 @@ public object FfiConverterTypeCopyView: FfiConverterRustBuffer<CopyView> {
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterSequenceTypeReasonView.read(buf),
@@ -18245,6 +18342,8 @@ public object FfiConverterTypeCopyView: FfiConverterRustBuffer<CopyView> {
             FfiConverterOptionalBoolean.allocationSize(value.`encrypted`) +
             FfiConverterOptionalString.allocationSize(value.`lastCheck`) +
             FfiConverterOptionalString.allocationSize(value.`lastCheckDepth`) +
+            FfiConverterOptionalString.allocationSize(value.`lastRun`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`lastRunComplete`) +
             FfiConverterOptionalString.allocationSize(value.`lastDrill`) +
             FfiConverterOptionalBoolean.allocationSize(value.`lastDrillPassed`) +
             FfiConverterBoolean.allocationSize(value.`counts`) +
@@ -18266,6 +18365,8 @@ public object FfiConverterTypeCopyView: FfiConverterRustBuffer<CopyView> {
             FfiConverterOptionalBoolean.write(value.`encrypted`, buf)
             FfiConverterOptionalString.write(value.`lastCheck`, buf)
             FfiConverterOptionalString.write(value.`lastCheckDepth`, buf)
+            FfiConverterOptionalString.write(value.`lastRun`, buf)
+            FfiConverterOptionalBoolean.write(value.`lastRunComplete`, buf)
             FfiConverterOptionalString.write(value.`lastDrill`, buf)
             FfiConverterOptionalBoolean.write(value.`lastDrillPassed`, buf)
             FfiConverterBoolean.write(value.`counts`, buf)
@@ -18829,6 +18930,93 @@ public object FfiConverterTypeDrillView: FfiConverterRustBuffer<DrillView> {
             FfiConverterBoolean.write(value.`passed`, buf)
             FfiConverterBoolean.write(value.`databases`, buf)
             FfiConverterString.write(value.`proof`, buf)
+    }
+}
+
+
+
+/**
+ * When something is due of what lab.toml says is done again and again.
+ */
+data class DueView (
+    /**
+     * What is due: `run`, `check`, `drill` or `prune`.
+     */
+    val `act`: kotlin.String
+    ,
+    /**
+     * The repository.
+     */
+    val `repository`: kotlin.String
+    ,
+    /**
+     * The dataset, of runs and drills.
+     */
+    val `dataset`: kotlin.String?
+    ,
+    /**
+     * When it was last done and took all that it was to take, RFC 3339; nothing where that is not known.
+     */
+    val `last`: kotlin.String?
+    ,
+    /**
+     * When it is due, RFC 3339: of what should have been done already the first time that it was missed.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * Whether it should have been done already.
+     */
+    val `overdue`: kotlin.Boolean
+    ,
+    /**
+     * It in one line, by the clock of the time zone that was asked for.
+     */
+    val `text`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDueView: FfiConverterRustBuffer<DueView> {
+    override fun read(buf: ByteBuffer): DueView {
+        return DueView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DueView) = (
+            FfiConverterString.allocationSize(value.`act`) +
+            FfiConverterString.allocationSize(value.`repository`) +
+            FfiConverterOptionalString.allocationSize(value.`dataset`) +
+            FfiConverterOptionalString.allocationSize(value.`last`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterBoolean.allocationSize(value.`overdue`) +
+            FfiConverterString.allocationSize(value.`text`)
+    )
+
+    override fun write(value: DueView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`act`, buf)
+            FfiConverterString.write(value.`repository`, buf)
+            FfiConverterOptionalString.write(value.`dataset`, buf)
+            FfiConverterOptionalString.write(value.`last`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterBoolean.write(value.`overdue`, buf)
+            FfiConverterString.write(value.`text`, buf)
     }
 }
 
@@ -19831,6 +20019,16 @@ data class HoldingsView (
      * The last drill of each dataset from it that is recorded.
      */
     val `drills`: List<DrillView>
+    ,
+    /**
+     * The last run of each dataset into it that is recorded.
+     */
+    val `runs`: List<RanView>
+    ,
+    /**
+     * When data was last taken out of it, as far as that is recorded, RFC 3339.
+     */
+    val `pruned`: kotlin.String?
 
 ){
 
@@ -19858,6 +20056,8 @@ public object FfiConverterTypeHoldingsView: FfiConverterRustBuffer<HoldingsView>
             FfiConverterOptionalBoolean.read(buf),
             FfiConverterOptionalTypeCheckView.read(buf),
             FfiConverterSequenceTypeDrillView.read(buf),
+            FfiConverterSequenceTypeRanView.read(buf),
+            FfiConverterOptionalString.read(buf),
         )
     }
 
@@ -19872,7 +20072,9 @@ public object FfiConverterTypeHoldingsView: FfiConverterRustBuffer<HoldingsView>
             FfiConverterOptionalBoolean.allocationSize(value.`encrypted`) +
             FfiConverterOptionalBoolean.allocationSize(value.`appendOnly`) +
             FfiConverterOptionalTypeCheckView.allocationSize(value.`check`) +
-            FfiConverterSequenceTypeDrillView.allocationSize(value.`drills`)
+            FfiConverterSequenceTypeDrillView.allocationSize(value.`drills`) +
+            FfiConverterSequenceTypeRanView.allocationSize(value.`runs`) +
+            FfiConverterOptionalString.allocationSize(value.`pruned`)
     )
 
     override fun write(value: HoldingsView, buf: ByteBuffer) {
@@ -19887,6 +20089,8 @@ public object FfiConverterTypeHoldingsView: FfiConverterRustBuffer<HoldingsView>
             FfiConverterOptionalBoolean.write(value.`appendOnly`, buf)
             FfiConverterOptionalTypeCheckView.write(value.`check`, buf)
             FfiConverterSequenceTypeDrillView.write(value.`drills`, buf)
+            FfiConverterSequenceTypeRanView.write(value.`runs`, buf)
+            FfiConverterOptionalString.write(value.`pruned`, buf)
     }
 }
 
@@ -22150,6 +22354,69 @@ public object FfiConverterTypePullView: FfiConverterRustBuffer<PullView> {
             FfiConverterString.write(value.`status`, buf)
             FfiConverterOptionalULong.write(value.`done`, buf)
             FfiConverterOptionalULong.write(value.`total`, buf)
+    }
+}
+
+
+
+/**
+ * A run: a dataset was copied into a repository.
+ */
+data class RanView (
+    /**
+     * The dataset.
+     */
+    val `dataset`: kotlin.String
+    ,
+    /**
+     * When it ended, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * The snapshot that it made.
+     */
+    val `snapshot`: kotlin.String
+    ,
+    /**
+     * Whether it took all that it was to take.
+     */
+    val `complete`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRanView: FfiConverterRustBuffer<RanView> {
+    override fun read(buf: ByteBuffer): RanView {
+        return RanView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RanView) = (
+            FfiConverterString.allocationSize(value.`dataset`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`snapshot`) +
+            FfiConverterBoolean.allocationSize(value.`complete`)
+    )
+
+    override fun write(value: RanView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`dataset`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`snapshot`, buf)
+            FfiConverterBoolean.write(value.`complete`, buf)
     }
 }
 
@@ -24428,6 +24695,53 @@ public object FfiConverterTypeTextSettings: FfiConverterRustBuffer<TextSettings>
     override fun write(value: TextSettings, buf: ByteBuffer) {
             FfiConverterBoolean.write(value.`colour`, buf)
             FfiConverterOptionalUInt.write(value.`width`, buf)
+    }
+}
+
+
+
+/**
+ * A file that is shown, and not written.
+ */
+data class TimerFileView (
+    /**
+     * Its name: `homelab-backup-run.timer`.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * What is in it.
+     */
+    val `text`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTimerFileView: FfiConverterRustBuffer<TimerFileView> {
+    override fun read(buf: ByteBuffer): TimerFileView {
+        return TimerFileView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TimerFileView) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`text`)
+    )
+
+    override fun write(value: TimerFileView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`text`, buf)
     }
 }
 
@@ -28288,6 +28602,34 @@ public object FfiConverterSequenceTypeDrillView: FfiConverterRustBuffer<List<Dri
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeDueView: FfiConverterRustBuffer<List<DueView>> {
+    override fun read(buf: ByteBuffer): List<DueView> {
+        val len = buf.getInt()
+        return List<DueView>(len) {
+            FfiConverterTypeDueView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DueView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDueView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DueView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDueView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeEntryView: FfiConverterRustBuffer<List<EntryView>> {
     override fun read(buf: ByteBuffer): List<EntryView> {
         val len = buf.getInt()
@@ -28960,6 +29302,34 @@ public object FfiConverterSequenceTypeProjectView: FfiConverterRustBuffer<List<P
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeRanView: FfiConverterRustBuffer<List<RanView>> {
+    override fun read(buf: ByteBuffer): List<RanView> {
+        val len = buf.getInt()
+        return List<RanView>(len) {
+            FfiConverterTypeRanView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RanView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRanView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RanView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRanView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeRangeReachView: FfiConverterRustBuffer<List<RangeReachView>> {
     override fun read(buf: ByteBuffer): List<RangeReachView> {
         val len = buf.getInt()
@@ -29454,6 +29824,34 @@ public object FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuffer<Li
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTailnetRuleView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeTimerFileView: FfiConverterRustBuffer<List<TimerFileView>> {
+    override fun read(buf: ByteBuffer): List<TimerFileView> {
+        val len = buf.getInt()
+        return List<TimerFileView>(len) {
+            FfiConverterTypeTimerFileView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TimerFileView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTimerFileView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TimerFileView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTimerFileView.write(it, buf)
         }
     }
 }

@@ -3072,6 +3072,15 @@ public func FfiConverterTypeInventory_lower(_ value: Inventory) -> UInt64 {
 public protocol LabProtocol: AnyObject, Sendable {
 
     /**
+     * Returns what is due of what lab.toml says is done again and again, what is overdue first: by the clock of this time
+     * zone (`Europe/Berlin`), or of this machine.
+     *
+     * Fails with `Unsupported` where no repository was asked, and with `Refused` where something of the settings was not
+     * understood.
+     */
+    func due(seen: Observed, zone: String?, cancel: CancelToken?) async throws  -> [DueView]
+
+    /**
      * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
      * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
      *
@@ -3082,9 +3091,10 @@ public protocol LabProtocol: AnyObject, Sendable {
 
     /**
      * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
-     * parts of its data, `2/7`, or `all` of it.
+     * parts of its data, `2/7`, or `all` of it; where nothing is said the next part, of as many as `check_parts` in
+     * lab.toml says, and without that its structure.
      */
-    func planCheck(repository: String, seen: Observed, depth: String, cancel: CancelToken?) async throws  -> Plan
+    func planCheck(repository: String, seen: Observed, depth: String?, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
@@ -3103,7 +3113,8 @@ public protocol LabProtocol: AnyObject, Sendable {
 
     /**
      * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
-     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     * out what no snapshot has any more: where it says nothing, as lab.toml and instance.toml have it, else `daily=7 weekly=5
+     * monthly=12 yearly=10`.
      */
     func planPrune(target: String, seen: Observed, keep: String?, cancel: CancelToken?) async throws  -> Plan
 
@@ -3112,6 +3123,12 @@ public protocol LabProtocol: AnyObject, Sendable {
      * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
      */
     func planRestore(dataset: String, folder: String, seen: Observed, repository: String?, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the files that have what lab.toml schedules done, each with its name: for `systemd` or for `cron`, by this
+     * program, in this folder of the lab, both absolute. Nothing is written.
+     */
+    func timers(kind: String, program: String, folder: String) throws  -> [TimerFileView]
 
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
@@ -3477,6 +3494,29 @@ public static func ofInstance(text: String)throws  -> Lab  {
 
 
     /**
+     * Returns what is due of what lab.toml says is done again and again, what is overdue first: by the clock of this time
+     * zone (`Europe/Berlin`), or of this machine.
+     *
+     * Fails with `Unsupported` where no repository was asked, and with `Refused` where something of the settings was not
+     * understood.
+     */
+open func due(seen: Observed, zone: String? = nil, cancel: CancelToken? = nil)async throws  -> [DueView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_due(
+                        self.uniffiCloneHandle(),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(zone),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeDueView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
      * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
      * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
      *
@@ -3501,14 +3541,15 @@ open func planBackup(target: String, seen: Observed, cancel: CancelToken? = nil)
 
     /**
      * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
-     * parts of its data, `2/7`, or `all` of it.
+     * parts of its data, `2/7`, or `all` of it; where nothing is said the next part, of as many as `check_parts` in
+     * lab.toml says, and without that its structure.
      */
-open func planCheck(repository: String, seen: Observed, depth: String = "structure", cancel: CancelToken? = nil)async throws  -> Plan  {
+open func planCheck(repository: String, seen: Observed, depth: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_homelab_ffi_fn_method_lab_plan_check(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(repository),FfiConverterTypeObserved_lower(seen),FfiConverterString.lower(depth),FfiConverterOptionTypeCancelToken.lower(cancel)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(repository),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(depth),FfiConverterOptionTypeCancelToken.lower(cancel)
                 )
             },
             pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
@@ -3564,7 +3605,8 @@ open func planMakeRepository(repository: String, seen: Observed, cancel: CancelT
 
     /**
      * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
-     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     * out what no snapshot has any more: where it says nothing, as lab.toml and instance.toml have it, else `daily=7 weekly=5
+     * monthly=12 yearly=10`.
      */
 open func planPrune(target: String, seen: Observed, keep: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
     return
@@ -3600,6 +3642,22 @@ open func planRestore(dataset: String, folder: String, seen: Observed, repositor
             liftFunc: FfiConverterTypePlan_lift,
             errorHandler: FfiConverterTypeHomelabError_lift
         )
+}
+
+    /**
+     * Returns the files that have what lab.toml schedules done, each with its name: for `systemd` or for `cron`, by this
+     * program, in this folder of the lab, both absolute. Nothing is written.
+     */
+open func timers(kind: String, program: String, folder: String)throws  -> [TimerFileView]  {
+    return try  FfiConverterSequenceTypeTimerFileView.lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_lab_timers(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(kind),
+        FfiConverterString.lower(program),
+        FfiConverterString.lower(folder),uniffiCallStatus
+    )
+})
 }
 
     /**
@@ -10275,6 +10333,14 @@ public struct CopyView: Equatable, Hashable {
      */
     public let lastCheckDepth: String?
     /**
+     * When the dataset was last copied into it, as far as that is recorded, RFC 3339.
+     */
+    public let lastRun: String?
+    /**
+     * Whether that took all that it was to take.
+     */
+    public let lastRunComplete: Bool?
+    /**
      * When the dataset was last restored from it for proof, RFC 3339.
      */
     public let lastDrill: String?
@@ -10340,6 +10406,12 @@ public struct CopyView: Equatable, Hashable {
          * How much that check read: `structure`, `part 2 of 7`, `all data`.
          */lastCheckDepth: String?,
         /**
+         * When the dataset was last copied into it, as far as that is recorded, RFC 3339.
+         */lastRun: String?,
+        /**
+         * Whether that took all that it was to take.
+         */lastRunComplete: Bool?,
+        /**
          * When the dataset was last restored from it for proof, RFC 3339.
          */lastDrill: String?,
         /**
@@ -10371,6 +10443,8 @@ public struct CopyView: Equatable, Hashable {
         self.encrypted = encrypted
         self.lastCheck = lastCheck
         self.lastCheckDepth = lastCheckDepth
+        self.lastRun = lastRun
+        self.lastRunComplete = lastRunComplete
         self.lastDrill = lastDrill
         self.lastDrillPassed = lastDrillPassed
         self.counts = counts
@@ -10407,6 +10481,8 @@ public struct FfiConverterTypeCopyView: FfiConverterRustBuffer {
                 encrypted: FfiConverterOptionBool.read(from: &buf),
                 lastCheck: FfiConverterOptionString.read(from: &buf),
                 lastCheckDepth: FfiConverterOptionString.read(from: &buf),
+                lastRun: FfiConverterOptionString.read(from: &buf),
+                lastRunComplete: FfiConverterOptionBool.read(from: &buf),
                 lastDrill: FfiConverterOptionString.read(from: &buf),
                 lastDrillPassed: FfiConverterOptionBool.read(from: &buf),
                 counts: FfiConverterBool.read(from: &buf),
@@ -10429,6 +10505,8 @@ public struct FfiConverterTypeCopyView: FfiConverterRustBuffer {
         FfiConverterOptionBool.write(value.encrypted, into: &buf)
         FfiConverterOptionString.write(value.lastCheck, into: &buf)
         FfiConverterOptionString.write(value.lastCheckDepth, into: &buf)
+        FfiConverterOptionString.write(value.lastRun, into: &buf)
+        FfiConverterOptionBool.write(value.lastRunComplete, into: &buf)
         FfiConverterOptionString.write(value.lastDrill, into: &buf)
         FfiConverterOptionBool.write(value.lastDrillPassed, into: &buf)
         FfiConverterBool.write(value.counts, into: &buf)
@@ -11209,6 +11287,125 @@ public func FfiConverterTypeDrillView_lift(_ buf: RustBuffer) throws -> DrillVie
 #endif
 public func FfiConverterTypeDrillView_lower(_ value: DrillView) -> RustBuffer {
     return FfiConverterTypeDrillView.lower(value)
+}
+
+
+/**
+ * When something is due of what lab.toml says is done again and again.
+ */
+public struct DueView: Equatable, Hashable {
+    /**
+     * What is due: `run`, `check`, `drill` or `prune`.
+     */
+    public let act: String
+    /**
+     * The repository.
+     */
+    public let repository: String
+    /**
+     * The dataset, of runs and drills.
+     */
+    public let dataset: String?
+    /**
+     * When it was last done and took all that it was to take, RFC 3339; nothing where that is not known.
+     */
+    public let last: String?
+    /**
+     * When it is due, RFC 3339: of what should have been done already the first time that it was missed.
+     */
+    public let at: String
+    /**
+     * Whether it should have been done already.
+     */
+    public let overdue: Bool
+    /**
+     * It in one line, by the clock of the time zone that was asked for.
+     */
+    public let text: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What is due: `run`, `check`, `drill` or `prune`.
+         */act: String,
+        /**
+         * The repository.
+         */repository: String,
+        /**
+         * The dataset, of runs and drills.
+         */dataset: String?,
+        /**
+         * When it was last done and took all that it was to take, RFC 3339; nothing where that is not known.
+         */last: String?,
+        /**
+         * When it is due, RFC 3339: of what should have been done already the first time that it was missed.
+         */at: String,
+        /**
+         * Whether it should have been done already.
+         */overdue: Bool,
+        /**
+         * It in one line, by the clock of the time zone that was asked for.
+         */text: String) {
+        self.act = act
+        self.repository = repository
+        self.dataset = dataset
+        self.last = last
+        self.at = at
+        self.overdue = overdue
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DueView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDueView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DueView {
+        return
+            try DueView(
+                act: FfiConverterString.read(from: &buf),
+                repository: FfiConverterString.read(from: &buf),
+                dataset: FfiConverterOptionString.read(from: &buf),
+                last: FfiConverterOptionString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                overdue: FfiConverterBool.read(from: &buf),
+                text: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DueView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.act, into: &buf)
+        FfiConverterString.write(value.repository, into: &buf)
+        FfiConverterOptionString.write(value.dataset, into: &buf)
+        FfiConverterOptionString.write(value.last, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterBool.write(value.overdue, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDueView_lift(_ buf: RustBuffer) throws -> DueView {
+    return try FfiConverterTypeDueView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDueView_lower(_ value: DueView) -> RustBuffer {
+    return FfiConverterTypeDueView.lower(value)
 }
 
 
@@ -12542,6 +12739,14 @@ public struct HoldingsView: Equatable, Hashable {
      * The last drill of each dataset from it that is recorded.
      */
     public let drills: [DrillView]
+    /**
+     * The last run of each dataset into it that is recorded.
+     */
+    public let runs: [RanView]
+    /**
+     * When data was last taken out of it, as far as that is recorded, RFC 3339.
+     */
+    public let pruned: String?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -12578,7 +12783,13 @@ public struct HoldingsView: Equatable, Hashable {
          */check: CheckView?,
         /**
          * The last drill of each dataset from it that is recorded.
-         */drills: [DrillView]) {
+         */drills: [DrillView],
+        /**
+         * The last run of each dataset into it that is recorded.
+         */runs: [RanView],
+        /**
+         * When data was last taken out of it, as far as that is recorded, RFC 3339.
+         */pruned: String?) {
         self.repository = repository
         self.at = at
         self.source = source
@@ -12590,6 +12801,8 @@ public struct HoldingsView: Equatable, Hashable {
         self.appendOnly = appendOnly
         self.check = check
         self.drills = drills
+        self.runs = runs
+        self.pruned = pruned
     }
 
 
@@ -12618,7 +12831,9 @@ public struct FfiConverterTypeHoldingsView: FfiConverterRustBuffer {
                 encrypted: FfiConverterOptionBool.read(from: &buf),
                 appendOnly: FfiConverterOptionBool.read(from: &buf),
                 check: FfiConverterOptionTypeCheckView.read(from: &buf),
-                drills: FfiConverterSequenceTypeDrillView.read(from: &buf)
+                drills: FfiConverterSequenceTypeDrillView.read(from: &buf),
+                runs: FfiConverterSequenceTypeRanView.read(from: &buf),
+                pruned: FfiConverterOptionString.read(from: &buf)
         )
     }
 
@@ -12634,6 +12849,8 @@ public struct FfiConverterTypeHoldingsView: FfiConverterRustBuffer {
         FfiConverterOptionBool.write(value.appendOnly, into: &buf)
         FfiConverterOptionTypeCheckView.write(value.check, into: &buf)
         FfiConverterSequenceTypeDrillView.write(value.drills, into: &buf)
+        FfiConverterSequenceTypeRanView.write(value.runs, into: &buf)
+        FfiConverterOptionString.write(value.pruned, into: &buf)
     }
 }
 
@@ -15804,6 +16021,95 @@ public func FfiConverterTypePullView_lower(_ value: PullView) -> RustBuffer {
 
 
 /**
+ * A run: a dataset was copied into a repository.
+ */
+public struct RanView: Equatable, Hashable {
+    /**
+     * The dataset.
+     */
+    public let dataset: String
+    /**
+     * When it ended, RFC 3339.
+     */
+    public let at: String
+    /**
+     * The snapshot that it made.
+     */
+    public let snapshot: String
+    /**
+     * Whether it took all that it was to take.
+     */
+    public let complete: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The dataset.
+         */dataset: String,
+        /**
+         * When it ended, RFC 3339.
+         */at: String,
+        /**
+         * The snapshot that it made.
+         */snapshot: String,
+        /**
+         * Whether it took all that it was to take.
+         */complete: Bool) {
+        self.dataset = dataset
+        self.at = at
+        self.snapshot = snapshot
+        self.complete = complete
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RanView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRanView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RanView {
+        return
+            try RanView(
+                dataset: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                snapshot: FfiConverterString.read(from: &buf),
+                complete: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RanView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.dataset, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.snapshot, into: &buf)
+        FfiConverterBool.write(value.complete, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRanView_lift(_ buf: RustBuffer) throws -> RanView {
+    return try FfiConverterTypeRanView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRanView_lower(_ value: RanView) -> RustBuffer {
+    return FfiConverterTypeRanView.lower(value)
+}
+
+
+/**
  * Addresses of no device that can reach a target.
  */
 public struct RangeReachView: Equatable, Hashable {
@@ -18969,6 +19275,75 @@ public func FfiConverterTypeTextSettings_lift(_ buf: RustBuffer) throws -> TextS
 #endif
 public func FfiConverterTypeTextSettings_lower(_ value: TextSettings) -> RustBuffer {
     return FfiConverterTypeTextSettings.lower(value)
+}
+
+
+/**
+ * A file that is shown, and not written.
+ */
+public struct TimerFileView: Equatable, Hashable {
+    /**
+     * Its name: `homelab-backup-run.timer`.
+     */
+    public let name: String
+    /**
+     * What is in it.
+     */
+    public let text: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name: `homelab-backup-run.timer`.
+         */name: String,
+        /**
+         * What is in it.
+         */text: String) {
+        self.name = name
+        self.text = text
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TimerFileView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTimerFileView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TimerFileView {
+        return
+            try TimerFileView(
+                name: FfiConverterString.read(from: &buf),
+                text: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TimerFileView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.text, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTimerFileView_lift(_ buf: RustBuffer) throws -> TimerFileView {
+    return try FfiConverterTypeTimerFileView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTimerFileView_lower(_ value: TimerFileView) -> RustBuffer {
+    return FfiConverterTypeTimerFileView.lower(value)
 }
 
 
@@ -22216,6 +22591,31 @@ fileprivate struct FfiConverterSequenceTypeDrillView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeDueView: FfiConverterRustBuffer {
+    typealias SwiftType = [DueView]
+
+    public static func write(_ value: [DueView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDueView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DueView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DueView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDueView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeEntryView: FfiConverterRustBuffer {
     typealias SwiftType = [EntryView]
 
@@ -22816,6 +23216,31 @@ fileprivate struct FfiConverterSequenceTypeProjectView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeRanView: FfiConverterRustBuffer {
+    typealias SwiftType = [RanView]
+
+    public static func write(_ value: [RanView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRanView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RanView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RanView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRanView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeRangeReachView: FfiConverterRustBuffer {
     typealias SwiftType = [RangeReachView]
 
@@ -23258,6 +23683,31 @@ fileprivate struct FfiConverterSequenceTypeTailnetRuleView: FfiConverterRustBuff
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTailnetRuleView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTimerFileView: FfiConverterRustBuffer {
+    typealias SwiftType = [TimerFileView]
+
+    public static func write(_ value: [TimerFileView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTimerFileView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TimerFileView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TimerFileView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTimerFileView.read(from: &buf))
         }
         return seq
     }
@@ -23804,10 +24254,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_pieces_next() != 29941) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_lab_due() != 14336) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_backup() != 49886) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_check() != 32347) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_check() != 63299) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_drill() != 8857) {
@@ -23816,10 +24269,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_lab_plan_make_repository() != 6736) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_homelab_ffi_checksum_method_lab_plan_prune() != 12684) {
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_prune() != 48073) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_plan_restore() != 60385) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_timers() != 10745) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_answer() != 25140) {

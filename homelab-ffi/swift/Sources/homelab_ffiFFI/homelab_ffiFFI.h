@@ -695,6 +695,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_lab_load(RustBuffer path, RustBuffer 
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_of_instance(RustBuffer text, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_DUE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_DUE
+uint64_t uniffi_homelab_ffi_fn_method_lab_due(uint64_t ptr, uint64_t seen, RustBuffer zone, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_BACKUP
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_BACKUP
 uint64_t uniffi_homelab_ffi_fn_method_lab_plan_backup(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
@@ -723,6 +728,11 @@ uint64_t uniffi_homelab_ffi_fn_method_lab_plan_prune(uint64_t ptr, RustBuffer ta
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTORE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTORE
 uint64_t uniffi_homelab_ffi_fn_method_lab_plan_restore(uint64_t ptr, RustBuffer dataset, RustBuffer folder, uint64_t seen, RustBuffer repository, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TIMERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_TIMERS
+RustBuffer uniffi_homelab_ffi_fn_method_lab_timers(uint64_t ptr, RustBuffer kind, RustBuffer program, RustBuffer folder, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
@@ -2466,6 +2476,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_pieces_next(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_DUE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_DUE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_due(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_BACKUP
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_BACKUP
 uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_backup(void
@@ -2499,6 +2515,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_prune(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTORE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTORE
 uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_restore(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TIMERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_TIMERS
+uint16_t uniffi_homelab_ffi_checksum_method_lab_timers(void
 
 );
 #endif

@@ -28,7 +28,8 @@ final class BackupTests: XCTestCase {
         try write("a", to: "data/a.txt")
         try write("made up", to: "key")
         try write(
-            "[datasets.data]\nclass = 'irreplaceable'\npaths = ['\(root.path)/data']\n", to: "lab/lab.toml")
+            "[datasets.data]\nclass = 'irreplaceable'\npaths = ['\(root.path)/data']\n"
+                + "[backups]\nrun = 'daily 03:30'\n", to: "lab/lab.toml")
         try write(
             "[repositories.usb]\nkind = 'restic'\nlocation = '\(root.path)/copies'\n"
                 + "password = 'file:\(root.path)/key'\n", to: "lab/instance.toml")
@@ -65,6 +66,11 @@ final class BackupTests: XCTestCase {
             _ = try await lab.planBackup(target: "data", seen: blind)
             XCTFail("no repository was asked")
         } catch HomelabError.Unsupported {}
+        do {
+            _ = try await lab.due(seen: blind)
+            XCTFail("no repository was asked")
+        } catch HomelabError.Unsupported {}
+        XCTAssertThrowsError(try lab.timers(kind: "cron", program: "homelab", folder: "/srv/lab"))
         do {
             _ = try await lab.planPrune(target: "data", seen: blind, keep: "last=0")
             XCTFail("it would keep nothing")

@@ -72,6 +72,10 @@ class CopyView(Record):
     """When the repository was last checked, RFC 3339."""
     last_check_depth: str | None
     """How much that check read: `structure`, `part 2 of 7`, `all data`."""
+    last_run: str | None
+    """When the dataset was last copied into it, as far as that is recorded, RFC 3339."""
+    last_run_complete: bool | None
+    """Whether that took all that it was to take."""
     last_drill: str | None
     """When the dataset was last restored from it for proof, RFC 3339."""
     last_drill_passed: bool | None
@@ -247,6 +251,20 @@ class DrillView(Record):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class RanView(Record):
+    """A run: a dataset was copied into a repository."""
+
+    dataset: str
+    """The dataset."""
+    at: str
+    """When it ended, RFC 3339."""
+    snapshot: str
+    """The snapshot that it made."""
+    complete: bool
+    """Whether it took all that it was to take."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class HoldingsView(Record):
     """What one repository holds. What is absent is not known."""
 
@@ -254,6 +272,7 @@ class HoldingsView(Record):
         "snapshots": partial(maybe, partial(many, SnapshotView.from_dict)),
         "check": partial(maybe, CheckView.from_dict),
         "drills": partial(many, DrillView.from_dict),
+        "runs": partial(many, RanView.from_dict),
     }
 
     repository: str
@@ -278,6 +297,10 @@ class HoldingsView(Record):
     """The last check of it that is recorded."""
     drills: tuple[DrillView, ...]
     """The last drill of each dataset from it that is recorded."""
+    runs: tuple[RanView, ...]
+    """The last run of each dataset into it that is recorded."""
+    pruned: str | None
+    """When data was last taken out of it, as far as that is recorded, RFC 3339."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -290,3 +313,33 @@ class EntryView(Record):
     """What it is: `file`, `folder`, `link` or `special`."""
     size: int
     """How many bytes it has, of a file."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DueView(Record):
+    """When something is due of what lab.toml says is done again and again."""
+
+    act: str
+    """What is due: `run`, `check`, `drill` or `prune`."""
+    repository: str
+    """The repository."""
+    dataset: str | None
+    """The dataset, of runs and drills."""
+    last: str | None
+    """When it was last done and took all that it was to take, RFC 3339; nothing where that is not known."""
+    at: str
+    """When it is due, RFC 3339: of what should have been done already the first time that it was missed."""
+    overdue: bool
+    """Whether it should have been done already."""
+    text: str
+    """It in one line, by the clock of the time zone that was asked for."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TimerFileView(Record):
+    """A file that is shown, and not written."""
+
+    name: str
+    """Its name: `homelab-backup-run.timer`."""
+    text: str
+    """What is in it."""

@@ -21,7 +21,7 @@ class BackupTest {
         root.resolve("data/a.txt").writeText("a")
         root.resolve("key").writeText("canary of Kotlin")
         val folder = root.resolve("lab").createDirectories()
-        folder.resolve("lab.toml").writeText("[datasets.data]\nclass = 'irreplaceable'\npaths = ['$root/data']\n")
+        folder.resolve("lab.toml").writeText("[datasets.data]\nclass = 'irreplaceable'\npaths = ['$root/data']\n[backups]\nrun = 'daily 03:30'\n")
         folder.resolve("instance.toml").writeText(
             "[repositories.usb]\nkind = 'restic'\nlocation = '$root/copies'\npassword = 'file:$root/key'\n",
         )
@@ -42,6 +42,8 @@ class BackupTest {
                 lab.planBackup("data", nothing).apply(world).use { it.outcome() }
             }
             lab.planMakeRepository("usb", nothing).apply(world).use { it.outcome() }
+            val missed = lab.due(world.observe(lab), zone = "UTC").single()
+            assertEquals(listOf("run", "usb", "data", null, true), missed.run { listOf(act, repository, dataset, last, overdue) })
             val plan = lab.planBackup("*", world.observe(lab))
             assertEquals(listOf("backup_run"), plan.steps().map { it.kind })
             assertTrue("copy `data`" in plan.toText())
@@ -57,7 +59,9 @@ class BackupTest {
             assertEquals("a", back.resolve("$root/data/a.txt".trimStart('/')).readText())
             lab.planPrune("data", world.observe(lab), keep = "last=1").apply(world).use { it.outcome() }
 
+            assertEquals(listOf(false), lab.due(world.observe(lab)).map { it.overdue })
             val held = world.observe(lab).backups()!!.single()
+            assertEquals(listOf("data" to true), held.runs.map { it.dataset to it.complete })
             assertEquals("all data" to true, held.check!!.depth to held.check!!.passed)
             assertTrue(held.drills.single().let { it.passed && it.dataset == "data" }, held.drills.toString())
             val repositories = world.repositories()
@@ -84,6 +88,10 @@ class BackupTest {
             assertFailsWith<HomelabException.Invalid> { lab.planPrune("data", blind, keep = "last=0") }
             assertFailsWith<HomelabException.Invalid> { lab.planRestore("data", "back", blind) }
             assertFailsWith<HomelabException.NotFound> { world.repositories().snapshots("none") }
+            assertFailsWith<HomelabException.Unsupported> { lab.due(blind) }
+            assertFailsWith<HomelabException.Invalid> { lab.timers("cron", "homelab", "/srv/lab") }
+            val cron = lab.timers("cron", "/usr/bin/homelab", "/srv/lab").single().text
+            assertTrue("30 3 * * * '/usr/bin/homelab' backup run --lab '/srv/lab'\n" in cron, cron)
             val kinds = when ("rustic" in capabilities()) {
                 true -> assertFailsWith<HomelabException.NotInitialised> { world.repositories().snapshots("usb") }
                 false -> assertFailsWith<HomelabException.Unsupported> { world.repositories().snapshots("usb") }
