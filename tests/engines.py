@@ -104,11 +104,16 @@ class Engine:
         # The shell is the first process of the namespace, and takes up what shims leave behind.
         run = "while :; do \"$@\" & wait $!; sleep 1; done" if self.again else "\"$@\" & wait $!; sleep infinity"
         inside = f"mount -t tmpfs tmpfs /run; ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward; {run}"
+        # The registry of a test, in the engine's own network: Podman takes no other without TLS, Docker any of this machine.
+        registries = self.folder / "registries.conf"
+        registries.write_text("".join(f'[[registry]]\nlocation = "127.0.0.1:{port}"\ninsecure = true\n'
+                                      for port in (5000, 5001, 5002)))
         log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
              "sh", "-c", inside, "sh", *map(str, self.command())],
-            env={**os.environ, "PATH": path, "TMPDIR": str(self.folder)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env={**os.environ, "PATH": path, "TMPDIR": str(self.folder),
+                 "CONTAINERS_REGISTRIES_CONF": str(registries)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
         )
         until = time.monotonic() + 60

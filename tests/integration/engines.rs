@@ -5,6 +5,8 @@ mod guarded;
 mod killed;
 mod left;
 mod live;
+mod registry;
+mod ssh;
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -26,6 +28,7 @@ use self::live::{
     a_change_is_seen_at_once, a_host_that_never_answers_is_a_fact, drift_is_found_and_gone_after_up,
     what_was_told_is_what_there_is,
 };
+use self::registry::an_image_is_pulled_with_progress;
 use crate::{Test, test};
 
 const IMAGE: &str = "homelab/contract:1";
@@ -64,6 +67,45 @@ macro_rules! on_each_with_compose {
     };
 }
 
+/// The same with an image registry.
+macro_rules! on_each_with_registry {
+    ($($name:ident),* $(,)?) => {
+        vec![$(
+            test(concat!("engines::", stringify!($name), "::docker_20"), &[Need::Docker20, Need::Python, Need::Registry], || {
+                run(Need::Docker20, async |engine| $name(engine).await)
+            }),
+            test(concat!("engines::", stringify!($name), "::docker_new"), &[Need::DockerNew, Need::Python, Need::Registry], || {
+                run(Need::DockerNew, async |engine| $name(engine).await)
+            }),
+            test(concat!("engines::", stringify!($name), "::podman"), &[Need::Podman, Need::Python, Need::Registry], || {
+                run(Need::Podman, async |engine| $name(engine).await)
+            }),
+        )*]
+    };
+}
+
+/// What starts an engine of its own, to kill it.
+macro_rules! on_each_killed {
+    ($($name:ident),* $(,)?) => {
+        vec![$(
+            test(concat!("engines::", stringify!($name), "::docker_20"), &[Need::Docker20, Need::Python], || {
+                alone(killed::$name(Need::Docker20))
+            }),
+            test(concat!("engines::", stringify!($name), "::docker_new"), &[Need::DockerNew, Need::Python], || {
+                alone(killed::$name(Need::DockerNew))
+            }),
+            test(concat!("engines::", stringify!($name), "::podman"), &[Need::Podman, Need::Python], || {
+                alone(killed::$name(Need::Podman))
+            }),
+        )*]
+    };
+}
+
+fn alone(check: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(check)
+}
+
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = on_each![
         does_what_an_engine_has_to,
@@ -99,22 +141,16 @@ pub(crate) fn tests() -> Vec<Test> {
             },
         ),
     ]);
+    tests.extend(on_each_killed![
+        an_engine_that_is_killed_is_an_error_and_then_there_again,
+        what_was_told_is_what_there_is_though_the_engine_is_killed,
+    ]);
     tests.push(test(
-        "engines::an_engine_that_is_killed_is_an_error_and_then_there_again",
-        &[Need::Docker20, Need::Python],
-        || {
-            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-            runtime.block_on(killed::an_engine_that_is_killed_is_an_error_and_then_there_again())
-        },
+        "engines::an_engine_is_reached_by_ssh",
+        &[Need::Docker20, Need::Root, Need::Ssh],
+        ssh::an_engine_is_reached_by_ssh,
     ));
-    tests.push(test(
-        "engines::what_was_told_is_what_there_is_though_the_engine_is_killed",
-        &[Need::Docker20, Need::Python],
-        || {
-            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-            runtime.block_on(killed::what_was_told_is_what_there_is_though_the_engine_is_killed())
-        },
-    ));
+    tests.extend(on_each_with_registry![an_image_is_pulled_with_progress]);
     tests.push(test(
         "engines::a_socket_without_permission_says_so",
         &[Need::Docker20],

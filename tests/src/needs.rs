@@ -38,15 +38,19 @@ pub enum Need {
     Podman,
     /// Python 3.
     Python,
+    /// Debian's image registry.
+    Registry,
     /// restic, whatever its version.
     Restic,
     /// To be the superuser.
     Root,
+    /// OpenSSH: its server, and its client.
+    Ssh,
 }
 
 impl Need {
     /// Every need that there is.
-    pub const ALL: [Need; 14] = [
+    pub const ALL: [Need; 16] = [
         Need::Chromium,
         Need::Compose,
         Need::Corpus,
@@ -59,8 +63,10 @@ impl Need {
         Need::Namespaces,
         Need::Podman,
         Need::Python,
+        Need::Registry,
         Need::Restic,
         Need::Root,
+        Need::Ssh,
     ];
 
     /// Returns the need's word, as `./test` spells it.
@@ -78,8 +84,10 @@ impl Need {
             Need::Namespaces => "namespaces",
             Need::Podman => "podman",
             Need::Python => "python",
+            Need::Registry => "registry",
             Need::Restic => "restic",
             Need::Root => "root",
+            Need::Ssh => "ssh",
         }
     }
 
@@ -116,11 +124,19 @@ impl Need {
                 )
             }
             Need::Python => runs("python3", &["--version"]),
+            Need::Registry => runs("docker-registry", &["--version"]),
             Need::Restic => runs("restic", &["version"]),
             Need::Root => match said("id", &["-u"])?.as_str() {
                 "0" => Ok(()),
                 other => Err(format!("runs as user {other}")),
             },
+            Need::Ssh => {
+                runs("ssh", &["-V"])?;
+                match Path::new("/usr/sbin/sshd").is_file() {
+                    true => Ok(()),
+                    false => Err("openssh-server is not installed".to_owned()),
+                }
+            }
         }
     }
 }

@@ -252,15 +252,14 @@ fn surely<'a>(container: &Container, services: &[ServiceRef<'a>]) -> Option<(Ser
     };
     if let (Some(project), Some(name)) = (container.compose_project(), container.compose_service()) {
         let named = |service: ServiceRef<'_>| service.name().as_str() == name;
-        return find(PlacedBy::Labels, &|service| {
-            named(service) && service.id().project().as_str() == project
-        })
-        .or_else(|| {
-            find(PlacedBy::File, &|service| {
-                named(service) && is_of(container, service.project())
-            })
-        })
-        .or_else(|| find(PlacedBy::Name, &|service| is_called(container, service)));
+        let labelled = |service: ServiceRef<'_>| named(service) && service.id().project().as_str() == project;
+        let filed = |service: ServiceRef<'_>| named(service) && is_of(container, service.project());
+        // Projects of two folders may have one name, and Compose knows them apart by their files only: so a file goes before
+        // a name, and a name counts where no file is known.
+        return find(PlacedBy::Labels, &|service| labelled(service) && filed(service))
+            .or_else(|| find(PlacedBy::File, &filed))
+            .or_else(|| find(PlacedBy::Labels, &labelled))
+            .or_else(|| find(PlacedBy::Name, &|service| is_called(container, service)));
     }
     let by_unit = container.label(UNIT).and_then(|unit| {
         let stem = unit.strip_suffix(".service")?;
@@ -409,6 +408,40 @@ mod tests {
                 ("nas:photos/server".into(), PlacedBy::Nothing),
                 "{other}"
             );
+        }
+    }
+
+    #[test]
+    fn of_two_projects_with_one_name_the_file_says_which() {
+        let service = "services: { site: { image: nginx } }";
+        let lab = Lab::from_texts(
+            "home",
+            [
+                ("here/web/compose.yaml", service),
+                ("there/web/compose.yaml", service),
+            ],
+        );
+        let of = |folder: &str| {
+            let own = format!("{folder}/web/compose.yaml");
+            let all = lab.services();
+            let mut ids = all.filter(|one| one.project().files().iter().any(|file| file.name() == own));
+            ids.next().map(|one| one.id().project().to_string())
+        };
+        let placed = |file: &str| {
+            let labels = [(PROJECT, "web"), (SERVICE, "site"), (FILES, file)];
+            let mut seen = HostInventory::new(
+                "nas".parse().expect("a name"),
+                "2027-01-01T00:00:00Z".parse().expect("a time"),
+                "test",
+            );
+            seen.containers = Some(vec![container("web-site-1", "nginx", &labels)]);
+            let inventory = Inventory::new([seen]);
+            lab.placements(&inventory)[0].id().project().to_string()
+        };
+        assert_ne!(of("here"), of("there"));
+        for folder in ["here", "there"] {
+            let file = format!("/srv/lab/{folder}/web/compose.yaml");
+            assert_eq!(Some(placed(&file)), of(folder), "{folder}");
         }
     }
 

@@ -7,13 +7,21 @@ use std::time::{Duration, Instant};
 use homelab_core::engine::{Engine as _, Engines, ExecItem, ExecOptions, Feed, LogOptions};
 use homelab_core::inventory::{Change, Inventory};
 use homelab_core::{ErrorKind, Lab};
-use homelab_tests::needs::repository;
+use homelab_tests::needs::{Need, repository};
 
 use super::live::random_changes;
 use super::{LIMIT, Real, ensure, text};
 
 /// How long all of it may take until it is as it was.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What goes before the names: by it Podman is known where it differs.
+fn prefix(need: Need) -> &'static str {
+    match need {
+        Need::Podman => "podman",
+        _ => "mortal",
+    }
+}
 
 /// Who listens on a socket, as this machine numbers processes.
 const LISTENER: &str = "import socket, struct, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
@@ -26,12 +34,12 @@ struct Mortal {
 }
 
 impl Mortal {
-    fn start() -> Result<Mortal, String> {
+    fn start(need: Need) -> Result<Mortal, String> {
         let mut starter = Command::new("python3")
             .arg(repository().join("tests/engines.py"))
             .args([
                 "--only",
-                "docker-20",
+                need.as_str(),
                 "--again",
                 "--",
                 "sh",
@@ -44,7 +52,8 @@ impl Mortal {
             .map_err(|error| error.to_string())?;
         let out = starter.stdout.take().ok_or("it has an output")?;
         let mut lines = BufReader::new(out).lines();
-        let address = lines.find_map(|line| line.ok()?.strip_prefix("at docker-20=").map(str::to_owned));
+        let start = format!("at {need}=");
+        let address = lines.find_map(|line| line.ok()?.strip_prefix(&start).map(str::to_owned));
         Ok(Mortal {
             starter,
             address: address.ok_or("the engine does not start")?,
@@ -52,13 +61,7 @@ impl Mortal {
     }
 
     fn kill(&self) -> Result<(), String> {
-        let path = self.address.trim_start_matches("unix://");
-        let listener = Command::new("python3").args(["-c", LISTENER, path]).output();
-        let listener = listener.map_err(|error| error.to_string())?;
-        let id = String::from_utf8_lossy(&listener.stdout).trim().to_owned();
-        ensure(id.parse::<u32>().is_ok_and(|id| id > 1), || {
-            format!("nobody listens: {}", String::from_utf8_lossy(&listener.stderr))
-        })?;
+        let id = listener(&self.address)?;
         let killed = Command::new("kill").args(["-9", &id]).status();
         ensure(killed.is_ok_and(|status| status.success()), || {
             format!("{id} is not killed")
@@ -74,17 +77,33 @@ impl Drop for Mortal {
     }
 }
 
+/// Returns the number of the process that listens on a socket.
+pub(super) fn listener(address: &str) -> Result<String, String> {
+    let path = address.trim_start_matches("unix://");
+    let listener = Command::new("python3").args(["-c", LISTENER, path]).output();
+    let listener = listener.map_err(|error| error.to_string())?;
+    let id = String::from_utf8_lossy(&listener.stdout).trim().to_owned();
+    ensure(id.parse::<u32>().is_ok_and(|id| id > 1), || {
+        format!("nobody listens: {}", String::from_utf8_lossy(&listener.stderr))
+    })?;
+    Ok(id)
+}
+
 /// 200 random changes, with the connection cut and the engine killed and restarted at random moments.
-pub(super) async fn what_was_told_is_what_there_is_though_the_engine_is_killed() -> Result<(), String> {
-    let mortal = Mortal::start()?;
-    let real = Real::connect(mortal.address.clone(), "mortal").await?;
+pub(super) async fn what_was_told_is_what_there_is_though_the_engine_is_killed(
+    need: Need,
+) -> Result<(), String> {
+    let mortal = Mortal::start(need)?;
+    let real = Real::connect(mortal.address.clone(), prefix(need)).await?;
     let kill = || mortal.kill();
     random_changes(&real, Some(&kill)).await
 }
 
-pub(super) async fn an_engine_that_is_killed_is_an_error_and_then_there_again() -> Result<(), String> {
-    let mortal = Mortal::start()?;
-    let real = Real::connect(mortal.address.clone(), "mortal").await?;
+pub(super) async fn an_engine_that_is_killed_is_an_error_and_then_there_again(
+    need: Need,
+) -> Result<(), String> {
+    let mortal = Mortal::start(need)?;
+    let real = Real::connect(mortal.address.clone(), prefix(need)).await?;
     let endless = ["sh", "-c", "while :; do echo tick; sleep 0.05; done"];
     let name = real.start("endless", &[], &endless)?;
     let instance = format!("[hosts.mortal]\nengine = \"{}\"\n", mortal.address);

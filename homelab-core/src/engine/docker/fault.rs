@@ -111,7 +111,12 @@ fn of_text(message: &str) -> Option<(ErrorKind, &'static str)> {
         "connection reset",
     ]) {
         Some((ErrorKind::Unreachable, "the engine does not reach the registry"))
-    } else if has(&["unauthorized", "authentication required", "denied"]) {
+    } else if has(&[
+        "unauthorized",
+        "authentication required",
+        "no basic auth",
+        "denied",
+    ]) {
         Some((
             ErrorKind::Unauthorised,
             "the registry does not know you, or has no such image",
@@ -134,6 +139,7 @@ fn of_text(message: &str) -> Option<(ErrorKind, &'static str)> {
         "no such image",
         "no such exec",
         "manifest unknown",
+        "name unknown",
         "not found",
         "no such file or directory",
         "could not find",
@@ -164,6 +170,11 @@ fn of_connection(error: &Bollard, endpoint: &Endpoint) -> (ErrorKind, String) {
             {
                 return of_tls(tls);
             }
+            if let ("ssh", _) = endpoint.parts()
+                && let Some(found) = of_ssh(inner, endpoint)
+            {
+                return found;
+            }
             return match inner.kind() {
                 io::ErrorKind::NotFound => (ErrorKind::Unreachable, missing(endpoint)),
                 io::ErrorKind::PermissionDenied => (
@@ -193,6 +204,32 @@ fn of_connection(error: &Bollard, endpoint: &Endpoint) -> (ErrorKind, String) {
             ErrorKind::Unreachable,
             format!("the connection to `{endpoint}` broke"),
         ),
+    }
+}
+
+/// Returns what ssh's own words tell: it says all in one way.
+fn of_ssh(error: &io::Error, endpoint: &Endpoint) -> Option<(ErrorKind, String)> {
+    let said = error.to_string().to_lowercase();
+    if said.contains("host key verification failed") || said.contains("identification has changed") {
+        Some((
+            ErrorKind::Unauthorised,
+            format!(
+                "the host key of `{endpoint}` is not the one in known_hosts: find out why before you take the new one, \
+                 and ask again"
+            ),
+        ))
+    } else if said.contains("permission denied (") || error.kind() == io::ErrorKind::PermissionDenied {
+        Some((
+            ErrorKind::Unauthorised,
+            format!(
+                "ssh is not let in at `{endpoint}`: `ssh` itself has to do it without a question, by a key that the \
+                 host knows"
+            ),
+        ))
+    } else if said.contains("could not resolve") {
+        Some((ErrorKind::Unreachable, format!("nobody is found at `{endpoint}`")))
+    } else {
+        None
     }
 }
 

@@ -347,6 +347,11 @@ fn docker(host: &HostName, endpoint: &Endpoint) -> Result<Docker> {
     docker_of(endpoint, &version).map_err(|why| match why {
         Why::Feature(feature) => fault_on(ErrorKind::Unsupported, &what, host)
             .with_hint(format!("this build has no feature `{feature}`")),
+        #[cfg(feature = "ssh")]
+        Why::NotByName => fault_on(ErrorKind::Unsupported, &what, host).with_hint(
+            "ports and paths of ssh are for ~/.ssh/config: write `Host NAME` with `HostName`, `Port` and `User` there, and \
+             `ssh://NAME` here",
+        ),
         Why::Platform => {
             fault_on(ErrorKind::Unsupported, &what, host).with_hint("there is no such address on this system")
         }
@@ -360,6 +365,10 @@ enum Why {
         expect(dead_code, reason = "this build has every feature")
     )]
     Feature(&'static str),
+    /// Of ssh's addresses bollard takes a host and a user: it gives a port to ssh as part of the host, which nobody has, and
+    /// forgets a path, so that another engine would be asked.
+    #[cfg(feature = "ssh")]
+    NotByName,
     Platform,
     Bollard(bollard::errors::Error),
 }
@@ -389,12 +398,25 @@ fn docker_of(endpoint: &Endpoint, version: &ClientVersion) -> Result<Docker, Why
         #[cfg(not(feature = "tls"))]
         ("tcp" | "https", _) => return Err(Why::Feature("tls")),
         #[cfg(feature = "ssh")]
-        ("ssh", _) => Docker::connect_with_ssh(&address, NO_LIMIT, version, None),
+        ("ssh", _) => {
+            let address = by_ssh(endpoint).ok_or(Why::NotByName)?;
+            Docker::connect_with_ssh(&address, NO_LIMIT, version, None)
+        }
         #[cfg(not(feature = "ssh"))]
         ("ssh", _) => return Err(Why::Feature("ssh")),
         _ => return Err(Why::Platform),
     };
     docker.map_err(Why::Bollard)
+}
+
+/// Returns the address of ssh as bollard takes it; none where it has a port of its own, or a path.
+#[cfg(feature = "ssh")]
+fn by_ssh(endpoint: &Endpoint) -> Option<String> {
+    let (scheme, place) = endpoint.parts();
+    let place = place.strip_suffix(":22").unwrap_or(place);
+    let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    let plain = !host.is_empty() && !host.contains([':', '/']);
+    plain.then(|| format!("{scheme}://{place}"))
 }
 
 /// Gives the process its cryptography, unless the program has chosen some: bollard takes what the process has, and
@@ -404,5 +426,29 @@ fn provide() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Another thread may have been first: then it is there as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+#[cfg(all(test, feature = "ssh"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_ssh_is_a_host_and_a_user() {
+        let taken = |address: &str| by_ssh(&address.parse().expect("an address"));
+        assert_eq!(taken("ssh://me@nas").as_deref(), Some("ssh://me@nas"));
+        assert_eq!(taken("ssh://nas:22").as_deref(), Some("ssh://nas"));
+        for refused in [
+            "ssh://nas:2222",
+            "ssh://me@nas:2222",
+            "ssh://nas/run/docker.sock",
+            "ssh://[fe80::1]",
+        ] {
+            assert_eq!(taken(refused), None, "{refused}");
+        }
+        let endpoint = "ssh://me@nas:2222".parse().expect("an address");
+        let error = docker(&"nas".parse().expect("a name"), &endpoint).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.hint().is_some_and(|hint| hint.contains("~/.ssh/config")));
     }
 }
