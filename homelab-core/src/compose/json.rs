@@ -204,7 +204,6 @@ impl Printer {
             return filled(self.plain(written.raw.clone()));
         }
         match shape {
-            Shape::Any => Some(self.any(node)),
             Shape::Text | Shape::TextOrNull | Shape::Word(_) | Shape::Like(..) | Shape::BoolOrText => {
                 filled(self.plain(node.scalar_text()?))
             }
@@ -305,7 +304,7 @@ impl Printer {
                 }
                 filled(JsonValue::Object(out))
             }
-            Shape::Options | Shape::NullableOptions | Shape::TextDict => {
+            Shape::Options | Shape::NullableOptions | Shape::IntOptions | Shape::TextDict => {
                 let mut out = Json::new();
                 for (key, value) in node.as_map()? {
                     let value = value.scalar_text().unwrap_or_default();
@@ -331,8 +330,8 @@ impl Printer {
                     let shown = |value: String| match hide {
                         true if !value.is_empty() => text(REDACTED),
                         _ => self.plain(value),
-                    let values: Vec<JsonValue> = values.into_iter().map(shown).collect();
                     };
+                    let values: Vec<JsonValue> = values.into_iter().map(shown).collect();
                     out.insert(key.to_string(), JsonValue::Array(values));
                 }
                 filled(JsonValue::Object(out))
@@ -402,6 +401,7 @@ impl Printer {
             }
         }
     }
+
     /// A text that is no secret as a whole: redacted, without what in it is one by its shape, such as the user and password
     /// of an address.
     fn plain(&self, value: String) -> JsonValue {
@@ -411,7 +411,6 @@ impl Printer {
             value
         })
     }
-
 
     /// The words of a command; redacted, the program and the names of its options.
     fn said(&self, words: Vec<String>) -> Vec<JsonValue> {
