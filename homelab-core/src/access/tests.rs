@@ -12,6 +12,7 @@ mod proxies;
 mod routes;
 mod said;
 mod tunnels;
+mod unread;
 mod words;
 
 use jiff::Timestamp;
