@@ -77,8 +77,15 @@ impl Asked {
             return Ok(Asked::Files(Box::new(tailnet)));
         }
         let lab = Lab::load(one(arguments.rest()?)?)?;
-        let seen =
-            wait(async { World::connect(&lab).await.without_engines().observe(&lab).await }).with_at(now);
+        let seen = wait(async {
+            World::connect(&lab)
+                .await
+                .without_engines()
+                .without_repositories()
+                .observe(&lab)
+                .await
+        })
+        .with_at(now);
         Ok(Asked::Lab(Box::new((lab, seen))))
     }
 

@@ -30,6 +30,7 @@
 mod address;
 mod container;
 mod direct;
+mod dockerfile;
 mod exception;
 mod facts;
 mod files;
@@ -58,6 +59,7 @@ use crate::observed::Observed;
 use crate::span::Span;
 use crate::view::{Reach, ServiceView};
 use address::HostFacts;
+use dockerfile::built;
 use facts::Facts;
 use files::Files;
 use path::Zones;
@@ -253,6 +255,7 @@ impl Lab {
             let host = id.host().and_then(|name| instance.host(name));
             HostFacts::new(id.host(), host, instance)
         };
+        let files = Files::new(self.root(), self.manifest());
         let services: Vec<ServiceRef<'_>> = self.services().collect();
         let entries = services.iter().map(|service| {
             let system = service.system();
@@ -262,10 +265,14 @@ impl Lab {
                 service: service.service(),
                 system,
                 known_ports: facts::known_ports(*service, system),
+                built: service
+                    .service()
+                    .build
+                    .as_ref()
+                    .and_then(|build| built(build, &files)),
             }
         });
         let topology = Topology::new(entries, &host_facts);
-        let files = Files::new(self.root(), self.manifest());
 
         let mut paths: Vec<Vec<Path>> = vec![Vec::new(); topology.nodes.len()];
         let mut spreads = Spreads::default();

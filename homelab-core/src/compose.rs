@@ -53,7 +53,7 @@ mod yaml;
 pub(crate) use dotenv::variables_of;
 pub(crate) use listed::{Listed, listed};
 pub use model::{
-    Attachment, Condition, Dependency, Field, Interpolation, Material, Mount, MountKind, Network,
+    Attachment, Build, Condition, Dependency, Field, Interpolation, Material, Mount, MountKind, Network,
     NetworkMode, Port, Project, Protocol, RestartPolicy, Service, VariableState, Volume,
 };
 pub use options::ResolveOptions;

@@ -44,6 +44,7 @@ mod feed;
 mod hosts;
 mod logs;
 pub mod memory;
+mod view;
 mod watch;
 
 use std::fmt;
@@ -137,7 +138,8 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// Unpacks a tar archive into a folder of a container, running or not.
     ///
     /// If it is dropped, or the archive's feed fails, a part of the files may have been written. It has no limit beyond
-    /// that the engine must go on taking the archive, and answer once it has it.
+    /// that the engine must go on taking the archive, and answer once it has it. What comes from the same container has to be
+    /// read before: engines lock a container while they read it.
     async fn copy_in(&self, container: &str, folder: &str, archive: Feed<Vec<u8>>) -> Result<()>;
 }
 

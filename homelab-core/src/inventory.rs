@@ -20,6 +20,7 @@
 mod change;
 mod hosts;
 mod placement;
+mod view;
 
 use std::collections::BTreeMap;
 use std::fmt;

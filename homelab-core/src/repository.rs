@@ -66,6 +66,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::name::{HostName, RepositoryName};
 use crate::observed::{Check, Completeness, Snapshot};
 use crate::plan::Depth;
+use crate::view::EntryView;
 
 /// A repository: the least that an implementer owes.
 ///
@@ -294,6 +295,18 @@ pub enum EntryKind {
     Special,
 }
 
+impl EntryKind {
+    /// Returns the word for it: `folder`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EntryKind::File => "file",
+            EntryKind::Folder => "folder",
+            EntryKind::Link => "link",
+            EntryKind::Special => "special",
+        }
+    }
+}
+
 /// Something in a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
@@ -303,6 +316,17 @@ pub struct Entry {
     pub kind: EntryKind,
     /// How many bytes it has, of a file.
     pub size: u64,
+}
+
+impl Entry {
+    /// Returns it as plain data.
+    pub fn view(&self) -> EntryView {
+        EntryView {
+            path: self.path.to_string_lossy().into_owned(),
+            kind: self.kind.as_str().to_owned(),
+            size: self.size,
+        }
+    }
 }
 
 /// What a check has found.

@@ -24,13 +24,12 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::access::Exposure;
-use crate::compose::MountKind;
 use crate::drift::SeenHost;
-use crate::inventory::{Binding, Container, PlacedBy, Placement};
+use crate::inventory::{Binding, Mounted, PlacedBy, Placement};
 use crate::lab::Lab;
 use crate::name::ServiceId;
 use crate::observed::Observed;
-use crate::view::{ContainerView, MountView, PortView, RunningView};
+use crate::view::{ContainerView, PortView, RunningView};
 
 /// What runs, by host, project and service, with who can reach it. Displays as a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,38 +144,12 @@ fn row(placement: &Placement<'_>, exposure: Option<&Exposure>) -> ContainerView 
         started: container.started.map(|at| at.to_string()),
         exit_code: container.exit_code,
         restarts: container.restarts,
-        ports: container.ports.iter().map(port).collect(),
-        mounts: mounts(container),
+        ports: container.ports.iter().map(Binding::view).collect(),
+        mounts: container.mounts.iter().map(Mounted::view).collect(),
         networks: container.networks.keys().cloned().collect(),
         reach: exposure.map(Exposure::reach),
         at_most: exposure.map(Exposure::at_most),
     }
-}
-
-fn port(binding: &Binding) -> PortView {
-    PortView {
-        address: binding.address.map(|address| address.to_string()),
-        published: Some(binding.port),
-        published_to: None,
-        target: binding.target,
-        protocol: binding.protocol.to_string(),
-    }
-}
-
-fn mounts(container: &Container) -> Vec<MountView> {
-    let view = |mount: &crate::inventory::Mounted| MountView {
-        kind: match mount.kind {
-            MountKind::Bind => "bind",
-            MountKind::Volume => "volume",
-            MountKind::Tmpfs => "tmpfs",
-            MountKind::Other => "other",
-        }
-        .to_owned(),
-        source: mount.source.clone(),
-        target: mount.target.clone(),
-        read_only: mount.read_only,
-    };
-    container.mounts.iter().map(view).collect()
 }
 
 /// A table as people know it from `docker ps`, one for each host.
@@ -296,7 +269,7 @@ mod tests {
     use super::*;
     use crate::compose::Protocol;
     use crate::error::ErrorKind;
-    use crate::inventory::{ContainerState, Gap, Health, HostInventory, Inventory, Part};
+    use crate::inventory::{Container, ContainerState, Gap, Health, HostInventory, Inventory, Part};
     use crate::secret::Secret;
     use crate::view::Reach;
 

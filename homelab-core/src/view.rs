@@ -5,6 +5,7 @@
 //! is the stored and exchanged form; `schemas/report.schema.json` and `schemas/query.schema.json` are made from them.
 
 mod backup;
+mod engine;
 mod live;
 mod portal;
 mod reachability;
@@ -13,7 +14,14 @@ mod tailnet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::backup::{CopyView, LossView, PartView, ReasonView, RemainsView, SurvivalView, VerdictView};
+pub use self::backup::{
+    CheckView, CopyView, DrillView, EntryView, HoldingsView, LossView, PartView, ReasonView, RemainsView,
+    SnapshotView, SurvivalView, VerdictView,
+};
+pub use self::engine::{
+    AttachedView, EngineEventView, EngineInfoView, ImageView, InspectView, NetworkView, ProcessView,
+    PullView, StatView, VolumeView,
+};
 pub use self::live::{
     ChangeView, ContainerView, DifferenceView, DriftView, GapView, LogLineView, RunningView, SeenHostView,
 };

@@ -29,7 +29,7 @@ pub struct Lab(pub(crate) homelab_core::Lab);
 
 impl Lab {
     /// Judges it on a thread of the library: as far as it was seen, or with nothing looked at and now as the moment.
-    async fn judge<T: Send + 'static>(
+    pub(crate) async fn judge<T: Send + 'static>(
         &self,
         what: &str,
         seen: Option<Arc<Observed>>,

@@ -3,8 +3,10 @@
 mod backup;
 mod cancel;
 mod control;
+mod engine;
 mod error;
 mod events;
+mod feed;
 mod lab;
 mod live;
 mod observed;
@@ -21,11 +23,13 @@ mod tailnet;
 mod view;
 mod world;
 
-pub use backup::Survival;
+pub use backup::{Repositories, Survival};
 pub use cancel::CancelToken;
 pub use control::ControlApi;
+pub use engine::{Engine, EngineEvents, ExecRequest, Execution, Pull, Stats};
 pub use error::HomelabError;
 pub use events::Events;
+pub use feed::Pieces;
 pub use lab::Lab;
 pub use live::{Changes, Drift, Engines, Inventory, LogQuery, Logs, Running};
 pub use observed::{Machine, Observed};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use homelab_core::cancel::Cancel;
-use homelab_core::engine::{self, Feed, LogOptions, Logged};
+use homelab_core::engine::{self, LogOptions, Logged};
 use homelab_core::inventory::{self, Change, HostInventory};
 use homelab_core::subscription::Subscription;
 use homelab_core::view::{
@@ -14,7 +14,9 @@ use homelab_core::view::{
 use tokio::sync::Mutex;
 
 use crate::cancel::CancelToken;
+use crate::engine::Engine;
 use crate::error::HomelabError;
+use crate::feed::Reading;
 use crate::lab::Lab;
 use crate::observed::{Observed, moment};
 use crate::runtime::{run, runtime};
@@ -267,6 +269,17 @@ pub struct LogQuery {
     pub tail: Option<u64>,
 }
 
+impl LogQuery {
+    pub(crate) fn options(&self) -> Result<LogOptions, HomelabError> {
+        Ok(LogOptions {
+            follow: self.follow,
+            since: self.since.as_deref().map(moment).transpose()?,
+            until: self.until.as_deref().map(moment).transpose()?,
+            tail: self.tail,
+        })
+    }
+}
+
 #[uniffi::export]
 impl Engines {
     /// Returns what the containers of a target have written: in the order of time, and where it is followed, as it comes.
@@ -279,16 +292,24 @@ impl Engines {
         seen: &Observed,
         query: LogQuery,
     ) -> Result<Logs, HomelabError> {
-        let options = LogOptions {
-            follow: query.follow,
-            since: query.since.as_deref().map(moment).transpose()?,
-            until: query.until.as_deref().map(moment).transpose()?,
-            tail: query.tail,
-        };
-        Ok(Logs {
-            lines: Arc::new(Mutex::new(Some(self.0.logs(&lab.0, target, &seen.0, options)?))),
-            finished: Cancel::new(),
-        })
+        let feed = self.0.logs(&lab.0, target, &seen.0, query.options()?)?;
+        Ok(Logs(Reading::new(feed, "read the logs")))
+    }
+
+    /// Connects to the engine of a host: for what one engine and its containers have and do.
+    ///
+    /// It fails with `NotFound` for a host that there is not, or of which nobody says how its engine is reached.
+    #[uniffi::method(default(cancel = None))]
+    pub async fn engine(
+        &self,
+        host: String,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Arc<Engine>, HomelabError> {
+        let engines = self.0.clone();
+        let connect = async move { engines.engine(&host).await };
+        Ok(Arc::new(Engine(
+            run("connect to the engine", cancel, connect).await??,
+        )))
     }
 }
 
@@ -297,54 +318,18 @@ impl Engines {
 /// Take lines with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
 /// AsyncThrowingStream of it.
 #[derive(Debug, uniffi::Object)]
-pub struct Logs {
-    /// None once it has ended.
-    lines: Arc<Mutex<Option<Feed<Logged>>>>,
-    finished: Cancel,
-}
-
-impl Logs {
-    async fn take(&self) -> Result<Option<LogLineView>, HomelabError> {
-        let lines = self.lines.clone();
-        // What reads it has to be woken by the runtime's own sockets.
-        let next = async move {
-            let mut lines = lines.lock().await;
-            let Some(feed) = lines.as_mut() else {
-                return Ok(None);
-            };
-            let next = feed.next().await;
-            if !matches!(next, Ok(Some(_))) {
-                *lines = None;
-            }
-            next
-        };
-        let line = run("read the logs", None, next).await??;
-        Ok(line.map(|line| line.view()))
-    }
-}
+pub struct Logs(pub(crate) Reading<Logged>);
 
 #[uniffi::export]
 impl Logs {
     /// Returns the next line, or nothing when there will be none. It fails where not all can be read.
     pub async fn next(&self) -> Result<Option<LogLineView>, HomelabError> {
-        tokio::select! {
-            biased;
-            () = self.finished.cancelled() => {
-                if let Ok(mut lines) = self.lines.try_lock() {
-                    *lines = None;
-                }
-                Ok(None)
-            }
-            line = self.take() => line,
-        }
+        Ok(self.0.next().await?.map(|line| line.view()))
     }
 
     /// Ends it, a call that waits for its next line included, and closes its connections.
     pub fn finish(&self) {
-        self.finished.cancel();
-        if let Ok(mut lines) = self.lines.try_lock() {
-            *lines = None;
-        }
+        self.0.finish();
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use homelab_core::lab::HostKind;
+use homelab_core::view::HoldingsView;
 use homelab_core::{Error, ErrorKind, HostName, InvalidName, observed};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -65,6 +66,13 @@ impl Observed {
     /// Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
     pub fn with_inventory(&self, inventory: &Inventory) -> Observed {
         Observed(self.0.clone().with_inventory(inventory.0.clone()))
+    }
+
+    /// Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+    /// with why.
+    pub fn backups(&self) -> Option<Vec<HoldingsView>> {
+        let seen = self.0.backups()?;
+        Some(seen.value().repositories().map(|one| one.view()).collect())
     }
 
     /// Returns the plan that puts back what runs that were killed midway have left: empty when there are none.

@@ -3,6 +3,8 @@
 //! Each stands here as it does in the core, comments included, since these are what Kotlin and Swift show: the compiler
 //! refuses a shape that differs, and a test a comment that does. Nothing is defined here.
 
+mod engine;
+
 use homelab_core::Severity;
 use homelab_core::lab::HostKind;
 use homelab_core::view::{

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backup::Repositories;
 use crate::cancel::CancelToken;
 use crate::error::HomelabError;
 use crate::lab::Lab;
@@ -42,6 +43,16 @@ impl World {
     /// Returns the engines of the lab's hosts, to look at and to watch.
     pub fn engines(&self) -> Engines {
         Engines(self.0.engines())
+    }
+
+    /// Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+    pub fn without_repositories(&self) -> World {
+        World(self.0.clone().without_repositories())
+    }
+
+    /// Returns the repositories of backups of the lab, to look at.
+    pub fn repositories(&self) -> Repositories {
+        Repositories(self.0.repositories())
     }
 
     /// Returns the lab's folder.

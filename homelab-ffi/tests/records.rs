@@ -51,10 +51,12 @@ fn every_answer_about_a_tailnet_copies_or_what_runs_crosses_with_its_comments() 
     let mut theirs = shapes(include_str!("../../homelab-core/src/view/reachability.rs"));
     theirs.extend(shapes(include_str!("../../homelab-core/src/view/portal.rs")));
     theirs.extend(shapes(include_str!("../../homelab-core/src/view/live.rs")));
+    theirs.extend(shapes(include_str!("../../homelab-core/src/view/engine.rs")));
     theirs.extend(shapes(include_str!("../../homelab-core/src/view/backup.rs")));
     let mut ours = shapes(include_str!("../src/view.rs"));
     ours.extend(shapes(include_str!("../src/portal.rs")));
     ours.extend(shapes(include_str!("../src/live.rs")));
+    ours.extend(shapes(include_str!("../src/view/engine.rs")));
     ours.extend(shapes(include_str!("../src/backup.rs")));
     let mirrored = include_str!("../src/reachability.rs");
     let outdented: Vec<&str> = mirrored

@@ -12,7 +12,7 @@ use crate::compose::Project;
 use crate::convert::{FilePath, Record};
 use crate::error::Result;
 use crate::finding::{Finding, Report};
-use crate::live::{Drift, Inventory, Running};
+use crate::live::{Drift, Running, SeenInventory};
 use crate::observed::{Observed, held_or_now, seen_or_now};
 use crate::plan::Plan;
 use crate::query::Posture;
@@ -91,7 +91,7 @@ impl Lab {
     /// judged like any other. What an engine does not tell is not in it: health checks, limits, who waits for whom.
     #[staticmethod]
     #[pyo3(signature = (name, inventory, /))]
-    fn adopt(py: Python<'_>, name: String, inventory: &Inventory) -> Result<Self> {
+    fn adopt(py: Python<'_>, name: String, inventory: &SeenInventory) -> Result<Self> {
         let inventory = inventory.0.clone();
         Ok(Lab(work(py, move || core::Lab::adopt(&name, &inventory))?))
     }
@@ -99,7 +99,7 @@ impl Lab {
     /// As `adopt`, awaited.
     #[staticmethod]
     #[pyo3(signature = (name, inventory, /))]
-    async fn adopt_async(name: String, inventory: Py<Inventory>) -> Result<Self> {
+    async fn adopt_async(name: String, inventory: Py<SeenInventory>) -> Result<Self> {
         let inventory = inventory.get().0.clone();
         Ok(Lab(later(move || core::Lab::adopt(&name, &inventory)).await?))
     }

@@ -8,7 +8,9 @@ mod backup;
 mod compose;
 mod control;
 mod convert;
+mod engine;
 mod error;
+mod feed;
 mod finding;
 mod lab;
 mod live;
@@ -56,7 +58,7 @@ mod _native {
     #[pymodule_export]
     use crate::access::Exposure;
     #[pymodule_export]
-    use crate::backup::Survival;
+    use crate::backup::{Repositories, Survival};
     #[pymodule_export]
     use crate::capabilities;
     #[pymodule_export]
@@ -66,13 +68,15 @@ mod _native {
     #[pymodule_export]
     use crate::convert::words;
     #[pymodule_export]
+    use crate::engine::{Engine, EngineEvents, ExecItem, ExecResult, Execution, Pieces, Pull, Stats};
+    #[pymodule_export]
     use crate::error::throw;
     #[pymodule_export]
     use crate::finding::{Finding, Report};
     #[pymodule_export]
     use crate::lab::Lab;
     #[pymodule_export]
-    use crate::live::{Changes, Drift, Engines, Inventory, Logs, Running};
+    use crate::live::{Changes, Drift, Engines, Logs, Running, SeenInventory};
     #[pymodule_export]
     use crate::observed::{Checkout, Interrupted, Machine, Observed, Worktree};
     #[pymodule_export]

@@ -3,12 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream as _;
 use homelab_core as core;
-use homelab_core::engine::{Feed, LogOptions, Logged};
+use homelab_core::engine::{LogOptions, Logged};
 use homelab_core::inventory::{self, Change, HostInventory};
 use homelab_core::subscription::Subscription;
 use jiff::Timestamp;
@@ -17,18 +16,21 @@ use pyo3::prelude::*;
 use tokio::sync::watch;
 
 use crate::convert::{Record, equals_dict, hash};
+use crate::engine::Engine;
 use crate::error::{Failed, Result};
+use crate::feed::{Reading, stream};
 use crate::lab::Lab;
 use crate::observed::Observed;
 use crate::runtime::{block, runtime, spawn};
 
 /// What all engines of a lab have, each with when and by whom it was seen. Immutable; its text has a line for each
 /// container. `Lab.running` says which service each of them is, and `Lab.adopt` makes a lab of it.
-#[pyclass(frozen, module = "homelab")]
-pub(crate) struct Inventory(pub(crate) inventory::Inventory);
+// What gathers the methods of a class (`multiple-pymethods`) has a type of its own that is called `Inventory`.
+#[pyclass(frozen, name = "Inventory", module = "homelab")]
+pub(crate) struct SeenInventory(pub(crate) inventory::Inventory);
 
 #[pymethods]
-impl Inventory {
+impl SeenInventory {
     /// The hosts, by name, each with whether its engine answered.
     #[getter]
     fn hosts(&self) -> Vec<Record> {
@@ -70,9 +72,14 @@ impl Inventory {
 pub(crate) struct Engines(pub(crate) core::engine::Engines);
 
 impl Engines {
-    fn asking(&self) -> impl Future<Output = Inventory> + Send + 'static {
+    fn asking(&self) -> impl Future<Output = SeenInventory> + Send + 'static {
         let engines = self.0.clone();
-        async move { Inventory(engines.inventory().await) }
+        async move { SeenInventory(engines.inventory().await) }
+    }
+
+    fn connecting(&self, host: String) -> impl Future<Output = core::Result<Engine>> + Send + 'static {
+        let engines = self.0.clone();
+        async move { Ok(Engine(engines.engine(&host).await?)) }
     }
 }
 
@@ -91,12 +98,12 @@ impl Engines {
     }
 
     /// Returns what all engines have now. A host that is dead or slow costs its limit once, and is a fact with its reason.
-    fn inventory(&self, py: Python<'_>) -> Result<Inventory> {
+    fn inventory(&self, py: Python<'_>) -> Result<SeenInventory> {
         block(py, self.asking())
     }
 
     /// As `inventory`, awaited. Cancelling the task stops asking.
-    async fn inventory_async(&self) -> Result<Inventory> {
+    async fn inventory_async(&self) -> Result<SeenInventory> {
         spawn(self.asking()).await
     }
 
@@ -111,7 +118,7 @@ impl Engines {
         drop(inside);
         let (closed, _) = watch::channel(false);
         Ok(Changes {
-            reading: Arc::new(Mutex::new(Reading {
+            reading: Arc::new(Mutex::new(Watched {
                 changes,
                 inventory: inventory::Inventory::default(),
             })),
@@ -142,11 +149,20 @@ impl Engines {
             until,
             tail,
         };
-        let (closed, _) = watch::channel(false);
-        Ok(Logs {
-            lines: Arc::new(Mutex::new(Some(self.0.logs(&lab.0, target, &seen.0, options)?))),
-            closed: Arc::new(closed),
-        })
+        Ok(Logs(Reading::new(self.0.logs(&lab.0, target, &seen.0, options)?)))
+    }
+
+    /// Connects to the engine of a host: for what one engine and its containers have and do. It raises `NotFound` for a host
+    /// that there is not, or of which nobody says how its engine is reached.
+    #[pyo3(signature = (host, /))]
+    fn engine(&self, py: Python<'_>, host: String) -> Result<Engine> {
+        Ok(block(py, self.connecting(host))??)
+    }
+
+    /// As `engine`, awaited.
+    #[pyo3(signature = (host, /))]
+    async fn engine_async(&self, host: String) -> Result<Engine> {
+        Ok(spawn(self.connecting(host)).await??)
     }
 
     fn __repr__(&self) -> String {
@@ -159,17 +175,17 @@ impl Engines {
 /// Dropping it closes it.
 #[pyclass(frozen, module = "homelab")]
 pub(crate) struct Changes {
-    reading: Arc<Mutex<Reading>>,
+    reading: Arc<Mutex<Watched>>,
     closed: Arc<watch::Sender<bool>>,
 }
 
-struct Reading {
+struct Watched {
     changes: Subscription<Change>,
     /// What the engines have, as far as it was read.
     inventory: inventory::Inventory,
 }
 
-fn lock(reading: &Mutex<Reading>) -> MutexGuard<'_, Reading> {
+fn lock(reading: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
     reading.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -203,8 +219,8 @@ impl Changes {
 impl Changes {
     /// What the engines have now, as far as the changes were read.
     #[getter]
-    fn inventory(&self) -> Inventory {
-        Inventory(lock(&self.reading).inventory.clone())
+    fn inventory(&self) -> SeenInventory {
+        SeenInventory(lock(&self.reading).inventory.clone())
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -245,82 +261,11 @@ impl Changes {
     }
 }
 
-/// What containers have written, line by line: an iterator, and an async one. Each line is told to one reader. It raises
-/// where not all can be read. Dropping it closes it.
-#[pyclass(frozen, module = "homelab")]
-pub(crate) struct Logs {
-    /// None once it has ended.
-    lines: Arc<Mutex<Option<Feed<Logged>>>>,
-    closed: Arc<watch::Sender<bool>>,
-}
-
-impl Logs {
-    fn reading(&self) -> impl Future<Output = core::Result<Option<Record>>> + Send + 'static {
-        let lines = self.lines.clone();
-        let mut closed = self.closed.subscribe();
-        async move {
-            let next = poll_fn(|context| {
-                let mut held = lines.lock().unwrap_or_else(PoisonError::into_inner);
-                match held.as_mut() {
-                    Some(feed) => Pin::new(feed).poll_next(context),
-                    None => Poll::Ready(None),
-                }
-            });
-            let next = tokio::select! {
-                biased;
-                _ = closed.wait_for(|closed| *closed) => None,
-                line = next => line,
-            };
-            match next {
-                Some(Ok(line)) => Ok(Some(Record::of("LogLineView", &line.view()))),
-                ended => {
-                    *lines.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    ended.map_or(Ok(None), |line| line.map(|_| None))
-                }
-            }
-        }
-    }
-}
-
-#[pymethods]
-impl Logs {
-    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&self, py: Python<'_>) -> Result<Option<Record>> {
-        Ok(block(py, self.reading())??)
-    }
-
-    fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.call_method0("_next")
-    }
-
-    async fn _next(&self) -> Result<Record> {
-        let next = spawn(self.reading()).await??;
-        next.ok_or_else(|| Failed::Python(PyStopAsyncIteration::new_err(())))
-    }
-
-    /// Ends it, also for a reader that waits in another task or thread, and closes its connections.
-    fn close(&self) {
-        self.closed.send_replace(true);
-        *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// As `close`: for `contextlib.aclosing`.
-    async fn aclose(&self) {
-        self.close();
-    }
-
-    fn __repr__(&self) -> String {
-        let state = if *self.closed.borrow() { "closed" } else { "open" };
-        format!("<Logs, {state}>")
-    }
-}
+stream!(
+    /// What containers have written, line by line: an iterator, and an async one. Each line is told to one reader. It raises
+    /// where not all can be read. Dropping it closes it.
+    Logs, Logged, Record, |line: Logged| Record::of("LogLineView", &line.view())
+);
 
 /// How what runs differs from what was written, as far as it was seen. Its text is what people read.
 #[pyclass(frozen, module = "homelab")]

@@ -7,9 +7,9 @@ use homelab_core::observed;
 use jiff::Timestamp;
 use pyo3::prelude::*;
 
-use crate::convert::or_now;
+use crate::convert::{Record, or_now};
 use crate::error::Result;
-use crate::live::Inventory;
+use crate::live::SeenInventory;
 use crate::plan::Plan;
 
 /// Everything that was seen, and when. Immutable; what was not looked at is absent.
@@ -74,14 +74,22 @@ impl Observed {
 
     /// What the engines of all hosts have, if they were asked.
     #[getter]
-    fn inventory(&self) -> Option<Inventory> {
-        self.0.inventory().map(|seen| Inventory(seen.value().clone()))
+    fn inventory(&self) -> Option<SeenInventory> {
+        self.0.inventory().map(|seen| SeenInventory(seen.value().clone()))
     }
 
     /// Returns the observation with this as what the engines have: of `Engines.inventory`, or of `Changes.inventory`.
     #[pyo3(signature = (inventory, /))]
-    fn with_inventory(&self, inventory: &Inventory) -> Self {
+    fn with_inventory(&self, inventory: &SeenInventory) -> Self {
         Observed(self.0.clone().with_inventory(inventory.0.clone()))
+    }
+
+    /// What the repositories of backups hold, by name, if they were asked. One that did not answer is among them, with why.
+    #[getter]
+    fn backups(&self) -> Option<Vec<Record>> {
+        let seen = self.0.backups()?;
+        let view = |one: &observed::Holdings| Record::of("HoldingsView", &one.view());
+        Some(seen.value().repositories().map(view).collect())
     }
 
     /// The runs that were killed midway and have left something, if they were looked for.

@@ -11,6 +11,7 @@ use homelab_core::subscription::Subscription;
 use pyo3::prelude::*;
 use tokio::sync::watch;
 
+use crate::backup::Repositories;
 use crate::convert::{FilePath, Record};
 use crate::error::{Failed, Result, raised};
 use crate::lab::Lab;
@@ -38,9 +39,18 @@ async fn connected(lab: core::Lab, state: Option<FilePath>, compose: Option<File
 }
 
 impl World {
-    fn observing(&self, lab: Option<&Lab>, engines: bool) -> impl Future<Output = Observed> + Send + 'static {
+    fn observing(
+        &self,
+        lab: Option<&Lab>,
+        engines: bool,
+        repositories: bool,
+    ) -> impl Future<Output = Observed> + Send + 'static {
         let (world, lab) = (self.world.clone(), lab.map_or(&self.lab, |lab| &lab.0).clone());
         let world = if engines { world } else { world.without_engines() };
+        let world = match repositories {
+            true => world,
+            false => world.without_repositories(),
+        };
         async move { Observed(world.observe(&lab).await) }
     }
 }
@@ -68,16 +78,26 @@ impl World {
         block(py, connected(lab.0.clone(), state, compose))
     }
 
-    async fn observe(&self, lab: Option<Py<Lab>>, engines: bool) -> Result<Observed> {
-        spawn(self.observing(lab.as_ref().map(Py::get), engines)).await
+    async fn observe(&self, lab: Option<Py<Lab>>, engines: bool, repositories: bool) -> Result<Observed> {
+        spawn(self.observing(lab.as_ref().map(Py::get), engines, repositories)).await
     }
 
-    fn observe_sync(&self, py: Python<'_>, lab: Option<&Lab>, engines: bool) -> Result<Observed> {
-        block(py, self.observing(lab, engines))
+    fn observe_sync(
+        &self,
+        py: Python<'_>,
+        lab: Option<&Lab>,
+        engines: bool,
+        repositories: bool,
+    ) -> Result<Observed> {
+        block(py, self.observing(lab, engines, repositories))
     }
 
     fn engines(&self) -> Engines {
         Engines(self.world.engines())
+    }
+
+    fn repositories(&self) -> Repositories {
+        Repositories(self.world.repositories())
     }
 
     fn apply(&self, plan: &Plan) -> Result<Operation> {

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import homelab
 from conftest import COMPOSE, ROOT
 
 SCRIPTS = ROOT / "examples" / "python"
@@ -99,3 +104,75 @@ def test_the_pattern_is_published_without_the_lab(folder: Path, tmp_path: Path) 
     done = run("publish_my_pattern.py", folder, tmp_path / "none", values)
     assert done.returncode == 1
     assert not (tmp_path / "none").exists()
+
+
+def copied(folder: Path) -> None:
+    """Gives a lab data, and a repository for it."""
+    beside = folder.parent
+    (beside / "data").mkdir()
+    (beside / "data" / "a.txt").write_text("a")
+    (beside / "key").write_text("made up")
+    (folder / "lab.toml").write_text(f"[datasets.data]\nclass = 'irreplaceable'\npaths = ['{beside}/data']\n")
+    (folder / "instance.toml").write_text(
+        f"[repositories.usb]\nkind = 'restic'\nlocation = '{beside}/copies'\npassword = 'file:{beside}/key'\n"
+    )
+
+
+class Kuma(BaseHTTPRequestHandler):
+    """Uptime Kuma, as far as it is told how something went."""
+
+    told: ClassVar[list[dict[str, list[str]]]] = []
+
+    def do_GET(self) -> None:
+        Kuma.told.append(parse_qs(urlsplit(self.path).query))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"ok":true}')
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_backup_is_told_whether_it_went_well_or_not(folder: Path) -> None:
+    copied(folder)
+    with HTTPServer(("127.0.0.1", 0), Kuma) as kuma:
+        Thread(target=kuma.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{kuma.server_port}/api/push/token"
+        early = run("backup_and_ping.py", folder, url)
+        assert early.returncode == 1
+        lab = homelab.Lab.load(folder)
+        with homelab.connect_sync(lab) as world:
+            lab.plan_make_repository("usb", world.observe(engines=False)).apply(world)
+        done = run("backup_and_ping.py", folder, url)
+        assert (done.returncode, done.stderr) == (0, "")
+        kuma.shutdown()
+    down, up = Kuma.told
+    assert down["status"] == ["down"]
+    assert down["msg"][0].startswith("not_initialised: ")
+    assert (up["status"], up["msg"]) == (["up"], ["1 copies made"])
+    assert int(up["ping"][0]) > 0
+    untold = run("backup_and_ping.py", folder, url)
+    assert untold.returncode == 2
+    assert "was not told" in untold.stderr
+    assert "token" not in untold.stderr
+
+
+def test_the_drill_of_the_month_proves_what_has_waited_longest(folder: Path) -> None:
+    copied(folder)
+    assert run("drill_of_the_month.py", folder).returncode == 2
+    lab = homelab.Lab.load(folder)
+    with homelab.connect_sync(lab) as world:
+        lab.plan_make_repository("usb", world.observe(engines=False)).apply(world)
+        lab.plan_backup("data", world.observe(engines=False)).apply(world)
+    proven = run("drill_of_the_month.py", folder)
+    assert (proven.returncode, proven.stderr) == (0, "")
+    assert proven.stdout.startswith("data from usb: 1 files with 1 B came back, 1 the same to the byte as here")
+    # As a disk would change it: what is kept of it here, and in the copy, is not the same any more.
+    [pack] = [path for path in (folder.parent / "copies" / "data").rglob("*") if path.is_file()][:1]
+    content = bytearray(pack.read_bytes())
+    content[10] ^= 1
+    pack.chmod(0o600)
+    pack.write_bytes(content)
+    broken = run("drill_of_the_month.py", folder)
+    assert broken.returncode == 1
+    assert "data does NOT restore" in broken.stderr

@@ -17,7 +17,7 @@ from conftest import COMPOSE, NOW, ROOT
 from homelab import Reach, Severity, view
 
 # The parts of a whole build, which is what Python has. The embedded repository is not among them yet.
-FULL = ["docker", "local", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
+FULL = ["docker", "local", "rustic", "serve", "ssh", "tailnet-api", "tailnet-api-rustls", "tls", "tools"]
 
 
 def test_a_folder_is_named_by_a_text_or_a_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_what_the_core_counts_and_lists() -> None:
     assert homelab.capabilities() == FULL
     for part in homelab.capabilities():
         homelab.require_capability(part)
-    with pytest.raises(homelab.Invalid, match=", ".join(f"`{part}`" for part in sorted([*FULL, "rustic"]))):
+    with pytest.raises(homelab.Invalid, match=", ".join(f"`{part}`" for part in sorted(FULL))):
         homelab.require_capability("teleport")
 
 

@@ -262,12 +262,20 @@ fn camel(name: &str) -> String {
     out
 }
 
-/// Returns the public functions in a source's `impl` blocks of a type itself, not of its traits.
+/// Returns the public functions in a source's `impl` blocks of a type itself, not of its traits; of a trait those that it
+/// declares.
 fn methods(source: &str, owner: &str) -> Vec<String> {
     let mut inside = false;
     let mut found = Vec::new();
+    let mut declared = false;
     for line in source.lines() {
-        if let Some(rest) = line.strip_prefix("impl") {
+        if let Some(rest) = line.strip_prefix("pub trait ") {
+            declared = word(rest) == owner;
+        } else if line == "}" && declared {
+            declared = false;
+        } else if declared && let Some(method) = line.strip_prefix("    ") {
+            found.extend(function(&format!("pub {method}")));
+        } else if let Some(rest) = line.strip_prefix("impl") {
             let rest = match rest.strip_prefix('<') {
                 Some(generic) => generic.split_once("> ").map_or("", |(_, rest)| rest),
                 None => rest.trim_start(),
@@ -536,6 +544,13 @@ impl<T: Clone> Cancel<T> {
             problems(&["engine::Engine"]),
             ["docs/parity.toml speaks of `lab::Host`, which there is not"]
         );
+    }
+
+    #[test]
+    fn what_a_trait_declares_is_an_operation() {
+        let source = "pub trait Engine: Send {\n    async fn info(&self);\n    fn logs(&self);\n    fn run(&self) {\n        fn inner();\n    }\n}\n\
+                      pub trait Other {\n    fn other(&self);\n}\nimpl Engine for Docker {\n    fn more(&self) {}\n}\n";
+        assert_eq!(methods(source, "Engine"), ["info", "logs", "run"]);
     }
 
     #[test]

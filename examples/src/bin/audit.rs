@@ -43,6 +43,6 @@ fn run(mut arguments: Arguments) -> Result<u8> {
 async fn observe(lab: &Lab, live: bool) -> Observed {
     match World::connect(lab).await {
         world if live => world.observe(lab).await,
-        world => world.without_engines().observe(lab).await,
+        world => world.without_engines().without_repositories().observe(lab).await,
     }
 }

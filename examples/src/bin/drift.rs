@@ -27,7 +27,14 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let folder = one(arguments.rest()?)?;
 
     let lab = Lab::load(&folder)?;
-    let seen = wait(async { World::connect(&lab).await.observe(&lab).await }).with_at(now);
+    let seen = wait(async {
+        World::connect(&lab)
+            .await
+            .without_repositories()
+            .observe(&lab)
+            .await
+    })
+    .with_at(now);
     let drift = lab.drift(&seen);
     let text = match format.as_str() {
         "text" => drift.to_string(),

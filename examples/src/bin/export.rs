@@ -23,7 +23,14 @@ fn main() -> ExitCode {
 fn run(mut arguments: Arguments) -> Result<()> {
     let to = arguments.value("--to")?;
     let lab = Lab::load(one(arguments.rest()?)?)?;
-    let seen = wait(async { World::connect(&lab).await.without_engines().observe(&lab).await });
+    let seen = wait(async {
+        World::connect(&lab)
+            .await
+            .without_engines()
+            .without_repositories()
+            .observe(&lab)
+            .await
+    });
     let template = lab.split(&seen)?.prove()?;
     match to {
         Some(to) => into_folder(&to, |folder| template.plan_export(folder)),

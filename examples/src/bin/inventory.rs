@@ -26,7 +26,14 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let folder = one(arguments.rest()?)?;
 
     let lab = Lab::load(&folder)?;
-    let seen = wait(async { World::connect(&lab).await.observe(&lab).await }).with_at(now);
+    let seen = wait(async {
+        World::connect(&lab)
+            .await
+            .without_repositories()
+            .observe(&lab)
+            .await
+    })
+    .with_at(now);
     let running = lab.running(&seen);
     say(&match format.as_str() {
         "text" => running.to_string(),

@@ -38,9 +38,15 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let lab = Lab::load(one(arguments.rest()?)?)?;
     let seen = match offline {
         true => Observed::none(now),
-        false => {
-            wait(async { World::connect(&lab).await.without_engines().observe(&lab).await }).with_at(now)
-        }
+        false => wait(async {
+            World::connect(&lab)
+                .await
+                .without_engines()
+                .without_repositories()
+                .observe(&lab)
+                .await
+        })
+        .with_at(now),
     };
     let mut vocabulary = lab.vocabulary(&seen);
     for path in instances {

@@ -43,7 +43,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
     };
     let lab = Lab::load(one(words)?)?;
     wait(async {
-        let world = World::connect(&lab).await;
+        let world = World::connect(&lab).await.without_repositories();
         let seen = world.observe(&lab).await;
         let mut lines = world.engines().logs(&lab, &target, &seen, options)?;
         while let Some(line) = lines.next().await? {

@@ -35,7 +35,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
         .fold(settings.with_own_daemon(), Settings::with_name);
     let lab = Lab::load(one(arguments.rest()?)?)?;
     wait(async {
-        let world = World::connect(&lab).await;
+        let world = World::connect(&lab).await.without_repositories();
         let seen = world.observe(&lab).await;
         match (who, why) {
             (Some(who), None) => return say(&form.of(&lab.portal(&who, &seen)?)),

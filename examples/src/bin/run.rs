@@ -34,7 +34,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let planner = planner(&verb)?;
     let lab = Lab::load(one(words)?)?;
     wait(async {
-        let world = World::connect(&lab).await;
+        let world = World::connect(&lab).await.without_repositories();
         let plan = planner(&lab, &target, &world.observe(&lab).await)?;
         say(&plan.to_string())?;
         if plan.is_empty() {

@@ -29,9 +29,15 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
     let lab = Lab::load(one(arguments.rest()?)?)?;
     let seen = match offline {
         true => Observed::none(now),
-        false => {
-            wait(async { World::connect(&lab).await.without_engines().observe(&lab).await }).with_at(now)
-        }
+        false => wait(async {
+            World::connect(&lab)
+                .await
+                .without_engines()
+                .without_repositories()
+                .observe(&lab)
+                .await
+        })
+        .with_at(now),
     };
     let split = lab.split(&seen)?;
     say(&split.proof().to_string())?;

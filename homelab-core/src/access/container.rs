@@ -81,7 +81,12 @@ impl<'a> Container<'a> {
 
     fn mounts(self) -> impl Iterator<Item = &'a Field<Mount>> {
         let service = self.node.service;
-        service.mounts.iter().chain(&service.configs)
+        let mounts = || service.mounts.iter().chain(&service.configs);
+        // A mount hides what the image has there.
+        let is_hidden =
+            move |copied: &Field<Mount>| mounts().any(|mount| is_below(target(copied), target(mount)));
+        let copied = self.node.copied.iter().filter(move |copied| !is_hidden(copied));
+        copied.chain(mounts())
     }
 
     /// Returns what it finds at a path.

@@ -8,6 +8,7 @@ pub(super) mod file;
 mod flags;
 mod gateway;
 mod ingress;
+mod lead;
 pub(super) mod middleware;
 pub(super) mod nginx;
 pub(super) mod traefik;
@@ -15,7 +16,7 @@ pub(super) mod traefik;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-pub(super) use gateway::{Entry, EntryPoint, Gateway, Route};
+pub(super) use gateway::{Entry, EntryPoint, Gateway, Lead, Route};
 use ingress::{Ingress, add_guards, merge};
 
 use super::files::Files;
@@ -81,6 +82,8 @@ pub(super) struct Proxies {
     file_routes: BTreeMap<NodeIndex, Vec<FileRoute>>,
     /// The routes that the files of a gateway ask for, by service.
     dynamic_routes: BTreeMap<NodeIndex, Vec<Route>>,
+    /// Routes that say where they lead, by the service whose labels they are.
+    named: Vec<(NodeIndex, Route)>,
     unseen: Vec<UnseenProxy>,
     ways_in: Vec<NodeIndex>,
 }
@@ -92,10 +95,11 @@ impl Proxies {
         let middlewares = middleware::Middlewares::new(topology);
         let mut proxies = Proxies {
             gateways: Vec::new(),
-            routes: Vec::with_capacity(topology.nodes.len()),
+            routes: vec![Vec::new(); topology.nodes.len()],
             places: HashMap::new(),
             file_routes: BTreeMap::new(),
             dynamic_routes: BTreeMap::new(),
+            named: Vec::new(),
             unseen: Vec::new(),
             ways_in: Vec::new(),
         };
@@ -103,7 +107,9 @@ impl Proxies {
             let mut routes = traefik::routes(topology, index, &middlewares);
             routes.extend(caddy::routes(topology, index));
             routes.extend(nginx::routes(&topology.nodes[index]));
-            proxies.routes.push(routes);
+            for route in routes {
+                proxies.ask(topology, index, route);
+            }
             let gateway = traefik::gateway(topology, index, files, &middlewares)
                 .or_else(|| caddy::gateway(topology, index))
                 .or_else(|| nginx::gateway(topology, index));
@@ -112,6 +118,8 @@ impl Proxies {
                 None => proxies.add_file_proxy(topology, files, index),
             }
         }
+        proxies.pass_on(topology);
+        proxies.by_default(topology);
         proxies.ways_in.sort_unstable();
         proxies.ways_in.dedup();
         proxies
@@ -324,7 +332,8 @@ impl Proxies {
         found: &mut Vec<Path>,
     ) {
         let machine = topology.nodes[node].machine;
-        if route.by.is_none() && self.is_passed_over(machine, route) {
+        let is_elsewhere = route.lead == Lead::Elsewhere;
+        if is_elsewhere || (route.by.is_none() && self.is_passed_over(machine, route)) {
             return;
         }
         let flavour = route.flavour;
@@ -375,7 +384,8 @@ impl Proxies {
             path.guards.clone_from(&route.guards);
             path.names.clone_from(&route.names);
             path.admin = route.admin;
-            let mut path = path.widen(at_most, Unknown::new(UnknownKind::Missing, why));
+            let path = path.widen(at_most, Unknown::new(UnknownKind::Missing, why));
+            let mut path = route.lead.path(node, route.port, path);
             path.narrow(false);
             found.push(path);
             return;
@@ -400,10 +410,11 @@ impl Proxies {
                     flavour.name(),
                     topology.nodes[one.proxy].id
                 );
-                let mut path = one
+                let path = one
                     .path(label, route.port)
                     .with(route.evidence.clone())
                     .with_all(one.evidence.iter().cloned());
+                let mut path = route.lead.path(node, route.port, path);
                 add_guards(&mut path.guards, &route.guards);
                 path.names.clone_from(&route.names);
                 path.admin = route.admin;

@@ -38,7 +38,7 @@ pub(super) fn paths(
             routes(topology, index, paths, spreads);
         }
         commands(topology, index, paths, spreads);
-        label::paths(topology, index, &mut paths[index]);
+        label::paths(topology, index, paths, spreads);
     }
 }
 

@@ -5,6 +5,7 @@ mod clients;
 mod configurations;
 mod files;
 mod findings;
+mod leads;
 mod names;
 mod networks;
 mod pods;

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::address::HostFacts;
+use super::dockerfile::Built;
 use super::path::{Path, Unknown, UnknownKind, Zones};
-use crate::compose::{Project, Protocol, Service};
+use crate::compose::{Field, Mount, Project, Protocol, Service};
 use crate::finding::Evidence;
 use crate::name::ServiceId;
 use crate::system::{Category, System};
@@ -30,6 +31,8 @@ pub(super) struct Node<'a> {
     /// Which application it is, where that is known.
     pub(super) system: Option<&'a System>,
     pub(super) machine: usize,
+    /// The lab's files that its image is built with.
+    pub(super) copied: Vec<Field<Mount>>,
     /// The image's repository in lower case, without tag and digest; empty where there is none.
     pub(super) image: String,
     /// Where the last part of the image's name begins: nearly every judge asks for it.
@@ -69,10 +72,17 @@ impl Listener {
             return path;
         }
         let why = format!("whether it listens on {}, for which it is not known", self.port);
-        let mut unsure = path.clone();
-        unsure.zone = Reach::None;
-        unsure.zones = Zones::up_to(Reach::None);
-        unsure.widen(path.at_most, Unknown::new(UnknownKind::Port, why))
+        path.unsure(Unknown::new(UnknownKind::Port, why))
+    }
+}
+
+impl Path {
+    /// Returns it as one that may lead there or not: nobody is known to come by it.
+    pub(super) fn unsure(mut self, why: Unknown) -> Self {
+        let at_most = self.at_most;
+        self.zone = Reach::None;
+        self.zones = Zones::up_to(Reach::None);
+        self.widen(at_most, why)
     }
 }
 
@@ -201,6 +211,8 @@ pub(super) struct Entry<'a> {
     pub(super) service: &'a Service,
     pub(super) system: Option<&'a System>,
     pub(super) known_ports: Vec<KnownPort>,
+    /// What the lab knows of its image, where it is built.
+    pub(super) built: Option<Built>,
 }
 
 impl Topology<'_> {

@@ -121,6 +121,12 @@ impl World {
         self
     }
 
+    /// Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+    #[must_use]
+    pub fn without_repositories(self) -> World {
+        self.with_repositories(Repositories::default())
+    }
+
     /// Returns the repositories of backups, to look at.
     pub fn repositories(&self) -> Repositories {
         self.0.repositories.clone()

@@ -194,6 +194,19 @@ impl std::fmt::Display for Protocol {
     }
 }
 
+/// How a service's image is built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Build {
+    /// The folder or address that it is built from.
+    pub context: Option<String>,
+    /// The path of the Dockerfile, relative to the context.
+    pub dockerfile: Option<String>,
+    /// The Dockerfile itself, where the Compose file holds it.
+    pub inline: Option<String>,
+    /// The stage that it is built up to; none is the last.
+    pub target: Option<String>,
+}
+
 /// A published port of a service: one container port, and the host ports it is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
@@ -313,8 +326,8 @@ pub struct Service {
     pub body: Span,
     /// The image.
     pub image: Option<Field<String>>,
-    /// Where `build` is written, when the image is built from a context.
-    pub build: Option<Span>,
+    /// How the image is built, where it is.
+    pub build: Option<Field<Build>>,
     /// The container's fixed name.
     pub container_name: Option<Field<String>>,
     /// The host name inside the container.

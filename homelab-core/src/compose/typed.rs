@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::json::{pairs, words};
 use super::model::{
-    Attachment, Condition, Dependency, Field, Material, Mount, MountKind, Network, NetworkMode, Port,
+    Attachment, Build, Condition, Dependency, Field, Material, Mount, MountKind, Network, NetworkMode, Port,
     Protocol, RestartPolicy, Service, Volume,
 };
 use super::node::{Map, Node, Value};
@@ -57,6 +57,21 @@ fn text(map: &Map, key: &str) -> Option<Field<String>> {
     node.scalar_text()
         .filter(|text| !text.is_empty())
         .map(|text| field(node, text))
+}
+
+fn build(node: &Node) -> Field<Build> {
+    let written = |key: &str| node.as_map()?.get(key)?.scalar_text();
+    let build = Build {
+        context: written("context"),
+        dockerfile: written("dockerfile"),
+        inline: written("dockerfile_inline"),
+        target: written("target"),
+    };
+    Field {
+        value: build,
+        span: node.place().clone(),
+        interpolation: None,
+    }
 }
 
 fn flag(map: &Map, key: &str) -> Option<Field<bool>> {
@@ -182,7 +197,7 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
         span: node.place().clone(),
         body: node.span.clone(),
         image: text(map, "image"),
-        build: map.get("build").map(|node| node.place().clone()),
+        build: map.get("build").map(build),
         container_name: text(map, "container_name"),
         hostname: text(map, "hostname"),
         ports: items("ports").iter().filter_map(port).collect(),

@@ -296,14 +296,25 @@ impl Engine for DockerEngine {
 
     async fn act(&self, container: &str, action: Action) -> Result<()> {
         check_container(container, self.host())?;
-        let grace = match &action {
-            Action::Stop { grace: Some(grace) } | Action::Restart { grace: Some(grace) } => *grace,
-            // What the container says is the engine's to know, and how long that is ours to wait for.
-            Action::Stop { grace: None } | Action::Restart { grace: None } => {
-                Duration::from_secs(self.inspect(container).await?.grace().unwrap_or(10))
-            }
-            _ => Duration::ZERO,
-        };
+        let mut action = action;
+        let mut grace = Duration::ZERO;
+        if let Action::Stop { grace: given } | Action::Restart { grace: given } = &mut action {
+            grace = match *given {
+                Some(given) => given,
+                // What the container says is the engine's to know, and how long that is ours to wait for.
+                None => {
+                    let said = self.inspect(container).await?.grace();
+                    // What is made through Podman's Docker interface without one has none at all, and would be killed
+                    // at once (seen with 4.3): so none is what nobody has said.
+                    let said = said.filter(|said| self.kind != EngineKind::Podman || *said > 0);
+                    let said = Duration::from_secs(said.unwrap_or(10));
+                    if self.kind == EngineKind::Podman {
+                        *given = Some(said);
+                    }
+                    said
+                }
+            };
+        }
         self.client.act(container, &action, grace).await
     }
 

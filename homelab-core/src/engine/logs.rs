@@ -25,6 +25,27 @@ pub struct Logged {
 }
 
 impl Logged {
+    /// Returns what one container of an engine has written, as [`Engine::logs`] has it, with the service that its labels say:
+    /// no lab is asked.
+    pub fn of(engine: Arc<dyn Engine>, container: &str, options: LogOptions) -> Feed<Logged> {
+        let container = container.to_owned();
+        Feed::new(move |sink| async move {
+            let seen = engine.container(&container).await?;
+            let writer = Writer {
+                id: seen.own_id(engine.host()),
+                // Of that name there may be another one by the time that it is read.
+                container: seen.id,
+                name: seen.name,
+                engine,
+            };
+            let mut feed = writer.read(&options);
+            while let Some(line) = feed.next().await? {
+                sink.send(writer.logged(line)).await;
+            }
+            Ok(())
+        })
+    }
+
     /// Returns it as plain data.
     pub fn view(&self) -> LogLineView {
         LogLineView {
@@ -333,6 +354,23 @@ mod tests {
             engine.fail(Some(Fault::Unreachable));
             assert_eq!(feed.all().await.expect_err("lost").kind(), ErrorKind::Unreachable);
         }
+    }
+
+    #[tokio::test]
+    async fn one_container_is_read_without_a_lab() {
+        let (engine, engines) = engine();
+        engine.log("web-db-1", "ready");
+        let nas = engines.engine("nas").await.expect("there");
+        let read = |name: &str| Logged::of(nas.clone(), name, LogOptions::default()).all();
+        let lines = read("web-db-1").await.expect("read");
+        assert_eq!(
+            (lines[0].to_string().as_str(), lines[0].container.as_str()),
+            ("_/web-db-1 | ready", "web-db-1")
+        );
+        assert_eq!(
+            read("nothing").await.expect_err("not there").kind(),
+            ErrorKind::NotFound
+        );
     }
 
     #[test]

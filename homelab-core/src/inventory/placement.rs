@@ -6,7 +6,7 @@ use std::fmt;
 use super::{Container, HostInventory, Inventory};
 use crate::compose::Project;
 use crate::lab::{Lab, ServiceRef};
-use crate::name::{ProjectName, ServiceId, ServiceName};
+use crate::name::{HostName, ProjectName, ServiceId, ServiceName};
 use crate::service::image::ImageReference;
 
 /// Labels by which Compose marks what it has made.
@@ -63,6 +63,29 @@ impl Container {
         self.label(ONE_OFF)
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
+
+    /// Returns what to call it where no lab is asked: what its labels say, else its name in the project `_`.
+    pub(crate) fn own_id(&self, host: &HostName) -> ServiceId {
+        let host = Some(host.clone());
+        let project = self
+            .compose_project()
+            .and_then(|name| ProjectName::new(name).ok());
+        let service = self
+            .compose_service()
+            .and_then(|name| ServiceName::new(name).ok());
+        match (project, service) {
+            (Some(project), Some(service)) => ServiceId::new(host, project, service),
+            _ => {
+                let none = ProjectName::new("_").expect("`_` is a project name");
+                let unnamed = || ServiceName::new("unnamed").expect("letters are a service's name");
+                ServiceId::new(
+                    host,
+                    none,
+                    ServiceName::new(&self.name).unwrap_or_else(|_| unnamed()),
+                )
+            }
+        }
+    }
 }
 
 /// What showed which service a container is of.
@@ -115,27 +138,11 @@ impl<'a> Placement<'a> {
     /// Returns what to call it: the lab's service, else what its labels say, else its name in the project `_`. The host
     /// is the one that it was seen on.
     pub fn id(&self) -> ServiceId {
-        let host = Some(self.host.host.clone());
         if let Some(service) = self.service {
+            let host = Some(self.host.host.clone());
             return ServiceId::new(host, service.id().project().clone(), service.name().clone());
         }
-        let project = self
-            .container
-            .compose_project()
-            .and_then(|name| ProjectName::new(name).ok());
-        let service = self
-            .container
-            .compose_service()
-            .and_then(|name| ServiceName::new(name).ok());
-        match (project, service) {
-            (Some(project), Some(service)) => ServiceId::new(host, project, service),
-            _ => {
-                let none = ProjectName::new("_").expect("`_` is a project name");
-                let named = ServiceName::new(&self.container.name);
-                let unnamed = || ServiceName::new("unnamed").expect("letters are a service's name");
-                ServiceId::new(host, none, named.unwrap_or_else(|_| unnamed()))
-            }
-        }
+        self.container.own_id(&self.host.host)
     }
 }
 

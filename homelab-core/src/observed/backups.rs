@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::name::{DatasetName, HostName, RepositoryName};
 use crate::plan::Depth;
+use crate::view::{CheckView, DrillView, HoldingsView, SnapshotView};
 
 /// What all repositories hold, each with when and by whom it was seen. Cheap to clone.
 ///
@@ -110,6 +111,36 @@ impl Holdings {
     pub fn is_seen(&self) -> bool {
         self.snapshots.is_some()
     }
+
+    /// Returns it as plain data.
+    pub fn view(&self) -> HoldingsView {
+        let drill = |(dataset, drill): (&DatasetName, &Drill)| DrillView {
+            dataset: dataset.to_string(),
+            at: drill.at.to_string(),
+            snapshot: drill.snapshot.clone(),
+            passed: drill.passed,
+            databases: drill.databases,
+            proof: drill.proof.clone(),
+        };
+        let snapshots = self.snapshots.as_deref();
+        HoldingsView {
+            repository: self.repository.to_string(),
+            at: self.at.to_string(),
+            source: self.source.clone(),
+            id: self.id.clone(),
+            snapshots: snapshots.map(|all| all.iter().map(Snapshot::view).collect()),
+            gap: self.gap.as_ref().map(|(kind, _)| kind.to_string()),
+            gap_message: self.gap.as_ref().map(|(_, message)| message.clone()),
+            encrypted: self.encrypted,
+            append_only: self.append_only,
+            check: self.check.map(|check| CheckView {
+                at: check.at.to_string(),
+                depth: check.depth.to_string(),
+                passed: check.passed,
+            }),
+            drills: self.drills.iter().map(drill).collect(),
+        }
+    }
 }
 
 /// Shows how much there is: paths are private.
@@ -209,6 +240,19 @@ impl Snapshot {
         let asked = self.paths.iter().any(|own| path.starts_with(own));
         let lacks = |absent: &String| path.starts_with(absent) || Path::new(absent).starts_with(path);
         asked && !self.lacks.iter().any(lacks)
+    }
+
+    /// Returns it as plain data.
+    pub fn view(&self) -> SnapshotView {
+        SnapshotView {
+            id: self.id.clone(),
+            at: self.at.to_string(),
+            host: self.host.clone(),
+            paths: self.paths.clone(),
+            volumes: self.volumes.clone(),
+            completeness: self.completeness.to_string(),
+            consistent: self.consistent,
+        }
     }
 }
 

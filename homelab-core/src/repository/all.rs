@@ -12,11 +12,11 @@ use jiff::Timestamp;
 
 #[cfg(feature = "rustic")]
 use super::password;
-use super::{Repository, Watch};
+use super::{Entry, Repository, Watch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::{Lab, RepositoryEntry, RepositoryKind};
 use crate::name::RepositoryName;
-use crate::observed::{Backups, Holdings, Machine};
+use crate::observed::{Backups, Holdings, Machine, Snapshot};
 #[cfg(feature = "rustic")]
 use crate::secret::SecretRef;
 
@@ -99,6 +99,37 @@ impl Repositories {
                 Ok(opened.insert(Arc::new(repository)).clone())
             }
         }
+    }
+
+    /// Returns the snapshots of the repository of this name, oldest first. Dropping the future stops the asking.
+    ///
+    /// # Errors
+    /// As [`repository`](Repositories::repository), and as the repository has.
+    pub async fn snapshots(&self, name: &str) -> Result<Vec<Snapshot>> {
+        self.found(name).await?.snapshots(&Watch::new()).await
+    }
+
+    /// Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+    /// Dropping the future stops the reading.
+    ///
+    /// # Errors
+    /// As [`repository`](Repositories::repository), `NotFound` where there is no such snapshot, and as the repository has.
+    pub async fn browse(&self, name: &str, snapshot: &str) -> Result<Vec<Entry>> {
+        self.found(name).await?.browse(snapshot, &Watch::new()).await
+    }
+
+    /// As [`repository`](Repositories::repository): on a thread of its own, since what has the password may take its time.
+    async fn found(&self, name: &str) -> Result<Arc<dyn Repository>> {
+        let (all, own) = (self.clone(), name.to_owned());
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // Nobody waits for what was dropped.
+        let find = move || drop(sender.send(all.repository(&own)));
+        let failed = || Error::new(ErrorKind::Internal, format!("open repository `{name}`"));
+        std::thread::Builder::new()
+            .name("password".into())
+            .spawn(find)
+            .map_err(|error| failed().with_source(error))?;
+        receiver.await.map_err(|error| failed().with_source(error))?
     }
 
     /// Returns what each holds now. One that does not answer is in it, with the reason. Dropping the future stops the

@@ -1,4 +1,4 @@
-//! Records of data, of its copies, and of what a loss would leave.
+//! Records of data, of its copies, of what repositories hold, and of what a loss would leave.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -140,4 +140,89 @@ pub struct RemainsView {
     pub copies_lost: Vec<String>,
     /// Why it is no better.
     pub reasons: Vec<String>,
+}
+
+/// What one repository holds. What is absent is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldingsView {
+    /// The repository, as the lab calls it.
+    pub repository: String,
+    /// When it was asked, RFC 3339.
+    pub at: String,
+    /// Who said so: `rustic 0.13`; where nobody answered, what was tried.
+    pub source: String,
+    /// Its own id, where it has one.
+    pub id: Option<String>,
+    /// Its snapshots, oldest first; nothing where they were not to be had.
+    pub snapshots: Option<Vec<SnapshotView>>,
+    /// The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ...
+    pub gap: Option<String>,
+    /// What failed then, as a fragment that reads after "failed to".
+    pub gap_message: Option<String>,
+    /// Whether its content is encrypted.
+    pub encrypted: Option<bool>,
+    /// Whether whoever writes to it is kept from deleting, as its own interface says.
+    pub append_only: Option<bool>,
+    /// The last check of it that is recorded.
+    pub check: Option<CheckView>,
+    /// The last drill of each dataset from it that is recorded.
+    pub drills: Vec<DrillView>,
+}
+
+/// One snapshot of a repository, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotView {
+    /// Its id.
+    pub id: String,
+    /// The moment whose state it holds, RFC 3339.
+    pub at: String,
+    /// The machine that it was made of; nothing where it does not say.
+    pub host: Option<String>,
+    /// The paths that it was made of.
+    pub paths: Vec<String>,
+    /// The volumes that it holds whatever their path, as `PROJECT/VOLUME`.
+    pub volumes: Vec<String>,
+    /// Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+    pub completeness: String,
+    /// Whether it holds one moment: a dump, or a copy of what was stopped.
+    pub consistent: bool,
+}
+
+/// A check of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckView {
+    /// When it ended, RFC 3339.
+    pub at: String,
+    /// How much it read: `structure`, `part 2 of 7`, `all data`.
+    pub depth: String,
+    /// Whether all that was read is whole.
+    pub passed: bool,
+}
+
+/// A drill: a dataset was restored from a repository, and looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DrillView {
+    /// The dataset.
+    pub dataset: String,
+    /// When it ended, RFC 3339.
+    pub at: String,
+    /// The snapshot that was restored.
+    pub snapshot: String,
+    /// Whether what came back is what was saved.
+    pub passed: bool,
+    /// Whether the databases in it were opened and found whole.
+    pub databases: bool,
+    /// What was proven, or what failed, in one fragment.
+    pub proof: String,
+}
+
+/// Something in a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryView {
+    /// Its path, absolute. What of it is no text is replaced.
+    pub path: String,
+    /// What it is: `file`, `folder`, `link` or `special`.
+    pub kind: String,
+    /// How many bytes it has, of a file.
+    pub size: u64,
 }

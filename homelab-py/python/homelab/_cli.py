@@ -11,7 +11,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from . import __version__, _live, _native, _strata
+from . import __version__, _backup, _live, _native, _strata
 from ._completion import SHELLS, script
 from ._errors import Ambiguous, Error, NotFound
 from ._native import Lab, Observed, Project, Report, Tailnet
@@ -238,6 +238,8 @@ def parser() -> argparse.ArgumentParser:
     )
     doing.add_argument("--yes", action="store_true", help="do it")
 
+    _backup.command(command)
+
     def tailnet(made: argparse.ArgumentParser) -> None:
         made.add_argument("--policy", metavar="FILE", help="the tailnet's policy, as HuJSON")
         made.add_argument(
@@ -366,7 +368,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         lab = Lab.load(arguments.dir)
         progress.step("looking at the lab")
         with connect_sync(lab) as world:
-            seen = world.observe(engines=arguments.live)
+            seen = world.observe(engines=arguments.live, repositories=arguments.live)
         if now is not None:
             seen = seen.with_at(now)
         progress.step("judging")
@@ -421,7 +423,7 @@ def _reach(arguments: argparse.Namespace) -> int:
         lab = Lab.load(arguments.dir or ".")
         progress.step("looking at the lab")
         with connect_sync(lab) as world:
-            seen = world.observe(engines=False).with_at(now)
+            seen = world.observe(engines=False, repositories=False).with_at(now)
         progress.step("following the paths")
         text = _answer(arguments, (lab, seen), None)
     say(text)
@@ -517,7 +519,7 @@ def _portal(arguments: argparse.Namespace) -> int:
 
 def _look(lab: Lab) -> Observed:
     with connect_sync(lab) as world:
-        return world.observe()
+        return world.observe(repositories=False)
 
 
 def _serve(arguments: argparse.Namespace, lab: Lab, seen: Observed) -> int:

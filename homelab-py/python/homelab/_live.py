@@ -36,7 +36,7 @@ def observed(arguments: argparse.Namespace) -> tuple[Lab, Observed]:
         lab = Lab.load(arguments.dir)
         progress.step("asking the engines")
         with connect_sync(lab) as world:
-            seen = world.observe()
+            seen = world.observe(repositories=False)
     return lab, seen if now is None else seen.with_at(now)
 
 
@@ -74,7 +74,7 @@ def logs(arguments: argparse.Namespace) -> int:
     with connect_sync(lab) as world:
         with Progress(1) as progress:
             progress.step("asking the engines")
-            seen = world.observe()
+            seen = world.observe(repositories=False)
         lines = world.engines().logs(
             lab, arguments.target, seen, follow=arguments.follow, tail=arguments.tail, since=since
         )
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     with connect_sync(lab) as world:
         with Progress(1) as progress:
             progress.step("asking the engines")
-            seen = world.observe()
+            seen = world.observe(repositories=False)
         plan = VERBS[arguments.verb](lab, arguments.target, seen)
         say(str(plan))
         if not arguments.yes or not plan.steps:

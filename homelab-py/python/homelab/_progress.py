@@ -7,7 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from threading import Event, Thread
+    from threading import Event, Lock, Thread
     from types import TracebackType
 
     from typing_extensions import Self
@@ -31,13 +31,17 @@ class Progress:
         self._text = ""
         self._stop: Event | None = None
         self._thread: Thread | None = None
+        # Held while something is written, so that a line does not come into the middle of the bar.
+        self._lock: Lock | None = None
+        self._drawn = False
 
     def __enter__(self) -> Self:
         if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             import threading
 
             self._stop = threading.Event()
-            self._thread = threading.Thread(target=self._draw, args=(self._stop,), daemon=True)
+            self._lock = threading.Lock()
+            self._thread = threading.Thread(target=self._draw, args=(self._stop, self._lock), daemon=True)
             self._thread.start()
         return self
 
@@ -51,6 +55,19 @@ class Progress:
         """Takes what happens while a plan is applied."""
         if event.kind == "step_started":
             self.step(event.text)
+        elif event.kind == "progress":
+            self._text = event.text
+
+    def say(self, event: EventView) -> None:
+        """Prints what happens as a line, above the bar. How far it is, is the bar's to say where there is one."""
+        from ._terminal import say
+
+        if self._lock is None:
+            say(f"{event.text}\n")
+        elif event.kind != "progress":
+            with self._lock:
+                self._erase()
+                say(f"{event.text}\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -59,7 +76,7 @@ class Progress:
             self._stop.set()
             self._thread.join()
 
-    def _draw(self, stop: Event) -> None:
+    def _draw(self, stop: Event, lock: Lock) -> None:
         if stop.wait(DELAY):
             return
         while True:
@@ -67,10 +84,18 @@ class Progress:
             bar = "=" * full + ">" * (full < WIDTH) + " " * (WIDTH - full - 1)
             columns = _columns()
             line = f"[{bar}] {min(self._done + 1, self._total)}/{self._total} {self._text}"
-            self._write(f"\r{line[: columns - 1]}\x1b[K")
+            with lock:
+                self._write(f"\r{line[: columns - 1]}\x1b[K")
+                self._drawn = True
             if stop.wait(0.1):
                 break
-        self._write("\r\x1b[K")
+        with lock:
+            self._erase()
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._write("\r\x1b[K")
+            self._drawn = False
 
     def _write(self, text: str) -> None:
         try:

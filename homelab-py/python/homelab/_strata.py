@@ -43,7 +43,7 @@ def observed(lab: Lab, offline: bool, now: datetime | None) -> Observed:
     if offline:
         return Observed.none(now)
     with connect_sync(lab) as world:
-        seen = world.observe(engines=False)
+        seen = world.observe(engines=False, repositories=False)
     return seen if now is None else seen.with_at(now)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._native import Engines, Lab, Observed, Outcome, Plan
+    from ._native import Engines, Lab, Observed, Outcome, Plan, Repositories
     from .view import EventView
 
     Progress = Callable[[EventView], object]
@@ -88,6 +88,10 @@ class _Base:
         """Returns the engines of the lab's hosts, to look at and to watch."""
         return self._open().engines()
 
+    def repositories(self) -> Repositories:
+        """Returns the repositories of backups of the lab, to look at."""
+        return self._open().repositories()
+
     def _open(self) -> _native.World:
         if self._native is None:
             _refuse("use a world that was closed", "connect again")
@@ -115,13 +119,13 @@ class World(_Base):
         super().__init__(native)
         self._running: weakref.WeakSet[Operation] = _weak_set()
 
-    async def observe(self, lab: Lab | None = None, *, engines: bool = True) -> Observed:
+    async def observe(self, lab: Lab | None = None, *, engines: bool = True, repositories: bool = True) -> Observed:
         """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
 
         The lab is the one that this was connected to; give it where you have loaded it anew since. Without `engines`
-        those of its hosts are not asked.
+        those of its hosts are not asked, without `repositories` those of its backups, which takes a moment for each.
         """
-        return await self._open().observe(lab, engines)
+        return await self._open().observe(lab, engines, repositories)
 
     def _apply(self, plan: Plan, progress: Progress | None, allow_partial: bool) -> Operation:
         operation = Operation(self._open().apply(plan), progress, allow_partial)
@@ -150,13 +154,13 @@ class SyncWorld(_Base):
         super().__init__(native)
         self._running: weakref.WeakSet[SyncOperation] = _weak_set()
 
-    def observe(self, lab: Lab | None = None, *, engines: bool = True) -> Observed:
+    def observe(self, lab: Lab | None = None, *, engines: bool = True, repositories: bool = True) -> Observed:
         """Returns what there is to see now. What cannot be seen is a fact of the observation, not an error.
 
         The lab is the one that this was connected to; give it where you have loaded it anew since. Without `engines`
-        those of its hosts are not asked.
+        those of its hosts are not asked, without `repositories` those of its backups, which takes a moment for each.
         """
-        return self._open().observe_sync(lab, engines)
+        return self._open().observe_sync(lab, engines, repositories)
 
     def start(self, plan: Plan, *, allow_partial: bool = False) -> SyncOperation:
         """Begins to apply a plan and returns at once: for its events, and to stop it. `Plan.apply` waits instead."""

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::clients::{let_all_in, only_private, only_tailnet, read};
-use super::{Entry, Flavour, Gateway, Route};
+use super::{Entry, Flavour, Gateway, Lead, Route};
 use crate::access::path::{Guard, GuardKind};
 use crate::access::topology::{NodeIndex, Topology};
+use crate::access::upstream::upstream;
 use crate::compose::Field;
 use crate::finding::Evidence;
 
@@ -43,6 +44,10 @@ pub(super) fn gateway(topology: &Topology<'_>, index: NodeIndex) -> Option<Gatew
 struct Site<'a> {
     address: Option<&'a Field<String>>,
     upstream: Option<&'a Field<String>>,
+    /// Where it leads by names, beside the container that the labels stand with.
+    upstreams: Vec<(String, u16)>,
+    /// Whether it leads to that container.
+    is_own: bool,
     guards: Vec<Guard>,
     lines: Vec<Line<'a>>,
 }
@@ -170,8 +175,13 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
         for (position, part) in directives.split('.').enumerate() {
             let directive = bare(part);
             let kind = match directive {
-                "reverse_proxy" | "php_fastcgi" if entry.upstream.is_none() => {
-                    entry.upstream = Some(field);
+                "reverse_proxy" | "php_fastcgi" => {
+                    entry.upstream.get_or_insert(field);
+                    let rest: Vec<&str> = directives.split('.').skip(position + 1).map(bare).collect();
+                    if matches!(rest.as_slice(), [] | ["to"]) {
+                        entry.upstreams.extend(named_upstreams(&field.value));
+                        entry.is_own |= is_own(&field.value);
+                    }
                     None
                 }
                 "basic_auth" | "basicauth" | "forward_auth" | "authenticate" | "authorize" | "jwtauth" => {
@@ -204,6 +214,8 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
         .into_values()
         .filter_map(|mut site| {
             let upstream = site.upstream?;
+            let named = std::mem::take(&mut site.upstreams);
+            let is_own = site.is_own || named.is_empty();
             // Not `client_ip`, which may take the address from a header that anybody can write.
             let tailnet = |kind: &str, ranges: &str| {
                 kind == "remote_ip" && only_tailnet(ranges.split_whitespace(), facts)
@@ -241,7 +253,7 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
             }
             let shown = site.address.unwrap_or(upstream);
             let (names, ports) = addresses(address);
-            Some(Route {
+            let route = Route {
                 flavour: Flavour::Caddy,
                 entry: Entry::Ports(ports),
                 port: upstream_port(&upstream.value),
@@ -251,10 +263,42 @@ pub(super) fn routes(topology: &Topology<'_>, index: NodeIndex) -> Vec<Route> {
                 admin: false,
                 enabled: true,
                 in_swarm: false,
+                upstream: None,
+                lead: Lead::Here,
                 by: None,
-            })
+            };
+            let elsewhere: Vec<Route> = named
+                .into_iter()
+                .map(|upstream| Route {
+                    port: Some(upstream.1),
+                    upstream: Some(upstream),
+                    ..route.clone()
+                })
+                .collect();
+            Some(elsewhere.into_iter().chain(is_own.then_some(route)))
         })
+        .flatten()
         .collect()
+}
+
+/// Whether an upstream is the container that the label stands with: `{{upstreams 8080}}`, or none is written.
+fn is_own(text: &str) -> bool {
+    text.contains("{{") || text.split_whitespace().all(is_matcher)
+}
+
+/// Reads the upstreams that are called by their names: `/api/* app:3000`, `http://a:1 b:2`.
+fn named_upstreams(text: &str) -> Vec<(String, u16)> {
+    // What stands in braces is the label's own container.
+    let words = text.split_whitespace().filter(|_| !text.contains("{{"));
+    let words = words.filter(|word| !is_matcher(word));
+    words
+        .filter_map(|word| upstream(word).or_else(|| upstream(&format!("http://{word}"))))
+        .collect()
+}
+
+/// Whether a word says for which requests a directive is, rather than where to.
+fn is_matcher(word: &str) -> bool {
+    word.starts_with(['@', '/', '*'])
 }
 
 /// Reads a site's addresses: its names and the ports it is served on.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clients::{are_all, are_tailnet, let_all_in, only_private, only_tailnet, read, rule_clients};
 use super::middleware::{Middlewares, guard_kind, switches_off};
 use super::traefik::names_in_rule;
-use super::{Entry, Flavour, Route};
+use super::{Entry, Flavour, Lead, Route};
 use crate::access::container::{Container, Found as InContainer, Text};
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
@@ -175,6 +175,8 @@ pub(super) fn routes(
             admin,
             enabled: true,
             in_swarm: false,
+            upstream: None,
+            lead: Lead::Here,
             by: Some(index),
         };
         if admin {

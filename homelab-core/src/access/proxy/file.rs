@@ -85,6 +85,7 @@ pub(super) fn routes(topology: &Topology<'_>, files: &Files<'_>, index: NodeInde
         "caddy" if node.words().any(|(word, _)| word.contains("reverse-proxy")) => {
             return by_words(topology, index);
         }
+        _ if forwards_by_command(node) => return by_words(topology, index),
         _ => return config::routes(topology, files, index),
     };
     Found {
@@ -100,13 +101,20 @@ pub(super) fn routes(topology: &Topology<'_>, files: &Files<'_>, index: NodeInde
 const IN_DATABASE: &str = "the routes in the database";
 pub(super) const IN_FILES: &str = "the routes in the files";
 const AS_ASKED: &str = "the connections that anybody may ask";
-const NOBODY: &str = "a route to a name or address that nobody in the lab is known by,";
+pub(super) const NOBODY: &str = "a route to a name or address that nobody in the lab is known by,";
 
 fn image(node: &Node<'_>) -> Evidence {
     match &node.service.image {
         Some(image) => Evidence::at(format!("image `{}`", image.value), &image.span),
         None => Evidence::at(format!("service `{}`", node.service.name), &node.service.span),
     }
+}
+
+/// Whether a command calls socat to lead somewhere, whatever the image: it may have been installed a moment before.
+fn forwards_by_command(node: &Node<'_>) -> bool {
+    let words = || node.words().flat_map(|(text, _)| text.split_whitespace());
+    let is_socat = |word: &str| word.trim_start_matches(['"', '\'', '(']).ends_with("socat");
+    words().any(is_socat) && words().any(|word| socat_target(word).is_some())
 }
 
 /// A forwarder that is told where to in its command, or by `OAUTH2_PROXY_UPSTREAMS`. A target that is no service of

@@ -48,6 +48,16 @@ pub(in crate::access) enum Entry {
     Ports(Vec<u16>),
 }
 
+/// Whether a route leads to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::access) enum Lead {
+    Here,
+    /// Another one of the same network may be meant.
+    Perhaps,
+    /// To others only: the service asks for it.
+    Elsewhere,
+}
+
 /// A route that a service asks for.
 #[derive(Clone)]
 pub(in crate::access) struct Route {
@@ -64,6 +74,10 @@ pub(in crate::access) struct Route {
     pub(in crate::access) enabled: bool,
     /// Whether it is a label of a Swarm service, which a proxy must be told to read.
     pub(in crate::access) in_swarm: bool,
+    /// Where it leads by its own word: a host, as the proxy knows it, and a port.
+    pub(in crate::access) upstream: Option<(String, u16)>,
+    /// Whether it leads to the service that it stands with.
+    pub(in crate::access) lead: Lead,
     /// The proxy that has it in its own files: no other one leads there, and this one does wherever it is.
     pub(in crate::access) by: Option<NodeIndex>,
 }

@@ -7,12 +7,13 @@ use indexmap::IndexMap;
 use super::clients::{are_all, are_tailnet, let_all_in, only_private, only_tailnet, read, rule_clients};
 use super::flags::{Flag, Static, file_flags, flags, is_folder};
 use super::middleware::Middlewares;
-use super::{Entry, EntryPoint, Flavour, Gateway, Route, dynamic};
+use super::{Entry, EntryPoint, Flavour, Gateway, Lead, Route, dynamic};
 use crate::access::address::HostFacts;
 use crate::access::files::Files;
 use crate::access::path::{Guard, GuardKind};
 use crate::access::serve::is_true;
 use crate::access::topology::{Node, NodeIndex, Topology};
+use crate::access::upstream::upstream;
 use crate::compose::{Field, MountKind, Protocol, Service};
 use crate::finding::Evidence;
 
@@ -250,6 +251,26 @@ pub(super) fn opts_out(node: &Node<'_>) -> bool {
         .is_some_and(|field| !is_true(&field.value))
 }
 
+/// Returns the port by which Traefik leads to a service that has no router of its own: the one that a label names, else
+/// the lowest that it exposes.
+pub(super) fn exposed(node: &Node<'_>) -> Option<u16> {
+    let labelled = node.service.labels.iter().find_map(|(key, field)| {
+        let key = key.to_ascii_lowercase();
+        let is_port = key.starts_with("traefik.http.services.") && key.ends_with(".loadbalancer.server.port");
+        field.value.trim().parse().ok().filter(|_| is_port)
+    });
+    let exposed = || {
+        let ports = node
+            .service
+            .expose
+            .iter()
+            .filter(|field| !field.value.ends_with("/udp"));
+        let ports = ports.filter_map(|field| field.value.split(['-', '/']).next()?.parse().ok());
+        ports.min()
+    };
+    labelled.or_else(exposed)
+}
+
 #[derive(Default)]
 struct Router<'a> {
     rule: Option<&'a Field<String>>,
@@ -281,6 +302,7 @@ fn routes_in(
     let facts = &topology.machines[node.machine].facts;
     let mut routers: BTreeMap<(String, String), Router<'_>> = BTreeMap::new();
     let mut ports: BTreeMap<String, u16> = BTreeMap::new();
+    let mut addresses: BTreeMap<String, Option<(String, u16)>> = BTreeMap::new();
     let mut enabled: Option<&Field<String>> = None;
     let mut segments: BTreeMap<String, Segment<'_>> = BTreeMap::new();
     for (key, field) in labels {
@@ -320,12 +342,19 @@ fn routes_in(
                     ports.insert((*name).to_owned(), port);
                 }
             }
+            ["http", "services", name, "loadbalancer", "server", "url"] => {
+                addresses.insert((*name).to_owned(), upstream(&field.value));
+            }
             ["http" | "tcp" | "udp" | "docker" | "swarm", ..] => {}
             _ => version_one(&parts, field, &mut segments),
         }
     }
     let only_port = match ports.len() {
         1 => ports.values().next().copied(),
+        _ => None,
+    };
+    let only_address = match (addresses.len(), ports.len()) {
+        (1, 0) => addresses.values().next().cloned().flatten(),
         _ => None,
     };
     let mut found: Vec<Route> = Vec::new();
@@ -343,9 +372,13 @@ fn routes_in(
                 .flat_map(|one| middlewares.guards(node.machine, one, &used))
                 .collect()
         });
-        let port = ports
-            .get(&service.split('@').next().unwrap_or_default().to_ascii_lowercase())
-            .copied();
+        let called = service.split('@').next().unwrap_or_default().to_ascii_lowercase();
+        let port = ports.get(&called).copied();
+        let address = match addresses.get(&called) {
+            Some(address) => address.clone(),
+            None if service.is_empty() => only_address.clone(),
+            None => None,
+        };
         if let Some(rule) = router.rule
             && let Some(clients) = rule_clients(&rule.value).filter(|clients| !are_all(clients))
         {
@@ -376,6 +409,8 @@ fn routes_in(
             admin,
             enabled: false,
             in_swarm: false,
+            upstream: address.filter(|_| !admin),
+            lead: Lead::Here,
             by: None,
         });
     }
@@ -397,6 +432,8 @@ fn routes_in(
             admin: false,
             enabled: true,
             in_swarm: false,
+            upstream: None,
+            lead: Lead::Here,
             by: None,
         });
     }
@@ -494,6 +531,8 @@ impl Segment<'_> {
             admin: false,
             enabled: false,
             in_swarm: false,
+            upstream: None,
+            lead: Lead::Here,
             by: None,
         })
     }

@@ -1,8 +1,10 @@
 //! Proxies that make a device of the tailnet of every service with their label: TSDProxy, tsbridge, DockTail.
 
-use super::is_true;
+use super::{is_true, lost};
 use crate::access::path::{Door, DoorOf, Page, Path, PathKind, Unknown, UnknownKind};
-use crate::access::topology::{Node, NodeIndex, Topology};
+use crate::access::spread::Spreads;
+use crate::access::topology::{Listener, Node, NodeIndex, Topology};
+use crate::access::upstream::upstream;
 use crate::compose::Protocol;
 use crate::finding::Evidence;
 use crate::view::Reach;
@@ -44,7 +46,62 @@ const LABELS: [Labels; 3] = [
     },
 ];
 
-pub(super) fn paths(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<Path>) {
+/// Adds the paths to whoever the labels of a service lead to.
+pub(super) fn paths(
+    topology: &Topology<'_>,
+    index: NodeIndex,
+    paths: &mut [Vec<Path>],
+    spreads: &mut Spreads,
+) {
+    let found = own_paths(topology, index);
+    if found.is_empty() {
+        return;
+    }
+    let node = &topology.nodes[index];
+    if let Some(field) = node.service.labels.get("tsbridge.service.backend_addr") {
+        let from = topology.machines[node.machine]
+            .with_image("tsbridge")
+            .unwrap_or(index);
+        let read = upstream(&field.value);
+        let targets = match &read {
+            Some((host, port)) => topology.resolve(from, host, *port),
+            None => Vec::new(),
+        };
+        let is_elsewhere = read.is_some_and(|(host, _)| topology.is_elsewhere(from, &host));
+        if targets.is_empty() && !is_elsewhere {
+            let at_most = found
+                .iter()
+                .map(|path| path.at_most)
+                .max()
+                .unwrap_or(Reach::Tailnet);
+            let evidence = Evidence::at("label `tsbridge.service.backend_addr`", &field.span);
+            lost(topology, from, at_most, &evidence, spreads);
+        }
+        for path in &found {
+            for target in &targets {
+                let path = path.clone().on(Some(target.port), Protocol::Tcp);
+                paths[target.node].push(target.path(path));
+            }
+        }
+        return;
+    }
+    for path in found {
+        let listeners = match path.port().filter(|_| !node.guests.is_empty()) {
+            Some(port) => topology.listeners(index, port, Protocol::Tcp),
+            None => vec![Listener {
+                node: index,
+                port: 0,
+                sure: true,
+            }],
+        };
+        for listener in listeners {
+            paths[listener.node].push(listener.path(path.clone()));
+        }
+    }
+}
+
+fn own_paths(topology: &Topology<'_>, index: NodeIndex) -> Vec<Path> {
+    let mut paths = Vec::new();
     let node = &topology.nodes[index];
     for labels in &LABELS {
         let Some(enable) = node
@@ -97,6 +154,7 @@ pub(super) fn paths(topology: &Topology<'_>, index: NodeIndex, paths: &mut Vec<P
             }
         }
     }
+    paths
 }
 
 /// A port of the device that a proxy makes.

@@ -353,3 +353,56 @@ configs: { routes: { file: ./a.yml } }
     ]);
     check("config", &lab, &[("a", Lan, Lan)]);
 }
+
+#[test]
+fn what_a_dockerfile_copies_in_is_read_as_if_it_were_mounted() {
+    let caddyfile = "a.lan {\n  reverse_proxy a:80\n}\n";
+    for (build, files) in [
+        (
+            "./caddy",
+            vec![
+                (
+                    "p/caddy/Dockerfile",
+                    "FROM caddy:2\nCOPY Caddyfile /etc/caddy/Caddyfile\n",
+                ),
+                ("p/caddy/Caddyfile", caddyfile),
+            ],
+        ),
+        (
+            "{ context: ., dockerfile: proxy.Dockerfile, target: run }",
+            vec![
+                (
+                    "p/proxy.Dockerfile",
+                    "ARG V=2\nFROM caddy:$V AS base\nWORKDIR /etc/caddy\nCOPY conf/Caddyfile ./\nFROM base AS run\nFROM scratch\n",
+                ),
+                ("p/conf/Caddyfile", caddyfile),
+            ],
+        ),
+        (
+            "{ context: ., dockerfile_inline: \"FROM caddy:2\\nCOPY conf /etc/caddy\\n\" }",
+            vec![("p/conf/Caddyfile", caddyfile)],
+        ),
+    ] {
+        let compose = format!(
+            "services:\n  proxy: {{ build: {build}, image: 'me/front:1', ports: ['80:80'] }}\n  a: {{ image: a }}\n  b: {{ image: b }}\n"
+        );
+        let mut all = vec![
+            ("p/compose.yaml", compose.as_str()),
+            ("instance.toml", BEHIND_NAT),
+        ];
+        all.extend(files);
+        check(build, &lab(&all), &[("a", Lan, Lan), ("b", Host, Host)]);
+    }
+    let compose = "services:\n  proxy: { build: ./caddy, ports: ['80:80'], volumes: ['./other:/etc/caddy/Caddyfile'] }\n  a: { image: a }\n";
+    let files = [
+        ("p/compose.yaml", compose),
+        ("p/other", "b.lan {\n  respond hello\n}\n"),
+        (
+            "p/caddy/Dockerfile",
+            "FROM caddy:2\nCOPY Caddyfile /etc/caddy/Caddyfile\n",
+        ),
+        ("p/caddy/Caddyfile", caddyfile),
+        ("instance.toml", BEHIND_NAT),
+    ];
+    check("a mount hides it", &lab(&files), &[("a", Host, Host)]);
+}

@@ -15,7 +15,7 @@ fn what_stands_outside_of_the_lab_may_open_anything() {
         ));
         check(attribute, &lab, &[("a", Host, Internet), ("b", Host, Host)]);
         let exposure = exposure(&lab, "a");
-        let mut unknowns = exposure.unknowns().into_iter();
+        let mut unknowns = exposure.unknowns().iter();
         assert!(unknowns.any(|unknown| unknown.text().starts_with("what else it opens")));
     }
 }

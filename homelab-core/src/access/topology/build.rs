@@ -81,9 +81,16 @@ impl<'a> Topology<'a> {
                 });
             }
         }
-        let image = match &entry.service.image {
-            Some(image) => repository(&image.value),
-            None => String::new(),
+        let built = entry.built.unwrap_or_default();
+        let image = match (&entry.service.image, &built.image) {
+            // The name of one's own image says little: what it is made of, what it is.
+            (Some(image), Some(base)) if entry.system.is_none() && !is_bare(base) => {
+                let (own, base) = (repository(&image.value), repository(base));
+                if own.contains(&base) { own } else { base }
+            }
+            (Some(image), _) => repository(&image.value),
+            (None, Some(base)) => repository(base),
+            (None, None) => String::new(),
         };
         self.nodes.push(Node {
             id: entry.id,
@@ -91,6 +98,7 @@ impl<'a> Topology<'a> {
             service: entry.service,
             system: entry.system,
             machine,
+            copied: built.copied,
             image_base: image.rfind('/').map_or(0, |at| at + 1),
             image,
             known_ports,
@@ -377,6 +385,28 @@ impl Net {
 fn is_podmans(mode: &str) -> bool {
     let name = mode.split(':').next().unwrap_or(mode);
     matches!(name, "pasta" | "slirp4netns" | "private")
+}
+
+/// Whether an image is that of a system or language alone, which says nothing of what is put into it.
+fn is_bare(image: &str) -> bool {
+    const BARE: [&str; 14] = [
+        "alpine",
+        "debian",
+        "ubuntu",
+        "scratch",
+        "busybox",
+        "fedora",
+        "node",
+        "python",
+        "golang",
+        "rust",
+        "php",
+        "ruby",
+        "openjdk",
+        "distroless",
+    ];
+    let name = repository(image);
+    BARE.contains(&name.rsplit('/').next().unwrap_or_default())
 }
 
 /// Returns an image's repository in lower case, without tag and digest.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::unit::{Line, Unit};
 use super::{Named, Reading, field, plain};
 use crate::compose::model::{
-    Condition, Dependency, Field, Material, Mount, MountKind, NetworkMode, RestartPolicy, Service,
+    Build, Condition, Dependency, Field, Material, Mount, MountKind, NetworkMode, RestartPolicy, Service,
 };
 use crate::name::ServiceName;
 use crate::span::{Source, Span};
@@ -183,11 +183,27 @@ impl Reading<'_> {
         match other.map(|other| (other.kind.as_str(), other)) {
             Some(("image", other)) => service.image = other.field("Image"),
             Some(("build", other)) => {
-                service.build = Some(other.span());
+                service.build = Some(field(self.build(other), &other.span()));
                 service.image = other.field("ImageTag");
             }
-            _ if line.value.ends_with(".build") => service.build = Some(line.span.clone()),
+            _ if line.value.ends_with(".build") => service.build = Some(field(Build::default(), &line.span)),
             _ => service.image = Some(plain(line)),
+        }
+    }
+
+    /// Reads how a unit builds its image: from a file beside it, or in the folder that it names.
+    fn build(&self, named: &Named) -> Build {
+        let value = |section: &str, key: &str| Some(named.unit.last(section, key)?.value.clone());
+        let folder = value("Build", "SetWorkingDirectory").filter(|folder| !folder.contains(['%', ':']));
+        let context = match folder.as_deref() {
+            None | Some("unit" | "file") => self.directory.to_owned(),
+            Some(folder) => self.directory.join(folder),
+        };
+        Build {
+            context: Some(context.to_string_lossy().into_owned()),
+            dockerfile: value("Build", "File").or_else(|| Some("Containerfile".to_owned())),
+            inline: None,
+            target: value("Build", "Target"),
         }
     }
 

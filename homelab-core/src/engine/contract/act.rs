@@ -77,6 +77,14 @@ pub(super) async fn states_change_and_are_told_as_events(stage: &Stage) -> Check
             )
         },
     )?;
+    // Where nobody says how long, it still is asked before it is killed.
+    engine.stop(spare, None).await?;
+    let asked = expect(stage, ContainerState::Exited).await?;
+    ensure(asked.exit_code == Some(0), || {
+        format!("stopped without a grace: code {:?}", asked.exit_code)
+    })?;
+    engine.start(spare).await?;
+    expect(stage, ContainerState::Running).await?;
     engine.kill(spare, "SIGKILL").await?;
     let killed = until(stage, ContainerState::Exited).await?;
     ensure(killed.exit_code == Some(137), || {
@@ -115,6 +123,8 @@ pub(super) async fn states_change_and_are_told_as_events(stage: &Stage) -> Check
     let expected = [
         EventAction::Paused,
         EventAction::Unpaused,
+        died(Some(0)),
+        EventAction::Started,
         died(Some(0)),
         EventAction::Started,
         died(Some(137)),

@@ -694,6 +694,14 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_func_judge_policy_files(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_any(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_browse(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_names(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_repositories_snapshots(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_survival_at(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_survival_exit_code(
@@ -718,9 +726,95 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_controlapi_with_limit(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_container(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_containers(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_copy_in(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_copy_out(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_events(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_exec(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_host(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_images(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_info(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_kill(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_logs(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_networks(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_pause(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_pull(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_read_file(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_remove(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_restart(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_run(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_start(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_stats(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_stop(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_top(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_unpause(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_volumes(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engine_write_file(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engineevents_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engineevents_next(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_execution_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_execution_next(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_pull_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_pull_next(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_stats_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_stats_next(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_events_finish(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_events_next(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_pieces_end(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_pieces_finish(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_pieces_give(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_pieces_next(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_backup(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_check(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_drill(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_make_repository(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_prune(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_lab_plan_restore(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_lab_answer(
     ): Int
@@ -820,6 +914,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_drift_view(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_engines_engine(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_engines_hosts(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_engines_inventory(
@@ -847,6 +943,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_homelab_ffi_checksum_method_running_view(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_at(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_method_observed_backups(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_observed_inventory(
     ): Int
@@ -992,6 +1090,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_observe(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_world_repositories(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_root(
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_with_compose(
@@ -1000,11 +1100,17 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_homelab_ffi_checksum_method_world_without_engines(
     ): Int
+    external fun uniffi_homelab_ffi_checksum_method_world_without_repositories(
+    ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_canceltoken_new(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_controlapi_headscale(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_pieces_new(
+    ): Int
+    external fun uniffi_homelab_ffi_checksum_constructor_pieces_whole(
     ): Int
     external fun uniffi_homelab_ffi_checksum_constructor_lab_adopt(
     ): Int
@@ -1054,6 +1160,18 @@ internal object UniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_homelab_ffi_fn_clone_repositories(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_repositories(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_repositories_any(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
+    external fun uniffi_homelab_ffi_fn_method_repositories_browse(`ptr`: Long,`name`: RustBuffer.ByValue,`snapshot`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_repositories_names(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_repositories_snapshots(`ptr`: Long,`name`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_survival(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_survival(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1098,6 +1216,92 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_controlapi_with_limit(`ptr`: Long,`limit`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_homelab_ffi_fn_clone_engine(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_engine(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_engine_container(`ptr`: Long,`container`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_containers(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_copy_in(`ptr`: Long,`container`: RustBuffer.ByValue,`folder`: RustBuffer.ByValue,`archive`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_copy_out(`ptr`: Long,`container`: RustBuffer.ByValue,`path`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_events(`ptr`: Long,`since`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_exec(`ptr`: Long,`container`: RustBuffer.ByValue,`request`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_host(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_engine_images(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_info(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_kill(`ptr`: Long,`container`: RustBuffer.ByValue,`signal`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_logs(`ptr`: Long,`container`: RustBuffer.ByValue,`query`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_networks(`ptr`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_pause(`ptr`: Long,`container`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_pull(`ptr`: Long,`image`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_read_file(`ptr`: Long,`container`: RustBuffer.ByValue,`path`: RustBuffer.ByValue,`most`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_remove(`ptr`: Long,`container`: RustBuffer.ByValue,`force`: Byte,`volumes`: Byte,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_restart(`ptr`: Long,`container`: RustBuffer.ByValue,`grace`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_run(`ptr`: Long,`container`: RustBuffer.ByValue,`request`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_start(`ptr`: Long,`container`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_stats(`ptr`: Long,`container`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_stop(`ptr`: Long,`container`: RustBuffer.ByValue,`grace`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_top(`ptr`: Long,`container`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_unpause(`ptr`: Long,`container`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_volumes(`ptr`: Long,`sizes`: Byte,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_engine_write_file(`ptr`: Long,`container`: RustBuffer.ByValue,`path`: RustBuffer.ByValue,`content`: RustBuffer.ByValue,`mode`: Int,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_engineevents(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_engineevents(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_engineevents_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_engineevents_next(`ptr`: Long,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_execution(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_execution(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_execution_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_execution_next(`ptr`: Long,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_pull(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_pull(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_pull_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_pull_next(`ptr`: Long,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_stats(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_stats(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_stats_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_stats_next(`ptr`: Long,
+    ): Long
     external fun uniffi_homelab_ffi_fn_clone_events(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_free_events(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1105,6 +1309,22 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_events_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_homelab_ffi_fn_method_events_next(`ptr`: Long,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_clone_pieces(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_free_pieces(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_constructor_pieces_new(uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_constructor_pieces_whole(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_pieces_end(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_pieces_finish(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_homelab_ffi_fn_method_pieces_give(`ptr`: Long,`piece`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_pieces_next(`ptr`: Long,
     ): Long
     external fun uniffi_homelab_ffi_fn_clone_lab(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1119,6 +1339,18 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_constructor_lab_load(`path`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_constructor_lab_of_instance(`text`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_backup(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_check(`ptr`: Long,`repository`: RustBuffer.ByValue,`seen`: Long,`depth`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_drill(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`repository`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_make_repository(`ptr`: Long,`repository`: RustBuffer.ByValue,`seen`: Long,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_prune(`ptr`: Long,`target`: RustBuffer.ByValue,`seen`: Long,`keep`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_lab_plan_restore(`ptr`: Long,`dataset`: RustBuffer.ByValue,`folder`: RustBuffer.ByValue,`seen`: Long,`repository`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_lab_answer(`ptr`: Long,`query`: RustBuffer.ByValue,`seen`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
     ): Long
@@ -1232,6 +1464,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_free_engines(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
+    external fun uniffi_homelab_ffi_fn_method_engines_engine(`ptr`: Long,`host`: RustBuffer.ByValue,`cancel`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_engines_hosts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_engines_inventory(`ptr`: Long,`cancel`: RustBuffer.ByValue,
@@ -1281,6 +1515,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_constructor_observed_none(`at`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_observed_at(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_homelab_ffi_fn_method_observed_backups(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_observed_inventory(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1496,6 +1732,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_observe(`ptr`: Long,`lab`: Long,`cancel`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_homelab_ffi_fn_method_world_repositories(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
     external fun uniffi_homelab_ffi_fn_method_world_root(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_homelab_ffi_fn_method_world_with_compose(`ptr`: Long,`program`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1503,6 +1741,8 @@ internal object UniffiLib {
     external fun uniffi_homelab_ffi_fn_method_world_with_state(`ptr`: Long,`folder`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_world_without_engines(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_homelab_ffi_fn_method_world_without_repositories(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_homelab_ffi_fn_method_homelaberror_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1655,6 +1895,18 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_func_judge_policy_files() and 0xFFFF) != 56957) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_any() and 0xFFFF) != 19947) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_browse() and 0xFFFF) != 11495) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_names() and 0xFFFF) != 36161) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_repositories_snapshots() and 0xFFFF) != 64245) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_survival_at() and 0xFFFF) != 28706) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1691,10 +1943,139 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_controlapi_with_limit() and 0xFFFF) != 61734) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_container() and 0xFFFF) != 3444) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_containers() and 0xFFFF) != 19209) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_copy_in() and 0xFFFF) != 5769) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_copy_out() and 0xFFFF) != 13317) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_events() and 0xFFFF) != 64345) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_exec() and 0xFFFF) != 45817) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_host() and 0xFFFF) != 51963) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_images() and 0xFFFF) != 26151) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_info() and 0xFFFF) != 45846) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_kill() and 0xFFFF) != 33386) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_logs() and 0xFFFF) != 7112) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_networks() and 0xFFFF) != 60795) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_pause() and 0xFFFF) != 21964) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_pull() and 0xFFFF) != 11915) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_read_file() and 0xFFFF) != 40941) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_remove() and 0xFFFF) != 24738) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_restart() and 0xFFFF) != 47722) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_run() and 0xFFFF) != 13101) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_start() and 0xFFFF) != 20082) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_stats() and 0xFFFF) != 57652) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_stop() and 0xFFFF) != 25391) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_top() and 0xFFFF) != 51044) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_unpause() and 0xFFFF) != 61713) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_volumes() and 0xFFFF) != 9337) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engine_write_file() and 0xFFFF) != 40646) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engineevents_finish() and 0xFFFF) != 37035) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engineevents_next() and 0xFFFF) != 17390) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_execution_finish() and 0xFFFF) != 11154) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_execution_next() and 0xFFFF) != 35712) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_pull_finish() and 0xFFFF) != 9151) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_pull_next() and 0xFFFF) != 43864) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_stats_finish() and 0xFFFF) != 42919) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_stats_next() and 0xFFFF) != 32634) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_events_finish() and 0xFFFF) != 41124) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_events_next() and 0xFFFF) != 25346) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_pieces_end() and 0xFFFF) != 42671) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_pieces_finish() and 0xFFFF) != 51005) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_pieces_give() and 0xFFFF) != 5356) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_pieces_next() and 0xFFFF) != 29941) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_backup() and 0xFFFF) != 49886) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_check() and 0xFFFF) != 32347) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_drill() and 0xFFFF) != 8857) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_make_repository() and 0xFFFF) != 6736) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_prune() and 0xFFFF) != 12684) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_lab_plan_restore() and 0xFFFF) != 60385) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_lab_answer() and 0xFFFF) != 25140) {
@@ -1844,6 +2225,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_drift_view() and 0xFFFF) != 10589) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_engines_engine() and 0xFFFF) != 22943) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_engines_hosts() and 0xFFFF) != 48120) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1884,6 +2268,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_at() and 0xFFFF) != 9060) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_method_observed_backups() and 0xFFFF) != 35086) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_method_observed_inventory() and 0xFFFF) != 53868) {
@@ -2102,6 +2489,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_world_observe() and 0xFFFF) != 10057) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_repositories() and 0xFFFF) != 29880) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_method_world_root() and 0xFFFF) != 26736) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -2114,6 +2504,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_homelab_ffi_checksum_method_world_without_engines() and 0xFFFF) != 31121) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_homelab_ffi_checksum_method_world_without_repositories() and 0xFFFF) != 55784) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_canceltoken_new() and 0xFFFF) != 30362) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -2121,6 +2514,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() and 0xFFFF) != 39761) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_pieces_new() and 0xFFFF) != 13808) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_homelab_ffi_checksum_constructor_pieces_whole() and 0xFFFF) != 14641) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_homelab_ffi_checksum_constructor_lab_adopt() and 0xFFFF) != 26088) {
@@ -2482,6 +2881,29 @@ public object FfiConverterLong: FfiConverter<Long, Long> {
 
     override fun write(value: Long, buf: ByteBuffer) {
         buf.putLong(value)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterDouble: FfiConverter<Double, Double> {
+    override fun lift(value: Double): Double {
+        return value
+    }
+
+    override fun read(buf: ByteBuffer): Double {
+        return buf.getDouble()
+    }
+
+    override fun lower(value: Double): Double {
+        return value
+    }
+
+    override fun allocationSize(value: Double) = 8UL
+
+    override fun write(value: Double, buf: ByteBuffer) {
+        buf.putDouble(value)
     }
 }
 
@@ -4167,9 +4589,1316 @@ public object FfiConverterTypeDrift: FfiConverter<Drift, Long> {
 
 
 /**
+ * The engine of one host, connected: what it has, and what its containers do. Made by `Engines.engine`.
+ *
+ * A container is named by its name or id; who names one has said that it may be touched, whether the lab has it or not.
+ * To act on services in their order, with a plan to look at, there are `Lab.planRestart` and the like.
+ */
+public interface EngineInterface {
+
+    /**
+     * Returns one container.
+     */
+    suspend fun `container`(`container`: kotlin.String, `cancel`: CancelToken? = null): InspectView
+
+    /**
+     * Returns every container, whether it runs or not, by name.
+     */
+    suspend fun `containers`(`cancel`: CancelToken? = null): List<InspectView>
+
+    /**
+     * Unpacks a tar archive into a folder of a container, running or not. The pieces are used up by it: one's own, or what
+     * `copyOut` of another container has returned: engines lock a container while they read it.
+     */
+    suspend fun `copyIn`(`container`: kotlin.String, `folder`: kotlin.String, `archive`: Pieces, `cancel`: CancelToken? = null)
+
+    /**
+     * Returns a file or folder of a container, running or not, as a tar archive, in pieces.
+     */
+    fun `copyOut`(`container`: kotlin.String, `path`: kotlin.String): Pieces
+
+    /**
+     * Returns what happens on the engine, from that moment of its own clock on (RFC 3339), else from now on.
+     */
+    fun `events`(`since`: kotlin.String? = null): EngineEvents
+
+    /**
+     * Runs a program in a running container, without a terminal and without a shell, and returns what comes from it as it
+     * comes: pieces of both outputs, and as the last item the code with which it ended. Finishing it does not stop the
+     * program.
+     */
+    fun `exec`(`container`: kotlin.String, `request`: ExecRequest): Execution
+
+    /**
+     * Returns the host that it runs on.
+     */
+    fun `host`(): kotlin.String
+
+    /**
+     * Returns every image, by its first tag, dangling ones first.
+     */
+    suspend fun `images`(`cancel`: CancelToken? = null): List<ImageView>
+
+    /**
+     * Returns what the engine says of itself.
+     */
+    suspend fun `info`(`cancel`: CancelToken? = null): EngineInfoView
+
+    /**
+     * Sends a signal to a container's first process: `SIGKILL`, `SIGHUP`.
+     */
+    suspend fun `kill`(`container`: kotlin.String, `signal`: kotlin.String = "SIGKILL", `cancel`: CancelToken? = null)
+
+    /**
+     * Returns what a container has written, and where it is followed, what it writes from now on.
+     */
+    fun `logs`(`container`: kotlin.String, `query`: LogQuery): Logs
+
+    /**
+     * Returns every network, by name.
+     */
+    suspend fun `networks`(`cancel`: CancelToken? = null): List<NetworkView>
+
+    /**
+     * Freezes a container's processes.
+     */
+    suspend fun `pause`(`container`: kotlin.String, `cancel`: CancelToken? = null)
+
+    /**
+     * Fetches an image from its registry: read it to its end, which comes when the image is there whole.
+     */
+    fun `pull`(`image`: kotlin.String): Pull
+
+    /**
+     * Returns the content of a file of a container, running or not. One that is larger than so many bytes is refused.
+     */
+    suspend fun `readFile`(`container`: kotlin.String, `path`: kotlin.String, `most`: kotlin.ULong = 16777216uL, `cancel`: CancelToken? = null): kotlin.ByteArray
+
+    /**
+     * Removes a container that does not run, or with force any; with volumes its anonymous volumes as well. What it has
+     * written outside of volumes is lost.
+     */
+    suspend fun `remove`(`container`: kotlin.String, `force`: kotlin.Boolean = false, `volumes`: kotlin.Boolean = false, `cancel`: CancelToken? = null)
+
+    /**
+     * Stops a container as `stop` does, and starts it again.
+     */
+    suspend fun `restart`(`container`: kotlin.String, `grace`: java.time.Duration? = null, `cancel`: CancelToken? = null)
+
+    /**
+     * Runs a program in a running container as `exec` does, to its end, and returns what it wrote: 16 MiB at most.
+     */
+    suspend fun `run`(`container`: kotlin.String, `request`: ExecRequest, `cancel`: CancelToken? = null): ExecResult
+
+    /**
+     * Starts a container. One that runs stays as it is.
+     */
+    suspend fun `start`(`container`: kotlin.String, `cancel`: CancelToken? = null)
+
+    /**
+     * Returns what a running container uses, about once a second, until it ends.
+     */
+    fun `stats`(`container`: kotlin.String): Stats
+
+    /**
+     * Stops a container, and kills it when it has not ended after its grace: the given one in whole seconds, else what it
+     * says itself, else ten seconds.
+     */
+    suspend fun `stop`(`container`: kotlin.String, `grace`: java.time.Duration? = null, `cancel`: CancelToken? = null)
+
+    /**
+     * Returns the processes of a running container.
+     */
+    suspend fun `top`(`container`: kotlin.String, `cancel`: CancelToken? = null): List<ProcessView>
+
+    /**
+     * Lets a paused container go on.
+     */
+    suspend fun `unpause`(`container`: kotlin.String, `cancel`: CancelToken? = null)
+
+    /**
+     * Returns every volume by name; with sizes with what it holds, for which the engine reads all of them: it can take
+     * minutes.
+     */
+    suspend fun `volumes`(`sizes`: kotlin.Boolean = false, `cancel`: CancelToken? = null): List<VolumeView>
+
+    /**
+     * Writes a file into a folder of a container, running or not; one of that name is replaced. The mode is that of chmod.
+     */
+    suspend fun `writeFile`(`container`: kotlin.String, `path`: kotlin.String, `content`: kotlin.ByteArray, `mode`: kotlin.UInt = 420u, `cancel`: CancelToken? = null)
+
+    companion object
+}
+
+/**
+ * The engine of one host, connected: what it has, and what its containers do. Made by `Engines.engine`.
+ *
+ * A container is named by its name or id; who names one has said that it may be touched, whether the lab has it or not.
+ * To act on services in their order, with a plan to look at, there are `Lab.planRestart` and the like.
+ */
+open class Engine: Disposable, AutoCloseable, EngineInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_engine(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_engine(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns one container.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `container`(`container`: kotlin.String, `cancel`: CancelToken?) : InspectView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_container(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeInspectView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns every container, whether it runs or not, by name.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `containers`(`cancel`: CancelToken?) : List<InspectView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_containers(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeInspectView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Unpacks a tar archive into a folder of a container, running or not. The pieces are used up by it: one's own, or what
+     * `copyOut` of another container has returned: engines lock a container while they read it.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `copyIn`(`container`: kotlin.String, `folder`: kotlin.String, `archive`: Pieces, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_copy_in(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterString.lower(`folder`),
+        FfiConverterTypePieces.lower(`archive`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns a file or folder of a container, running or not, as a tar archive, in pieces.
+     */override fun `copyOut`(`container`: kotlin.String, `path`: kotlin.String): Pieces {
+            return FfiConverterTypePieces.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engine_copy_out(
+        it,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterString.lower(`path`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what happens on the engine, from that moment of its own clock on (RFC 3339), else from now on.
+     */
+    @Throws(HomelabException::class)override fun `events`(`since`: kotlin.String?): EngineEvents {
+            return FfiConverterTypeEngineEvents.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engine_events(
+        it,
+
+        FfiConverterOptionalString.lower(`since`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Runs a program in a running container, without a terminal and without a shell, and returns what comes from it as it
+     * comes: pieces of both outputs, and as the last item the code with which it ended. Finishing it does not stop the
+     * program.
+     */
+    @Throws(HomelabException::class)override fun `exec`(`container`: kotlin.String, `request`: ExecRequest): Execution {
+            return FfiConverterTypeExecution.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engine_exec(
+        it,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterTypeExecRequest.lower(`request`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the host that it runs on.
+     */override fun `host`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engine_host(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns every image, by its first tag, dangling ones first.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `images`(`cancel`: CancelToken?) : List<ImageView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_images(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeImageView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns what the engine says of itself.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `info`(`cancel`: CancelToken?) : EngineInfoView {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_info(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeEngineInfoView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Sends a signal to a container's first process: `SIGKILL`, `SIGHUP`.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `kill`(`container`: kotlin.String, `signal`: kotlin.String, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_kill(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterString.lower(`signal`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns what a container has written, and where it is followed, what it writes from now on.
+     */
+    @Throws(HomelabException::class)override fun `logs`(`container`: kotlin.String, `query`: LogQuery): Logs {
+            return FfiConverterTypeLogs.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HomelabException) { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engine_logs(
+        it,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterTypeLogQuery.lower(`query`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns every network, by name.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `networks`(`cancel`: CancelToken?) : List<NetworkView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_networks(
+                uniffiHandle,
+
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeNetworkView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Freezes a container's processes.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `pause`(`container`: kotlin.String, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_pause(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Fetches an image from its registry: read it to its end, which comes when the image is there whole.
+     */override fun `pull`(`image`: kotlin.String): Pull {
+            return FfiConverterTypePull.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engine_pull(
+        it,
+
+        FfiConverterString.lower(`image`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the content of a file of a container, running or not. One that is larger than so many bytes is refused.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `readFile`(`container`: kotlin.String, `path`: kotlin.String, `most`: kotlin.ULong, `cancel`: CancelToken?) : kotlin.ByteArray {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_read_file(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterString.lower(`path`),
+        FfiConverterULong.lower(`most`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterByteArray.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Removes a container that does not run, or with force any; with volumes its anonymous volumes as well. What it has
+     * written outside of volumes is lost.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `remove`(`container`: kotlin.String, `force`: kotlin.Boolean, `volumes`: kotlin.Boolean, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_remove(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterBoolean.lower(`force`),
+        FfiConverterBoolean.lower(`volumes`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Stops a container as `stop` does, and starts it again.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `restart`(`container`: kotlin.String, `grace`: java.time.Duration?, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_restart(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterOptionalDuration.lower(`grace`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Runs a program in a running container as `exec` does, to its end, and returns what it wrote: 16 MiB at most.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `run`(`container`: kotlin.String, `request`: ExecRequest, `cancel`: CancelToken?) : ExecResult {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_run(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterTypeExecRequest.lower(`request`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeExecResult.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Starts a container. One that runs stays as it is.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `start`(`container`: kotlin.String, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_start(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns what a running container uses, about once a second, until it ends.
+     */override fun `stats`(`container`: kotlin.String): Stats {
+            return FfiConverterTypeStats.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engine_stats(
+        it,
+
+        FfiConverterString.lower(`container`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Stops a container, and kills it when it has not ended after its grace: the given one in whole seconds, else what it
+     * says itself, else ten seconds.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `stop`(`container`: kotlin.String, `grace`: java.time.Duration?, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_stop(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterOptionalDuration.lower(`grace`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the processes of a running container.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `top`(`container`: kotlin.String, `cancel`: CancelToken?) : List<ProcessView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_top(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeProcessView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Lets a paused container go on.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `unpause`(`container`: kotlin.String, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_unpause(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns every volume by name; with sizes with what it holds, for which the engine reads all of them: it can take
+     * minutes.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `volumes`(`sizes`: kotlin.Boolean, `cancel`: CancelToken?) : List<VolumeView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_volumes(
+                uniffiHandle,
+
+        FfiConverterBoolean.lower(`sizes`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeVolumeView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Writes a file into a folder of a container, running or not; one of that name is replaced. The mode is that of chmod.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `writeFile`(`container`: kotlin.String, `path`: kotlin.String, `content`: kotlin.ByteArray, `mode`: kotlin.UInt, `cancel`: CancelToken?) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engine_write_file(
+                uniffiHandle,
+
+        FfiConverterString.lower(`container`),
+        FfiConverterString.lower(`path`),
+        FfiConverterByteArray.lower(`content`),
+        FfiConverterUInt.lower(`mode`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEngine: FfiConverter<Engine, Long> {
+    override fun lower(value: Engine): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Engine {
+        return Engine(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Engine {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Engine) = 8UL
+
+    override fun write(value: Engine, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What happens on an engine.
+ *
+ * Take events with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public interface EngineEventsInterface {
+
+    /**
+     * Ends it, a call that waits for its next event included, and closes its connection.
+     */
+    fun `finish`()
+
+    /**
+     * Returns the next event, or nothing once it was finished. It fails where the engine is lost.
+     */
+    suspend fun `next`(): EngineEventView?
+
+    companion object
+}
+
+/**
+ * What happens on an engine.
+ *
+ * Take events with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class EngineEvents: Disposable, AutoCloseable, EngineEventsInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_engineevents(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_engineevents(handle, status)
+        }
+    }
+
+
+    /**
+     * Ends it, a call that waits for its next event included, and closes its connection.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_engineevents_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Returns the next event, or nothing once it was finished. It fails where the engine is lost.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : EngineEventView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engineevents_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeEngineEventView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEngineEvents: FfiConverter<EngineEvents, Long> {
+    override fun lower(value: EngineEvents): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): EngineEvents {
+        return EngineEvents(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): EngineEvents {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: EngineEvents) = 8UL
+
+    override fun write(value: EngineEvents, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * The engines of a lab's hosts, to look at. It holds no connection: each question makes its own.
  */
 public interface EnginesInterface {
+
+    /**
+     * Connects to the engine of a host: for what one engine and its containers have and do.
+     *
+     * It fails with `NotFound` for a host that there is not, or of which nobody says how its engine is reached.
+     */
+    suspend fun `engine`(`host`: kotlin.String, `cancel`: CancelToken? = null): Engine
 
     /**
      * Returns the hosts, by name.
@@ -4307,6 +6036,34 @@ open class Engines: Disposable, AutoCloseable, EnginesInterface
         return uniffiRustCall() { status ->
             UniffiLib.uniffi_homelab_ffi_fn_clone_engines(handle, status)
         }
+    }
+
+
+    /**
+     * Connects to the engine of a host: for what one engine and its containers have and do.
+     *
+     * It fails with `NotFound` for a host that there is not, or of which nobody says how its engine is reached.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `engine`(`host`: kotlin.String, `cancel`: CancelToken?) : Engine {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_engines_engine(
+                uniffiHandle,
+
+        FfiConverterString.lower(`host`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeEngine.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
     }
 
 
@@ -4846,6 +6603,307 @@ public object FfiConverterTypeEvents: FfiConverter<Events, Long> {
 
 
 /**
+ * What comes from a program that runs in a container.
+ *
+ * Take items with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public interface ExecutionInterface {
+
+    /**
+     * Ends it, a call that waits for its next item included, and closes its connection. The program goes on.
+     */
+    fun `finish`()
+
+    /**
+     * Returns the next item, or nothing after the code. It fails where not all can be read.
+     */
+    suspend fun `next`(): ExecItem?
+
+    companion object
+}
+
+/**
+ * What comes from a program that runs in a container.
+ *
+ * Take items with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class Execution: Disposable, AutoCloseable, ExecutionInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_execution(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_execution(handle, status)
+        }
+    }
+
+
+    /**
+     * Ends it, a call that waits for its next item included, and closes its connection. The program goes on.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_execution_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Returns the next item, or nothing after the code. It fails where not all can be read.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : ExecItem? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_execution_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeExecItem.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeExecution: FfiConverter<Execution, Long> {
+    override fun lower(value: Execution): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Execution {
+        return Execution(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Execution {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Execution) = 8UL
+
+    override fun write(value: Execution, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
  *
  * `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
@@ -5134,6 +7192,48 @@ public object FfiConverterTypeInventory: FfiConverter<Inventory, Long> {
  * It never changes: load it again to see what the files say now.
  */
 public interface LabInterface {
+
+    /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+    suspend fun `planBackup`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+    suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String = "structure", `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+    suspend fun `planDrill`(`target`: kotlin.String, `seen`: Observed, `repository`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+    suspend fun `planMakeRepository`(`repository`: kotlin.String, `seen`: Observed, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+    suspend fun `planPrune`(`target`: kotlin.String, `seen`: Observed, `keep`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+    suspend fun `planRestore`(`dataset`: kotlin.String, `folder`: kotlin.String, `seen`: Observed, `repository`: kotlin.String? = null, `cancel`: CancelToken? = null): Plan
 
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
@@ -5458,6 +7558,185 @@ open class Lab: Disposable, AutoCloseable, LabInterface
         return uniffiRustCall() { status ->
             UniffiLib.uniffi_homelab_ffi_fn_clone_lab(handle, status)
         }
+    }
+
+
+    /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planBackup`(`target`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_backup(
+                uniffiHandle,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planCheck`(`repository`: kotlin.String, `seen`: Observed, `depth`: kotlin.String, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_check(
+                uniffiHandle,
+
+        FfiConverterString.lower(`repository`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterString.lower(`depth`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planDrill`(`target`: kotlin.String, `seen`: Observed, `repository`: kotlin.String?, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_drill(
+                uniffiHandle,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalString.lower(`repository`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planMakeRepository`(`repository`: kotlin.String, `seen`: Observed, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_make_repository(
+                uniffiHandle,
+
+        FfiConverterString.lower(`repository`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planPrune`(`target`: kotlin.String, `seen`: Observed, `keep`: kotlin.String?, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_prune(
+                uniffiHandle,
+
+        FfiConverterString.lower(`target`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalString.lower(`keep`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `planRestore`(`dataset`: kotlin.String, `folder`: kotlin.String, `seen`: Observed, `repository`: kotlin.String?, `cancel`: CancelToken?) : Plan {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_lab_plan_restore(
+                uniffiHandle,
+
+        FfiConverterString.lower(`dataset`),
+        FfiConverterString.lower(`folder`),
+        FfiConverterTypeObserved.lower(`seen`),
+        FfiConverterOptionalString.lower(`repository`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypePlan.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
     }
 
 
@@ -6990,6 +9269,12 @@ public interface ObservedInterface {
     fun `at`(): kotlin.String
 
     /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */
+    fun `backups`(): List<HoldingsView>?
+
+    /**
      * Returns what the engines of all hosts have, if they were asked.
      */
     fun `inventory`(): Inventory?
@@ -7134,6 +9419,23 @@ open class Observed: Disposable, AutoCloseable, ObservedInterface
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_method_observed_at(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */override fun `backups`(): List<HoldingsView>? {
+            return FfiConverterOptionalSequenceTypeHoldingsView.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_observed_backups(
         it,
         _status)
 }
@@ -7969,6 +10271,384 @@ public object FfiConverterTypeOutcome: FfiConverter<Outcome, Long> {
     override fun allocationSize(value: Outcome) = 8UL
 
     override fun write(value: Outcome, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * Bytes that come piece by piece: those of a tar archive from a container, or one's own for a container.
+ *
+ * They are read once: by `next` until there is none, or by the call that they are given to. The extensions beside the
+ * generated code make a Kotlin Flow and a Swift AsyncThrowingStream of them.
+ */
+public interface PiecesInterface {
+
+    /**
+     * Says that there is no further piece. Whoever reads pieces that are dropped without it fails.
+     */
+    fun `end`()
+
+    /**
+     * Stops reading them, a call that waits for the next one included.
+     */
+    fun `finish`()
+
+    /**
+     * Gives a piece to whoever reads them, and waits while too many are waiting. It fails after their end, and where nobody
+     * will read them any more.
+     */
+    suspend fun `give`(`piece`: kotlin.ByteArray)
+
+    /**
+     * Returns the next piece, or nothing when there will be none. It fails where not all can be read.
+     */
+    suspend fun `next`(): kotlin.ByteArray?
+
+    companion object
+}
+
+/**
+ * Bytes that come piece by piece: those of a tar archive from a container, or one's own for a container.
+ *
+ * They are read once: by `next` until there is none, or by the call that they are given to. The extensions beside the
+ * generated code make a Kotlin Flow and a Swift AsyncThrowingStream of them.
+ */
+open class Pieces: Disposable, AutoCloseable, PiecesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+    /**
+     * Returns pieces that are given one by one, by `give`, and ended by `end`.
+     */
+    constructor() :
+        this(UniffiWithHandle,
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_pieces_new(
+
+        _status)
+}
+    )
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_pieces(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_pieces(handle, status)
+        }
+    }
+
+
+    /**
+     * Says that there is no further piece. Whoever reads pieces that are dropped without it fails.
+     */override fun `end`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_pieces_end(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Stops reading them, a call that waits for the next one included.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_pieces_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Gives a piece to whoever reads them, and waits while too many are waiting. It fails after their end, and where nobody
+     * will read them any more.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `give`(`piece`: kotlin.ByteArray) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_pieces_give(
+                uniffiHandle,
+
+        FfiConverterByteArray.lower(`piece`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns the next piece, or nothing when there will be none. It fails where not all can be read.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : kotlin.ByteArray? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_pieces_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalByteArray.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * Returns the one piece that these bytes are.
+     */ fun `whole`(`bytes`: kotlin.ByteArray): Pieces {
+            return FfiConverterTypePieces.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_constructor_pieces_whole(
+
+
+        FfiConverterByteArray.lower(`bytes`),_status)
+}
+    )
+    }
+
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePieces: FfiConverter<Pieces, Long> {
+    override fun lower(value: Pieces): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Pieces {
+        return Pieces(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Pieces {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Pieces) = 8UL
+
+    override fun write(value: Pieces, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -8911,6 +11591,307 @@ public object FfiConverterTypeProject: FfiConverter<Project, Long> {
 
 
 /**
+ * How far an image's fetching is.
+ *
+ * Take what it says with `next` until there is none: then the image is there whole. The extensions beside the generated
+ * code make a Kotlin Flow and a Swift AsyncThrowingStream of it.
+ */
+public interface PullInterface {
+
+    /**
+     * Stops the fetching: layers that are complete stay.
+     */
+    fun `finish`()
+
+    /**
+     * Returns what is said next, or nothing when the image is there. It fails where it cannot be had.
+     */
+    suspend fun `next`(): PullView?
+
+    companion object
+}
+
+/**
+ * How far an image's fetching is.
+ *
+ * Take what it says with `next` until there is none: then the image is there whole. The extensions beside the generated
+ * code make a Kotlin Flow and a Swift AsyncThrowingStream of it.
+ */
+open class Pull: Disposable, AutoCloseable, PullInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_pull(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_pull(handle, status)
+        }
+    }
+
+
+    /**
+     * Stops the fetching: layers that are complete stay.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_pull_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Returns what is said next, or nothing when the image is there. It fails where it cannot be had.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : PullView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_pull_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypePullView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePull: FfiConverter<Pull, Long> {
+    override fun lower(value: Pull): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Pull {
+        return Pull(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Pull {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Pull) = 8UL
+
+    override fun write(value: Pull, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * What is worth saying about a lab: its services with their reach, and the findings, worst first.
  */
 public interface ReportInterface {
@@ -9387,6 +12368,363 @@ public object FfiConverterTypeReport: FfiConverter<Report, Long> {
     override fun allocationSize(value: Report) = 8UL
 
     override fun write(value: Report, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+public interface RepositoriesInterface {
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */
+    fun `any`(): kotlin.Boolean
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+    suspend fun `browse`(`name`: kotlin.String, `snapshot`: kotlin.String, `cancel`: CancelToken? = null): List<EntryView>
+
+    /**
+     * Returns their names, in alphabetical order.
+     */
+    fun `names`(): List<kotlin.String>
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+    suspend fun `snapshots`(`name`: kotlin.String, `cancel`: CancelToken? = null): List<SnapshotView>
+
+    companion object
+}
+
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+open class Repositories: Disposable, AutoCloseable, RepositoriesInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_repositories(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_repositories(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */override fun `any`(): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_repositories_any(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `browse`(`name`: kotlin.String, `snapshot`: kotlin.String, `cancel`: CancelToken?) : List<EntryView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_repositories_browse(
+                uniffiHandle,
+
+        FfiConverterString.lower(`name`),
+        FfiConverterString.lower(`snapshot`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeEntryView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Returns their names, in alphabetical order.
+     */override fun `names`(): List<kotlin.String> {
+            return FfiConverterSequenceString.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_repositories_names(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `snapshots`(`name`: kotlin.String, `cancel`: CancelToken?) : List<SnapshotView> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_repositories_snapshots(
+                uniffiHandle,
+
+        FfiConverterString.lower(`name`),
+        FfiConverterOptionalTypeCancelToken.lower(`cancel`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeSnapshotView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRepositories: FfiConverter<Repositories, Long> {
+    override fun lower(value: Repositories): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Repositories {
+        return Repositories(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Repositories {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Repositories) = 8UL
+
+    override fun write(value: Repositories, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -10720,6 +14058,307 @@ public object FfiConverterTypeSplit: FfiConverter<Split, Long> {
     override fun allocationSize(value: Split) = 8UL
 
     override fun write(value: Split, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What a container uses, about once a second.
+ *
+ * Take samples with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public interface StatsInterface {
+
+    /**
+     * Ends it, a call that waits for its next sample included, and closes its connection.
+     */
+    fun `finish`()
+
+    /**
+     * Returns the next sample, or nothing when there will be none.
+     */
+    suspend fun `next`(): StatView?
+
+    companion object
+}
+
+/**
+ * What a container uses, about once a second.
+ *
+ * Take samples with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class Stats: Disposable, AutoCloseable, StatsInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_homelab_ffi_fn_free_stats(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_homelab_ffi_fn_clone_stats(handle, status)
+        }
+    }
+
+
+    /**
+     * Ends it, a call that waits for its next sample included, and closes its connection.
+     */override fun `finish`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_stats_finish(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * Returns the next sample, or nothing when there will be none.
+     */
+    @Throws(HomelabException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : StatView? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_homelab_ffi_fn_method_stats_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_homelab_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_homelab_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeStatView.lift(it) },
+        // Error FFI converter
+        HomelabException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStats: FfiConverter<Stats, Long> {
+    override fun lower(value: Stats): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Stats {
+        return Stats(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Stats {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Stats) = 8UL
+
+    override fun write(value: Stats, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -12510,6 +16149,11 @@ public interface WorldInterface {
     suspend fun `observe`(`lab`: Lab, `cancel`: CancelToken? = null): Observed
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */
+    fun `repositories`(): Repositories
+
+    /**
      * Returns the lab's folder.
      */
     fun `root`(): kotlin.String
@@ -12528,6 +16172,11 @@ public interface WorldInterface {
      * Returns the world without engines: they are not observed.
      */
     fun `withoutEngines`(): World
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */
+    fun `withoutRepositories`(): World
 
     companion object
 }
@@ -12680,6 +16329,22 @@ open class World: Disposable, AutoCloseable, WorldInterface
 
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */override fun `repositories`(): Repositories {
+            return FfiConverterTypeRepositories.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_world_repositories(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns the lab's folder.
      */override fun `root`(): kotlin.String {
             return FfiConverterString.lift(
@@ -12736,6 +16401,22 @@ open class World: Disposable, AutoCloseable, WorldInterface
     callWithHandle {
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_homelab_ffi_fn_method_world_without_engines(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */override fun `withoutRepositories`(): World {
+            return FfiConverterTypeWorld.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_homelab_ffi_fn_method_world_without_repositories(
         it,
         _status)
 }
@@ -12894,6 +16575,53 @@ public object FfiConverterTypeAccessChangeView: FfiConverterRustBuffer<AccessCha
             FfiConverterSequenceString.write(value.`to`, buf)
             FfiConverterSequenceString.write(value.`destinations`, buf)
             FfiConverterSequenceString.write(value.`ports`, buf)
+    }
+}
+
+
+
+/**
+ * A network that a container is attached to.
+ */
+data class AttachedView (
+    /**
+     * Its name.
+     */
+    val `network`: kotlin.String
+    ,
+    /**
+     * The container's addresses there.
+     */
+    val `addresses`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAttachedView: FfiConverterRustBuffer<AttachedView> {
+    override fun read(buf: ByteBuffer): AttachedView {
+        return AttachedView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AttachedView) = (
+            FfiConverterString.allocationSize(value.`network`) +
+            FfiConverterSequenceString.allocationSize(value.`addresses`)
+    )
+
+    override fun write(value: AttachedView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`network`, buf)
+            FfiConverterSequenceString.write(value.`addresses`, buf)
     }
 }
 
@@ -13108,6 +16836,61 @@ public object FfiConverterTypeChangeView: FfiConverterRustBuffer<ChangeView> {
             FfiConverterOptionalString.write(value.`health`, buf)
             FfiConverterBoolean.write(value.`resynced`, buf)
             FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * A check of a repository.
+ */
+data class CheckView (
+    /**
+     * When it ended, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * How much it read: `structure`, `part 2 of 7`, `all data`.
+     */
+    val `depth`: kotlin.String
+    ,
+    /**
+     * Whether all that was read is whole.
+     */
+    val `passed`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCheckView: FfiConverterRustBuffer<CheckView> {
+    override fun read(buf: ByteBuffer): CheckView {
+        return CheckView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: CheckView) = (
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`depth`) +
+            FfiConverterBoolean.allocationSize(value.`passed`)
+    )
+
+    override fun write(value: CheckView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`depth`, buf)
+            FfiConverterBoolean.write(value.`passed`, buf)
     }
 }
 
@@ -14005,6 +17788,355 @@ public object FfiConverterTypeDriftView: FfiConverterRustBuffer<DriftView> {
 
 
 /**
+ * A drill: a dataset was restored from a repository, and looked at.
+ */
+data class DrillView (
+    /**
+     * The dataset.
+     */
+    val `dataset`: kotlin.String
+    ,
+    /**
+     * When it ended, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * The snapshot that was restored.
+     */
+    val `snapshot`: kotlin.String
+    ,
+    /**
+     * Whether what came back is what was saved.
+     */
+    val `passed`: kotlin.Boolean
+    ,
+    /**
+     * Whether the databases in it were opened and found whole.
+     */
+    val `databases`: kotlin.Boolean
+    ,
+    /**
+     * What was proven, or what failed, in one fragment.
+     */
+    val `proof`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDrillView: FfiConverterRustBuffer<DrillView> {
+    override fun read(buf: ByteBuffer): DrillView {
+        return DrillView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DrillView) = (
+            FfiConverterString.allocationSize(value.`dataset`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`snapshot`) +
+            FfiConverterBoolean.allocationSize(value.`passed`) +
+            FfiConverterBoolean.allocationSize(value.`databases`) +
+            FfiConverterString.allocationSize(value.`proof`)
+    )
+
+    override fun write(value: DrillView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`dataset`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`snapshot`, buf)
+            FfiConverterBoolean.write(value.`passed`, buf)
+            FfiConverterBoolean.write(value.`databases`, buf)
+            FfiConverterString.write(value.`proof`, buf)
+    }
+}
+
+
+
+/**
+ * Something that happened on an engine.
+ */
+data class EngineEventView (
+    /**
+     * When, by the engine's clock, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * What kind of thing it happened to: `container`, `image`, `volume`, `network` or `other`.
+     */
+    val `subject`: kotlin.String
+    ,
+    /**
+     * The thing's id: of images a name, where only that is known.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * The thing's name, as far as the engine says.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * What happened: `created`, `started`, `died`, `paused`, `unpaused`, `renamed`, `removed`, `health`,
+     * `out_of_memory` or another word of the engine.
+     */
+    val `action`: kotlin.String
+    ,
+    /**
+     * The code with which it died, where that is known.
+     */
+    val `exitCode`: kotlin.Long?
+    ,
+    /**
+     * What its health check says now: `starting`, `healthy` or `unhealthy`.
+     */
+    val `health`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEngineEventView: FfiConverterRustBuffer<EngineEventView> {
+    override fun read(buf: ByteBuffer): EngineEventView {
+        return EngineEventView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: EngineEventView) = (
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`subject`) +
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`action`) +
+            FfiConverterOptionalLong.allocationSize(value.`exitCode`) +
+            FfiConverterOptionalString.allocationSize(value.`health`)
+    )
+
+    override fun write(value: EngineEventView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`subject`, buf)
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`action`, buf)
+            FfiConverterOptionalLong.write(value.`exitCode`, buf)
+            FfiConverterOptionalString.write(value.`health`, buf)
+    }
+}
+
+
+
+/**
+ * What an engine says of itself. Behind a proxy that allows little, only kind and versions are known.
+ */
+data class EngineInfoView (
+    /**
+     * The host.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * Which program it is: `docker`, `podman` or `other`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * Its version: `28.2.2`.
+     */
+    val `version`: kotlin.String
+    ,
+    /**
+     * The version of the interface that is spoken with it: `1.41`.
+     */
+    val `api`: kotlin.String
+    ,
+    /**
+     * What its machine calls itself.
+     */
+    val `hostname`: kotlin.String?
+    ,
+    /**
+     * Its machine's operating system, in its own words.
+     */
+    val `system`: kotlin.String?
+    ,
+    /**
+     * Its machine's architecture: `x86_64`.
+     */
+    val `architecture`: kotlin.String?
+    ,
+    /**
+     * How many processors it has.
+     */
+    val `processors`: kotlin.ULong?
+    ,
+    /**
+     * How much memory it has, in bytes.
+     */
+    val `memory`: kotlin.ULong?
+    ,
+    /**
+     * Where it keeps its data.
+     */
+    val `folder`: kotlin.String?
+    ,
+    /**
+     * Whether it runs without the superuser's rights.
+     */
+    val `rootless`: kotlin.Boolean?
+    ,
+    /**
+     * What its clock says, RFC 3339: moments that it tells are of that clock.
+     */
+    val `clock`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEngineInfoView: FfiConverterRustBuffer<EngineInfoView> {
+    override fun read(buf: ByteBuffer): EngineInfoView {
+        return EngineInfoView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: EngineInfoView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`version`) +
+            FfiConverterString.allocationSize(value.`api`) +
+            FfiConverterOptionalString.allocationSize(value.`hostname`) +
+            FfiConverterOptionalString.allocationSize(value.`system`) +
+            FfiConverterOptionalString.allocationSize(value.`architecture`) +
+            FfiConverterOptionalULong.allocationSize(value.`processors`) +
+            FfiConverterOptionalULong.allocationSize(value.`memory`) +
+            FfiConverterOptionalString.allocationSize(value.`folder`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`rootless`) +
+            FfiConverterOptionalString.allocationSize(value.`clock`)
+    )
+
+    override fun write(value: EngineInfoView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterString.write(value.`version`, buf)
+            FfiConverterString.write(value.`api`, buf)
+            FfiConverterOptionalString.write(value.`hostname`, buf)
+            FfiConverterOptionalString.write(value.`system`, buf)
+            FfiConverterOptionalString.write(value.`architecture`, buf)
+            FfiConverterOptionalULong.write(value.`processors`, buf)
+            FfiConverterOptionalULong.write(value.`memory`, buf)
+            FfiConverterOptionalString.write(value.`folder`, buf)
+            FfiConverterOptionalBoolean.write(value.`rootless`, buf)
+            FfiConverterOptionalString.write(value.`clock`, buf)
+    }
+}
+
+
+
+/**
+ * Something in a snapshot.
+ */
+data class EntryView (
+    /**
+     * Its path, absolute. What of it is no text is replaced.
+     */
+    val `path`: kotlin.String
+    ,
+    /**
+     * What it is: `file`, `folder`, `link` or `special`.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
+     * How many bytes it has, of a file.
+     */
+    val `size`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEntryView: FfiConverterRustBuffer<EntryView> {
+    override fun read(buf: ByteBuffer): EntryView {
+        return EntryView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: EntryView) = (
+            FfiConverterString.allocationSize(value.`path`) +
+            FfiConverterString.allocationSize(value.`kind`) +
+            FfiConverterULong.allocationSize(value.`size`)
+    )
+
+    override fun write(value: EntryView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`path`, buf)
+            FfiConverterString.write(value.`kind`, buf)
+            FfiConverterULong.write(value.`size`, buf)
+    }
+}
+
+
+
+/**
  * Something that happened while a plan was applied.
  */
 data class EventView (
@@ -14102,6 +18234,153 @@ public object FfiConverterTypeEvidenceView: FfiConverterRustBuffer<EvidenceView>
     override fun write(value: EvidenceView, buf: ByteBuffer) {
             FfiConverterString.write(value.`text`, buf)
             FfiConverterOptionalTypePlaceView.write(value.`place`, buf)
+    }
+}
+
+
+
+/**
+ * A program to be run in a container.
+ */
+data class ExecRequest (
+    /**
+     * The program and its arguments.
+     */
+    val `command`: List<kotlin.String>
+    ,
+    /**
+     * Variables that it gets beside the container's.
+     */
+    val `environment`: Map<kotlin.String, kotlin.String> = mapOf()
+    ,
+    /**
+     * Who it runs as, by name or number; nothing is whom the container runs as.
+     */
+    val `user`: kotlin.String? = null
+    ,
+    /**
+     * The folder it runs in; nothing is the container's.
+     */
+    val `folder`: kotlin.String? = null
+    ,
+    /**
+     * What it reads; nothing is nothing at all. They are used up by it.
+     */
+    val `input`: Pieces? = null
+    ,
+    /**
+     * How long it may be silent before it counts as hanging; nothing is for ever.
+     */
+    val `idle`: java.time.Duration? = null
+
+): Disposable{
+
+
+
+
+
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+
+    Disposable.destroy(
+        this.`command`,
+        this.`environment`,
+        this.`user`,
+        this.`folder`,
+        this.`input`,
+        this.`idle`
+    )
+    }
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeExecRequest: FfiConverterRustBuffer<ExecRequest> {
+    override fun read(buf: ByteBuffer): ExecRequest {
+        return ExecRequest(
+            FfiConverterSequenceString.read(buf),
+            FfiConverterMapStringString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypePieces.read(buf),
+            FfiConverterOptionalDuration.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ExecRequest) = (
+            FfiConverterSequenceString.allocationSize(value.`command`) +
+            FfiConverterMapStringString.allocationSize(value.`environment`) +
+            FfiConverterOptionalString.allocationSize(value.`user`) +
+            FfiConverterOptionalString.allocationSize(value.`folder`) +
+            FfiConverterOptionalTypePieces.allocationSize(value.`input`) +
+            FfiConverterOptionalDuration.allocationSize(value.`idle`)
+    )
+
+    override fun write(value: ExecRequest, buf: ByteBuffer) {
+            FfiConverterSequenceString.write(value.`command`, buf)
+            FfiConverterMapStringString.write(value.`environment`, buf)
+            FfiConverterOptionalString.write(value.`user`, buf)
+            FfiConverterOptionalString.write(value.`folder`, buf)
+            FfiConverterOptionalTypePieces.write(value.`input`, buf)
+            FfiConverterOptionalDuration.write(value.`idle`, buf)
+    }
+}
+
+
+
+/**
+ * What a program in a container has written, and how it ended.
+ */
+data class ExecResult (
+    /**
+     * Its standard output.
+     */
+    val `stdout`: kotlin.ByteArray
+    ,
+    /**
+     * Its error output.
+     */
+    val `stderr`: kotlin.ByteArray
+    ,
+    /**
+     * The code that it ended with.
+     */
+    val `code`: kotlin.Long
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeExecResult: FfiConverterRustBuffer<ExecResult> {
+    override fun read(buf: ByteBuffer): ExecResult {
+        return ExecResult(
+            FfiConverterByteArray.read(buf),
+            FfiConverterByteArray.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ExecResult) = (
+            FfiConverterByteArray.allocationSize(value.`stdout`) +
+            FfiConverterByteArray.allocationSize(value.`stderr`) +
+            FfiConverterLong.allocationSize(value.`code`)
+    )
+
+    override fun write(value: ExecResult, buf: ByteBuffer) {
+            FfiConverterByteArray.write(value.`stdout`, buf)
+            FfiConverterByteArray.write(value.`stderr`, buf)
+            FfiConverterLong.write(value.`code`, buf)
     }
 }
 
@@ -14474,6 +18753,436 @@ public object FfiConverterTypeGapView: FfiConverterRustBuffer<GapView> {
             FfiConverterString.write(value.`kind`, buf)
             FfiConverterString.write(value.`message`, buf)
             FfiConverterOptionalString.write(value.`hint`, buf)
+    }
+}
+
+
+
+/**
+ * What one repository holds. What is absent is not known.
+ */
+data class HoldingsView (
+    /**
+     * The repository, as the lab calls it.
+     */
+    val `repository`: kotlin.String
+    ,
+    /**
+     * When it was asked, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * Who said so: `rustic 0.13`; where nobody answered, what was tried.
+     */
+    val `source`: kotlin.String
+    ,
+    /**
+     * Its own id, where it has one.
+     */
+    val `id`: kotlin.String?
+    ,
+    /**
+     * Its snapshots, oldest first; nothing where they were not to be had.
+     */
+    val `snapshots`: List<SnapshotView>?
+    ,
+    /**
+     * The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ...
+     */
+    val `gap`: kotlin.String?
+    ,
+    /**
+     * What failed then, as a fragment that reads after "failed to".
+     */
+    val `gapMessage`: kotlin.String?
+    ,
+    /**
+     * Whether its content is encrypted.
+     */
+    val `encrypted`: kotlin.Boolean?
+    ,
+    /**
+     * Whether whoever writes to it is kept from deleting, as its own interface says.
+     */
+    val `appendOnly`: kotlin.Boolean?
+    ,
+    /**
+     * The last check of it that is recorded.
+     */
+    val `check`: CheckView?
+    ,
+    /**
+     * The last drill of each dataset from it that is recorded.
+     */
+    val `drills`: List<DrillView>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHoldingsView: FfiConverterRustBuffer<HoldingsView> {
+    override fun read(buf: ByteBuffer): HoldingsView {
+        return HoldingsView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalSequenceTypeSnapshotView.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalTypeCheckView.read(buf),
+            FfiConverterSequenceTypeDrillView.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HoldingsView) = (
+            FfiConverterString.allocationSize(value.`repository`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterString.allocationSize(value.`source`) +
+            FfiConverterOptionalString.allocationSize(value.`id`) +
+            FfiConverterOptionalSequenceTypeSnapshotView.allocationSize(value.`snapshots`) +
+            FfiConverterOptionalString.allocationSize(value.`gap`) +
+            FfiConverterOptionalString.allocationSize(value.`gapMessage`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`encrypted`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`appendOnly`) +
+            FfiConverterOptionalTypeCheckView.allocationSize(value.`check`) +
+            FfiConverterSequenceTypeDrillView.allocationSize(value.`drills`)
+    )
+
+    override fun write(value: HoldingsView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`repository`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterString.write(value.`source`, buf)
+            FfiConverterOptionalString.write(value.`id`, buf)
+            FfiConverterOptionalSequenceTypeSnapshotView.write(value.`snapshots`, buf)
+            FfiConverterOptionalString.write(value.`gap`, buf)
+            FfiConverterOptionalString.write(value.`gapMessage`, buf)
+            FfiConverterOptionalBoolean.write(value.`encrypted`, buf)
+            FfiConverterOptionalBoolean.write(value.`appendOnly`, buf)
+            FfiConverterOptionalTypeCheckView.write(value.`check`, buf)
+            FfiConverterSequenceTypeDrillView.write(value.`drills`, buf)
+    }
+}
+
+
+
+/**
+ * An image, as an engine has it.
+ */
+data class ImageView (
+    /**
+     * The host.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * Its id: `sha256:...`.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * Its names with tags; none of them: it is dangling.
+     */
+    val `tags`: List<kotlin.String>
+    ,
+    /**
+     * The names and digests by which registries have it.
+     */
+    val `digests`: List<kotlin.String>
+    ,
+    /**
+     * When it was built, RFC 3339.
+     */
+    val `created`: kotlin.String?
+    ,
+    /**
+     * What it takes on disk, in bytes, shared layers included.
+     */
+    val `size`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeImageView: FfiConverterRustBuffer<ImageView> {
+    override fun read(buf: ByteBuffer): ImageView {
+        return ImageView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ImageView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterSequenceString.allocationSize(value.`tags`) +
+            FfiConverterSequenceString.allocationSize(value.`digests`) +
+            FfiConverterOptionalString.allocationSize(value.`created`) +
+            FfiConverterULong.allocationSize(value.`size`)
+    )
+
+    override fun write(value: ImageView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterSequenceString.write(value.`tags`, buf)
+            FfiConverterSequenceString.write(value.`digests`, buf)
+            FfiConverterOptionalString.write(value.`created`, buf)
+            FfiConverterULong.write(value.`size`, buf)
+    }
+}
+
+
+
+/**
+ * A container, inspected. Left out is what may be secret: values of variables and labels, and the words of its
+ * command.
+ */
+data class InspectView (
+    /**
+     * The host.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * Its id.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * Its name on the engine.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * The Compose project that made it, as its labels say.
+     */
+    val `project`: kotlin.String?
+    ,
+    /**
+     * The Compose service that it is one of, as its labels say.
+     */
+    val `service`: kotlin.String?
+    ,
+    /**
+     * The image as it was asked for.
+     */
+    val `image`: kotlin.String
+    ,
+    /**
+     * The image's id.
+     */
+    val `imageId`: kotlin.String
+    ,
+    /**
+     * `running`, `exited`, ...
+     */
+    val `state`: kotlin.String
+    ,
+    /**
+     * `starting`, `healthy` or `unhealthy`, where it has a health check.
+     */
+    val `health`: kotlin.String?
+    ,
+    /**
+     * When it was made, RFC 3339.
+     */
+    val `created`: kotlin.String?
+    ,
+    /**
+     * When it was last started, RFC 3339.
+     */
+    val `started`: kotlin.String?
+    ,
+    /**
+     * When it last ended, RFC 3339.
+     */
+    val `finished`: kotlin.String?
+    ,
+    /**
+     * How it last ended, where it has.
+     */
+    val `exitCode`: kotlin.Long?
+    ,
+    /**
+     * Whether it ended since there was not memory enough.
+     */
+    val `outOfMemory`: kotlin.Boolean
+    ,
+    /**
+     * How often its engine has started it again by itself.
+     */
+    val `restarts`: kotlin.ULong
+    ,
+    /**
+     * The ports that are bound now.
+     */
+    val `ports`: List<PortView>
+    ,
+    /**
+     * What is mounted into it.
+     */
+    val `mounts`: List<MountView>
+    ,
+    /**
+     * What it has instead of networks of its own, or the network that it was made with: `host`, `none`, a name.
+     */
+    val `networkMode`: kotlin.String
+    ,
+    /**
+     * The networks that it is attached to, by name.
+     */
+    val `networks`: List<AttachedView>
+    ,
+    /**
+     * The names of its labels, those of its image included.
+     */
+    val `labels`: List<kotlin.String>
+    ,
+    /**
+     * The names of its variables, those of its image included.
+     */
+    val `environment`: List<kotlin.String>
+    ,
+    /**
+     * Who it runs as, where that is said.
+     */
+    val `user`: kotlin.String?
+    ,
+    /**
+     * Whether it runs with all privileges.
+     */
+    val `privileged`: kotlin.Boolean
+    ,
+    /**
+     * Whether its output is a terminal's: one stream, in which both are mixed.
+     */
+    val `terminal`: kotlin.Boolean
+    ,
+    /**
+     * How it is restarted: `no`, `always`, `unless-stopped` or `on-failure`; nothing where the engine does not say.
+     */
+    val `restart`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeInspectView: FfiConverterRustBuffer<InspectView> {
+    override fun read(buf: ByteBuffer): InspectView {
+        return InspectView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterSequenceTypePortView.read(buf),
+            FfiConverterSequenceTypeMountView.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterSequenceTypeAttachedView.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: InspectView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`project`) +
+            FfiConverterOptionalString.allocationSize(value.`service`) +
+            FfiConverterString.allocationSize(value.`image`) +
+            FfiConverterString.allocationSize(value.`imageId`) +
+            FfiConverterString.allocationSize(value.`state`) +
+            FfiConverterOptionalString.allocationSize(value.`health`) +
+            FfiConverterOptionalString.allocationSize(value.`created`) +
+            FfiConverterOptionalString.allocationSize(value.`started`) +
+            FfiConverterOptionalString.allocationSize(value.`finished`) +
+            FfiConverterOptionalLong.allocationSize(value.`exitCode`) +
+            FfiConverterBoolean.allocationSize(value.`outOfMemory`) +
+            FfiConverterULong.allocationSize(value.`restarts`) +
+            FfiConverterSequenceTypePortView.allocationSize(value.`ports`) +
+            FfiConverterSequenceTypeMountView.allocationSize(value.`mounts`) +
+            FfiConverterString.allocationSize(value.`networkMode`) +
+            FfiConverterSequenceTypeAttachedView.allocationSize(value.`networks`) +
+            FfiConverterSequenceString.allocationSize(value.`labels`) +
+            FfiConverterSequenceString.allocationSize(value.`environment`) +
+            FfiConverterOptionalString.allocationSize(value.`user`) +
+            FfiConverterBoolean.allocationSize(value.`privileged`) +
+            FfiConverterBoolean.allocationSize(value.`terminal`) +
+            FfiConverterOptionalString.allocationSize(value.`restart`)
+    )
+
+    override fun write(value: InspectView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`project`, buf)
+            FfiConverterOptionalString.write(value.`service`, buf)
+            FfiConverterString.write(value.`image`, buf)
+            FfiConverterString.write(value.`imageId`, buf)
+            FfiConverterString.write(value.`state`, buf)
+            FfiConverterOptionalString.write(value.`health`, buf)
+            FfiConverterOptionalString.write(value.`created`, buf)
+            FfiConverterOptionalString.write(value.`started`, buf)
+            FfiConverterOptionalString.write(value.`finished`, buf)
+            FfiConverterOptionalLong.write(value.`exitCode`, buf)
+            FfiConverterBoolean.write(value.`outOfMemory`, buf)
+            FfiConverterULong.write(value.`restarts`, buf)
+            FfiConverterSequenceTypePortView.write(value.`ports`, buf)
+            FfiConverterSequenceTypeMountView.write(value.`mounts`, buf)
+            FfiConverterString.write(value.`networkMode`, buf)
+            FfiConverterSequenceTypeAttachedView.write(value.`networks`, buf)
+            FfiConverterSequenceString.write(value.`labels`, buf)
+            FfiConverterSequenceString.write(value.`environment`, buf)
+            FfiConverterOptionalString.write(value.`user`, buf)
+            FfiConverterBoolean.write(value.`privileged`, buf)
+            FfiConverterBoolean.write(value.`terminal`, buf)
+            FfiConverterOptionalString.write(value.`restart`, buf)
     }
 }
 
@@ -14869,6 +19578,85 @@ public object FfiConverterTypeNearMissView: FfiConverterRustBuffer<NearMissView>
             FfiConverterString.write(value.`message`, buf)
             FfiConverterString.write(value.`fix`, buf)
             FfiConverterOptionalTypeTailnetRuleView.write(value.`rule`, buf)
+    }
+}
+
+
+
+/**
+ * A network, as an engine has it.
+ */
+data class NetworkView (
+    /**
+     * The host.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * The engine's id for it.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * What provides it: `bridge`.
+     */
+    val `driver`: kotlin.String
+    ,
+    /**
+     * Whether it leads nowhere else.
+     */
+    val `internal`: kotlin.Boolean
+    ,
+    /**
+     * Its prefixes.
+     */
+    val `subnets`: List<kotlin.String>
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNetworkView: FfiConverterRustBuffer<NetworkView> {
+    override fun read(buf: ByteBuffer): NetworkView {
+        return NetworkView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NetworkView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`driver`) +
+            FfiConverterBoolean.allocationSize(value.`internal`) +
+            FfiConverterSequenceString.allocationSize(value.`subnets`)
+    )
+
+    override fun write(value: NetworkView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`driver`, buf)
+            FfiConverterBoolean.write(value.`internal`, buf)
+            FfiConverterSequenceString.write(value.`subnets`, buf)
     }
 }
 
@@ -15902,6 +20690,61 @@ public object FfiConverterTypePostureView: FfiConverterRustBuffer<PostureView> {
 
 
 /**
+ * A process in a container.
+ */
+data class ProcessView (
+    /**
+     * Its number: Docker tells the host's, Podman the container's.
+     */
+    val `id`: kotlin.ULong
+    ,
+    /**
+     * Who it runs as, by name or number.
+     */
+    val `user`: kotlin.String
+    ,
+    /**
+     * Its command line. It may hold a secret.
+     */
+    val `command`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeProcessView: FfiConverterRustBuffer<ProcessView> {
+    override fun read(buf: ByteBuffer): ProcessView {
+        return ProcessView(
+            FfiConverterULong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ProcessView) = (
+            FfiConverterULong.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`user`) +
+            FfiConverterString.allocationSize(value.`command`)
+    )
+
+    override fun write(value: ProcessView, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`id`, buf)
+            FfiConverterString.write(value.`user`, buf)
+            FfiConverterString.write(value.`command`, buf)
+    }
+}
+
+
+
+/**
  * A Compose project.
  */
 data class ProjectView (
@@ -16031,6 +20874,69 @@ public object FfiConverterTypeProof: FfiConverterRustBuffer<Proof> {
             FfiConverterSequenceTypeClaim.write(value.`claims`, buf)
             FfiConverterBoolean.write(value.`holds`, buf)
             FfiConverterString.write(value.`text`, buf)
+    }
+}
+
+
+
+/**
+ * How far an image's fetching is.
+ */
+data class PullView (
+    /**
+     * The layer that it is about; nothing: the image.
+     */
+    val `layer`: kotlin.String?
+    ,
+    /**
+     * What the engine says: `Downloading`.
+     */
+    val `status`: kotlin.String
+    ,
+    /**
+     * How many bytes of the layer are done.
+     */
+    val `done`: kotlin.ULong?
+    ,
+    /**
+     * How many it has, where that is known.
+     */
+    val `total`: kotlin.ULong?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePullView: FfiConverterRustBuffer<PullView> {
+    override fun read(buf: ByteBuffer): PullView {
+        return PullView(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PullView) = (
+            FfiConverterOptionalString.allocationSize(value.`layer`) +
+            FfiConverterString.allocationSize(value.`status`) +
+            FfiConverterOptionalULong.allocationSize(value.`done`) +
+            FfiConverterOptionalULong.allocationSize(value.`total`)
+    )
+
+    override fun write(value: PullView, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`layer`, buf)
+            FfiConverterString.write(value.`status`, buf)
+            FfiConverterOptionalULong.write(value.`done`, buf)
+            FfiConverterOptionalULong.write(value.`total`, buf)
     }
 }
 
@@ -17366,6 +22272,197 @@ public object FfiConverterTypeServiceWayView: FfiConverterRustBuffer<ServiceWayV
 
 
 /**
+ * One snapshot of a repository, and what it holds.
+ */
+data class SnapshotView (
+    /**
+     * Its id.
+     */
+    val `id`: kotlin.String
+    ,
+    /**
+     * The moment whose state it holds, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * The machine that it was made of; nothing where it does not say.
+     */
+    val `host`: kotlin.String?
+    ,
+    /**
+     * The paths that it was made of.
+     */
+    val `paths`: List<kotlin.String>
+    ,
+    /**
+     * The volumes that it holds whatever their path, as `PROJECT/VOLUME`.
+     */
+    val `volumes`: List<kotlin.String>
+    ,
+    /**
+     * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+     */
+    val `completeness`: kotlin.String
+    ,
+    /**
+     * Whether it holds one moment: a dump, or a copy of what was stopped.
+     */
+    val `consistent`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSnapshotView: FfiConverterRustBuffer<SnapshotView> {
+    override fun read(buf: ByteBuffer): SnapshotView {
+        return SnapshotView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SnapshotView) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterOptionalString.allocationSize(value.`host`) +
+            FfiConverterSequenceString.allocationSize(value.`paths`) +
+            FfiConverterSequenceString.allocationSize(value.`volumes`) +
+            FfiConverterString.allocationSize(value.`completeness`) +
+            FfiConverterBoolean.allocationSize(value.`consistent`)
+    )
+
+    override fun write(value: SnapshotView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterOptionalString.write(value.`host`, buf)
+            FfiConverterSequenceString.write(value.`paths`, buf)
+            FfiConverterSequenceString.write(value.`volumes`, buf)
+            FfiConverterString.write(value.`completeness`, buf)
+            FfiConverterBoolean.write(value.`consistent`, buf)
+    }
+}
+
+
+
+/**
+ * What a container uses at one moment.
+ */
+data class StatView (
+    /**
+     * The moment, RFC 3339.
+     */
+    val `at`: kotlin.String
+    ,
+    /**
+     * How much of one processor it has used since the sample before, in percent: 250 is two and a half of them. Nothing
+     * where there is no sample before. As `docker stats` has it.
+     */
+    val `cpuPercent`: kotlin.Double?
+    ,
+    /**
+     * The memory that it holds, in bytes, without the part of the file cache that can be given back at once.
+     */
+    val `memory`: kotlin.ULong
+    ,
+    /**
+     * The memory that it may hold, in bytes.
+     */
+    val `memoryLimit`: kotlin.ULong
+    ,
+    /**
+     * What came in by its networks since it was started, in bytes.
+     */
+    val `received`: kotlin.ULong
+    ,
+    /**
+     * What went out by its networks, in bytes.
+     */
+    val `sent`: kotlin.ULong
+    ,
+    /**
+     * What it has read from disks, in bytes.
+     */
+    val `read`: kotlin.ULong
+    ,
+    /**
+     * What it has written to disks, in bytes.
+     */
+    val `written`: kotlin.ULong
+    ,
+    /**
+     * How many processes and threads it has.
+     */
+    val `processes`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeStatView: FfiConverterRustBuffer<StatView> {
+    override fun read(buf: ByteBuffer): StatView {
+        return StatView(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalDouble.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StatView) = (
+            FfiConverterString.allocationSize(value.`at`) +
+            FfiConverterOptionalDouble.allocationSize(value.`cpuPercent`) +
+            FfiConverterULong.allocationSize(value.`memory`) +
+            FfiConverterULong.allocationSize(value.`memoryLimit`) +
+            FfiConverterULong.allocationSize(value.`received`) +
+            FfiConverterULong.allocationSize(value.`sent`) +
+            FfiConverterULong.allocationSize(value.`read`) +
+            FfiConverterULong.allocationSize(value.`written`) +
+            FfiConverterULong.allocationSize(value.`processes`)
+    )
+
+    override fun write(value: StatView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`at`, buf)
+            FfiConverterOptionalDouble.write(value.`cpuPercent`, buf)
+            FfiConverterULong.write(value.`memory`, buf)
+            FfiConverterULong.write(value.`memoryLimit`, buf)
+            FfiConverterULong.write(value.`received`, buf)
+            FfiConverterULong.write(value.`sent`, buf)
+            FfiConverterULong.write(value.`read`, buf)
+            FfiConverterULong.write(value.`written`, buf)
+            FfiConverterULong.write(value.`processes`, buf)
+    }
+}
+
+
+
+/**
  * What became of one step.
  */
 data class StepResultView (
@@ -17966,6 +23063,85 @@ public object FfiConverterTypeVerdictView: FfiConverterRustBuffer<VerdictView> {
 
 
 /**
+ * A volume, as an engine has it.
+ */
+data class VolumeView (
+    /**
+     * The host.
+     */
+    val `host`: kotlin.String
+    ,
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * What provides it: `local`.
+     */
+    val `driver`: kotlin.String
+    ,
+    /**
+     * Where it lies on the host, where the engine says.
+     */
+    val `path`: kotlin.String?
+    ,
+    /**
+     * When it was made, RFC 3339.
+     */
+    val `created`: kotlin.String?
+    ,
+    /**
+     * What it holds, in bytes: only where that was asked for.
+     */
+    val `size`: kotlin.ULong?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeVolumeView: FfiConverterRustBuffer<VolumeView> {
+    override fun read(buf: ByteBuffer): VolumeView {
+        return VolumeView(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: VolumeView) = (
+            FfiConverterString.allocationSize(value.`host`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`driver`) +
+            FfiConverterOptionalString.allocationSize(value.`path`) +
+            FfiConverterOptionalString.allocationSize(value.`created`) +
+            FfiConverterOptionalULong.allocationSize(value.`size`)
+    )
+
+    override fun write(value: VolumeView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`host`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`driver`, buf)
+            FfiConverterOptionalString.write(value.`path`, buf)
+            FfiConverterOptionalString.write(value.`created`, buf)
+            FfiConverterOptionalULong.write(value.`size`, buf)
+    }
+}
+
+
+
+/**
  * Whether somebody comes in by one way, and why.
  */
 data class WayExplanationView (
@@ -18507,6 +23683,125 @@ public object FfiConverterTypeAnswer : FfiConverterRustBuffer<Answer>{
             is Answer.Explain -> {
                 buf.putInt(12)
                 FfiConverterTypeServiceExplanationView.write(value.v1, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * What comes from a program that runs in a container.
+ */
+sealed class ExecItem {
+
+    /**
+     * It wrote this to its standard output.
+     */
+    data class Stdout(
+        val v1: kotlin.ByteArray) : ExecItem()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It wrote this to its error output.
+     */
+    data class Stderr(
+        val v1: kotlin.ByteArray) : ExecItem()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * It ended with this code, and all that it wrote was yielded before.
+     */
+    data class Exit(
+        val v1: kotlin.Long) : ExecItem()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeExecItem : FfiConverterRustBuffer<ExecItem>{
+    override fun read(buf: ByteBuffer): ExecItem {
+        return when(buf.getInt()) {
+            1 -> ExecItem.Stdout(
+                FfiConverterByteArray.read(buf),
+                )
+            2 -> ExecItem.Stderr(
+                FfiConverterByteArray.read(buf),
+                )
+            3 -> ExecItem.Exit(
+                FfiConverterLong.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: ExecItem): ULong = when(value) {
+        is ExecItem.Stdout -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterByteArray.allocationSize(value.v1)
+            )
+        }
+        is ExecItem.Stderr -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterByteArray.allocationSize(value.v1)
+            )
+        }
+        is ExecItem.Exit -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.v1)
+            )
+        }
+    }
+
+    override fun write(value: ExecItem, buf: ByteBuffer) {
+        when(value) {
+            is ExecItem.Stdout -> {
+                buf.putInt(1)
+                FfiConverterByteArray.write(value.v1, buf)
+                Unit
+            }
+            is ExecItem.Stderr -> {
+                buf.putInt(2)
+                FfiConverterByteArray.write(value.v1, buf)
+                Unit
+            }
+            is ExecItem.Exit -> {
+                buf.putInt(3)
+                FfiConverterLong.write(value.v1, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -19992,6 +25287,38 @@ public object FfiConverterOptionalLong: FfiConverterRustBuffer<kotlin.Long?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalDouble: FfiConverterRustBuffer<kotlin.Double?> {
+    override fun read(buf: ByteBuffer): kotlin.Double? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterDouble.read(buf)
+    }
+
+    override fun allocationSize(value: kotlin.Double?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterDouble.allocationSize(value)
+        }
+    }
+
+    override fun write(value: kotlin.Double?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterDouble.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalBoolean: FfiConverterRustBuffer<kotlin.Boolean?> {
     override fun read(buf: ByteBuffer): kotlin.Boolean? {
         if (buf.get().toInt() == 0) {
@@ -20078,6 +25405,38 @@ public object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.ByteA
         } else {
             buf.put(1)
             FfiConverterByteArray.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalDuration: FfiConverterRustBuffer<java.time.Duration?> {
+    override fun read(buf: ByteBuffer): java.time.Duration? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterDuration.read(buf)
+    }
+
+    override fun allocationSize(value: java.time.Duration?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterDuration.allocationSize(value)
+        }
+    }
+
+    override fun write(value: java.time.Duration?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterDuration.write(value, buf)
         }
     }
 }
@@ -20184,6 +25543,38 @@ public object FfiConverterOptionalTypeObserved: FfiConverterRustBuffer<Observed?
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypePieces: FfiConverterRustBuffer<Pieces?> {
+    override fun read(buf: ByteBuffer): Pieces? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePieces.read(buf)
+    }
+
+    override fun allocationSize(value: Pieces?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePieces.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Pieces?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePieces.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeChangeView: FfiConverterRustBuffer<ChangeView?> {
     override fun read(buf: ByteBuffer): ChangeView? {
         if (buf.get().toInt() == 0) {
@@ -20206,6 +25597,70 @@ public object FfiConverterOptionalTypeChangeView: FfiConverterRustBuffer<ChangeV
         } else {
             buf.put(1)
             FfiConverterTypeChangeView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeCheckView: FfiConverterRustBuffer<CheckView?> {
+    override fun read(buf: ByteBuffer): CheckView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCheckView.read(buf)
+    }
+
+    override fun allocationSize(value: CheckView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCheckView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: CheckView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCheckView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeEngineEventView: FfiConverterRustBuffer<EngineEventView?> {
+    override fun read(buf: ByteBuffer): EngineEventView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeEngineEventView.read(buf)
+    }
+
+    override fun allocationSize(value: EngineEventView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeEngineEventView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: EngineEventView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeEngineEventView.write(value, buf)
         }
     }
 }
@@ -20344,6 +25799,70 @@ public object FfiConverterOptionalTypePlaceView: FfiConverterRustBuffer<PlaceVie
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypePullView: FfiConverterRustBuffer<PullView?> {
+    override fun read(buf: ByteBuffer): PullView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePullView.read(buf)
+    }
+
+    override fun allocationSize(value: PullView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePullView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PullView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePullView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeStatView: FfiConverterRustBuffer<StatView?> {
+    override fun read(buf: ByteBuffer): StatView? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeStatView.read(buf)
+    }
+
+    override fun allocationSize(value: StatView?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeStatView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: StatView?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeStatView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeTailnetRuleView: FfiConverterRustBuffer<TailnetRuleView?> {
     override fun read(buf: ByteBuffer): TailnetRuleView? {
         if (buf.get().toInt() == 0) {
@@ -20398,6 +25917,38 @@ public object FfiConverterOptionalTypeTextSettings: FfiConverterRustBuffer<TextS
         } else {
             buf.put(1)
             FfiConverterTypeTextSettings.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeExecItem: FfiConverterRustBuffer<ExecItem?> {
+    override fun read(buf: ByteBuffer): ExecItem? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeExecItem.read(buf)
+    }
+
+    override fun allocationSize(value: ExecItem?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeExecItem.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ExecItem?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeExecItem.write(value, buf)
         }
     }
 }
@@ -20536,6 +26087,70 @@ public object FfiConverterOptionalSequenceString: FfiConverterRustBuffer<List<ko
 /**
  * @suppress
  */
+public object FfiConverterOptionalSequenceTypeHoldingsView: FfiConverterRustBuffer<List<HoldingsView>?> {
+    override fun read(buf: ByteBuffer): List<HoldingsView>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeHoldingsView.read(buf)
+    }
+
+    override fun allocationSize(value: List<HoldingsView>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeHoldingsView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<HoldingsView>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeHoldingsView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalSequenceTypeSnapshotView: FfiConverterRustBuffer<List<SnapshotView>?> {
+    override fun read(buf: ByteBuffer): List<SnapshotView>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeSnapshotView.read(buf)
+    }
+
+    override fun allocationSize(value: List<SnapshotView>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeSnapshotView.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<SnapshotView>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeSnapshotView.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -20638,6 +26253,34 @@ public object FfiConverterSequenceTypeAccessChangeView: FfiConverterRustBuffer<L
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeAccessChangeView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeAttachedView: FfiConverterRustBuffer<List<AttachedView>> {
+    override fun read(buf: ByteBuffer): List<AttachedView> {
+        val len = buf.getInt()
+        return List<AttachedView>(len) {
+            FfiConverterTypeAttachedView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<AttachedView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeAttachedView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<AttachedView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeAttachedView.write(it, buf)
         }
     }
 }
@@ -20872,6 +26515,62 @@ public object FfiConverterSequenceTypeDifferenceView: FfiConverterRustBuffer<Lis
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeDrillView: FfiConverterRustBuffer<List<DrillView>> {
+    override fun read(buf: ByteBuffer): List<DrillView> {
+        val len = buf.getInt()
+        return List<DrillView>(len) {
+            FfiConverterTypeDrillView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DrillView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDrillView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DrillView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDrillView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeEntryView: FfiConverterRustBuffer<List<EntryView>> {
+    override fun read(buf: ByteBuffer): List<EntryView> {
+        val len = buf.getInt()
+        return List<EntryView>(len) {
+            FfiConverterTypeEntryView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<EntryView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeEntryView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<EntryView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeEntryView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer<List<EvidenceView>> {
     override fun read(buf: ByteBuffer): List<EvidenceView> {
         val len = buf.getInt()
@@ -21012,6 +26711,90 @@ public object FfiConverterSequenceTypeGapView: FfiConverterRustBuffer<List<GapVi
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeHoldingsView: FfiConverterRustBuffer<List<HoldingsView>> {
+    override fun read(buf: ByteBuffer): List<HoldingsView> {
+        val len = buf.getInt()
+        return List<HoldingsView>(len) {
+            FfiConverterTypeHoldingsView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HoldingsView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHoldingsView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HoldingsView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHoldingsView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeImageView: FfiConverterRustBuffer<List<ImageView>> {
+    override fun read(buf: ByteBuffer): List<ImageView> {
+        val len = buf.getInt()
+        return List<ImageView>(len) {
+            FfiConverterTypeImageView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ImageView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeImageView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ImageView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeImageView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeInspectView: FfiConverterRustBuffer<List<InspectView>> {
+    override fun read(buf: ByteBuffer): List<InspectView> {
+        val len = buf.getInt()
+        return List<InspectView>(len) {
+            FfiConverterTypeInspectView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<InspectView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeInspectView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<InspectView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeInspectView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeLossView: FfiConverterRustBuffer<List<LossView>> {
     override fun read(buf: ByteBuffer): List<LossView> {
         val len = buf.getInt()
@@ -21086,6 +26869,34 @@ public object FfiConverterSequenceTypeNearMissView: FfiConverterRustBuffer<List<
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeNearMissView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeNetworkView: FfiConverterRustBuffer<List<NetworkView>> {
+    override fun read(buf: ByteBuffer): List<NetworkView> {
+        val len = buf.getInt()
+        return List<NetworkView>(len) {
+            FfiConverterTypeNetworkView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<NetworkView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeNetworkView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<NetworkView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeNetworkView.write(it, buf)
         }
     }
 }
@@ -21310,6 +27121,34 @@ public object FfiConverterSequenceTypePortalWayView: FfiConverterRustBuffer<List
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypePortalWayView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeProcessView: FfiConverterRustBuffer<List<ProcessView>> {
+    override fun read(buf: ByteBuffer): List<ProcessView> {
+        val len = buf.getInt()
+        return List<ProcessView>(len) {
+            FfiConverterTypeProcessView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ProcessView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeProcessView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ProcessView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeProcessView.write(it, buf)
         }
     }
 }
@@ -21628,6 +27467,34 @@ public object FfiConverterSequenceTypeServiceWayView: FfiConverterRustBuffer<Lis
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeSnapshotView: FfiConverterRustBuffer<List<SnapshotView>> {
+    override fun read(buf: ByteBuffer): List<SnapshotView> {
+        val len = buf.getInt()
+        return List<SnapshotView>(len) {
+            FfiConverterTypeSnapshotView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<SnapshotView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeSnapshotView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<SnapshotView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeSnapshotView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeStepResultView: FfiConverterRustBuffer<List<StepResultView>> {
     override fun read(buf: ByteBuffer): List<StepResultView> {
         val len = buf.getInt()
@@ -21786,6 +27653,34 @@ public object FfiConverterSequenceTypeVerdictView: FfiConverterRustBuffer<List<V
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeVerdictView.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeVolumeView: FfiConverterRustBuffer<List<VolumeView>> {
+    override fun read(buf: ByteBuffer): List<VolumeView> {
+        val len = buf.getInt()
+        return List<VolumeView>(len) {
+            FfiConverterTypeVolumeView.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<VolumeView>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeVolumeView.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<VolumeView>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeVolumeView.write(it, buf)
         }
     }
 }

@@ -545,6 +545,22 @@ fileprivate struct FfiConverterInt64: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterDouble: FfiConverterPrimitive {
+    typealias FfiType = Double
+    typealias SwiftType = Double
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Double {
+        return try lift(readDouble(&buf))
+    }
+
+    public static func write(_ value: Double, into buf: inout [UInt8]) {
+        writeDouble(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterBool : FfiConverter {
     typealias FfiType = Int8
     typealias SwiftType = Bool
@@ -1491,9 +1507,864 @@ public func FfiConverterTypeDrift_lower(_ value: Drift) -> UInt64 {
 
 
 /**
+ * The engine of one host, connected: what it has, and what its containers do. Made by `Engines.engine`.
+ *
+ * A container is named by its name or id; who names one has said that it may be touched, whether the lab has it or not.
+ * To act on services in their order, with a plan to look at, there are `Lab.planRestart` and the like.
+ */
+public protocol EngineProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns one container.
+     */
+    func container(container: String, cancel: CancelToken?) async throws  -> InspectView
+
+    /**
+     * Returns every container, whether it runs or not, by name.
+     */
+    func containers(cancel: CancelToken?) async throws  -> [InspectView]
+
+    /**
+     * Unpacks a tar archive into a folder of a container, running or not. The pieces are used up by it: one's own, or what
+     * `copyOut` of another container has returned: engines lock a container while they read it.
+     */
+    func copyIn(container: String, folder: String, archive: Pieces, cancel: CancelToken?) async throws
+
+    /**
+     * Returns a file or folder of a container, running or not, as a tar archive, in pieces.
+     */
+    func copyOut(container: String, path: String)  -> Pieces
+
+    /**
+     * Returns what happens on the engine, from that moment of its own clock on (RFC 3339), else from now on.
+     */
+    func events(since: String?) throws  -> EngineEvents
+
+    /**
+     * Runs a program in a running container, without a terminal and without a shell, and returns what comes from it as it
+     * comes: pieces of both outputs, and as the last item the code with which it ended. Finishing it does not stop the
+     * program.
+     */
+    func exec(container: String, request: ExecRequest) throws  -> Execution
+
+    /**
+     * Returns the host that it runs on.
+     */
+    func host()  -> String
+
+    /**
+     * Returns every image, by its first tag, dangling ones first.
+     */
+    func images(cancel: CancelToken?) async throws  -> [ImageView]
+
+    /**
+     * Returns what the engine says of itself.
+     */
+    func info(cancel: CancelToken?) async throws  -> EngineInfoView
+
+    /**
+     * Sends a signal to a container's first process: `SIGKILL`, `SIGHUP`.
+     */
+    func kill(container: String, signal: String, cancel: CancelToken?) async throws
+
+    /**
+     * Returns what a container has written, and where it is followed, what it writes from now on.
+     */
+    func logs(container: String, query: LogQuery) throws  -> Logs
+
+    /**
+     * Returns every network, by name.
+     */
+    func networks(cancel: CancelToken?) async throws  -> [NetworkView]
+
+    /**
+     * Freezes a container's processes.
+     */
+    func pause(container: String, cancel: CancelToken?) async throws
+
+    /**
+     * Fetches an image from its registry: read it to its end, which comes when the image is there whole.
+     */
+    func pull(image: String)  -> Pull
+
+    /**
+     * Returns the content of a file of a container, running or not. One that is larger than so many bytes is refused.
+     */
+    func readFile(container: String, path: String, most: UInt64, cancel: CancelToken?) async throws  -> Data
+
+    /**
+     * Removes a container that does not run, or with force any; with volumes its anonymous volumes as well. What it has
+     * written outside of volumes is lost.
+     */
+    func remove(container: String, force: Bool, volumes: Bool, cancel: CancelToken?) async throws
+
+    /**
+     * Stops a container as `stop` does, and starts it again.
+     */
+    func restart(container: String, grace: TimeInterval?, cancel: CancelToken?) async throws
+
+    /**
+     * Runs a program in a running container as `exec` does, to its end, and returns what it wrote: 16 MiB at most.
+     */
+    func run(container: String, request: ExecRequest, cancel: CancelToken?) async throws  -> ExecResult
+
+    /**
+     * Starts a container. One that runs stays as it is.
+     */
+    func start(container: String, cancel: CancelToken?) async throws
+
+    /**
+     * Returns what a running container uses, about once a second, until it ends.
+     */
+    func stats(container: String)  -> Stats
+
+    /**
+     * Stops a container, and kills it when it has not ended after its grace: the given one in whole seconds, else what it
+     * says itself, else ten seconds.
+     */
+    func stop(container: String, grace: TimeInterval?, cancel: CancelToken?) async throws
+
+    /**
+     * Returns the processes of a running container.
+     */
+    func top(container: String, cancel: CancelToken?) async throws  -> [ProcessView]
+
+    /**
+     * Lets a paused container go on.
+     */
+    func unpause(container: String, cancel: CancelToken?) async throws
+
+    /**
+     * Returns every volume by name; with sizes with what it holds, for which the engine reads all of them: it can take
+     * minutes.
+     */
+    func volumes(sizes: Bool, cancel: CancelToken?) async throws  -> [VolumeView]
+
+    /**
+     * Writes a file into a folder of a container, running or not; one of that name is replaced. The mode is that of chmod.
+     */
+    func writeFile(container: String, path: String, content: Data, mode: UInt32, cancel: CancelToken?) async throws
+
+}
+/**
+ * The engine of one host, connected: what it has, and what its containers do. Made by `Engines.engine`.
+ *
+ * A container is named by its name or id; who names one has said that it may be touched, whether the lab has it or not.
+ * To act on services in their order, with a plan to look at, there are `Lab.planRestart` and the like.
+ */
+open class Engine: EngineProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_engine(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_engine(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns one container.
+     */
+open func container(container: String, cancel: CancelToken? = nil)async throws  -> InspectView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_container(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeInspectView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns every container, whether it runs or not, by name.
+     */
+open func containers(cancel: CancelToken? = nil)async throws  -> [InspectView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_containers(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeInspectView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Unpacks a tar archive into a folder of a container, running or not. The pieces are used up by it: one's own, or what
+     * `copyOut` of another container has returned: engines lock a container while they read it.
+     */
+open func copyIn(container: String, folder: String, archive: Pieces, cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_copy_in(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterString.lower(folder),FfiConverterTypePieces_lower(archive),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns a file or folder of a container, running or not, as a tar archive, in pieces.
+     */
+open func copyOut(container: String, path: String) -> Pieces  {
+    return try!  FfiConverterTypePieces_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engine_copy_out(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(container),
+        FfiConverterString.lower(path),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what happens on the engine, from that moment of its own clock on (RFC 3339), else from now on.
+     */
+open func events(since: String? = nil)throws  -> EngineEvents  {
+    return try  FfiConverterTypeEngineEvents_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engine_events(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionString.lower(since),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Runs a program in a running container, without a terminal and without a shell, and returns what comes from it as it
+     * comes: pieces of both outputs, and as the last item the code with which it ended. Finishing it does not stop the
+     * program.
+     */
+open func exec(container: String, request: ExecRequest)throws  -> Execution  {
+    return try  FfiConverterTypeExecution_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engine_exec(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(container),
+        FfiConverterTypeExecRequest_lower(request),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the host that it runs on.
+     */
+open func host() -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engine_host(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns every image, by its first tag, dangling ones first.
+     */
+open func images(cancel: CancelToken? = nil)async throws  -> [ImageView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_images(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeImageView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns what the engine says of itself.
+     */
+open func info(cancel: CancelToken? = nil)async throws  -> EngineInfoView  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_info(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeEngineInfoView_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Sends a signal to a container's first process: `SIGKILL`, `SIGHUP`.
+     */
+open func kill(container: String, signal: String = "SIGKILL", cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_kill(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterString.lower(signal),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns what a container has written, and where it is followed, what it writes from now on.
+     */
+open func logs(container: String, query: LogQuery)throws  -> Logs  {
+    return try  FfiConverterTypeLogs_lift(try rustCallWithError(FfiConverterTypeHomelabError_lift) {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engine_logs(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(container),
+        FfiConverterTypeLogQuery_lower(query),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns every network, by name.
+     */
+open func networks(cancel: CancelToken? = nil)async throws  -> [NetworkView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_networks(
+                        self.uniffiCloneHandle(),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeNetworkView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Freezes a container's processes.
+     */
+open func pause(container: String, cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_pause(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Fetches an image from its registry: read it to its end, which comes when the image is there whole.
+     */
+open func pull(image: String) -> Pull  {
+    return try!  FfiConverterTypePull_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engine_pull(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(image),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the content of a file of a container, running or not. One that is larger than so many bytes is refused.
+     */
+open func readFile(container: String, path: String, most: UInt64 = UInt64(16777216), cancel: CancelToken? = nil)async throws  -> Data  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_read_file(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterString.lower(path),FfiConverterUInt64.lower(most),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterData.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Removes a container that does not run, or with force any; with volumes its anonymous volumes as well. What it has
+     * written outside of volumes is lost.
+     */
+open func remove(container: String, force: Bool = false, volumes: Bool = false, cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_remove(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterBool.lower(force),FfiConverterBool.lower(volumes),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Stops a container as `stop` does, and starts it again.
+     */
+open func restart(container: String, grace: TimeInterval? = nil, cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_restart(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterOptionDuration.lower(grace),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Runs a program in a running container as `exec` does, to its end, and returns what it wrote: 16 MiB at most.
+     */
+open func run(container: String, request: ExecRequest, cancel: CancelToken? = nil)async throws  -> ExecResult  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_run(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterTypeExecRequest_lower(request),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeExecResult_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Starts a container. One that runs stays as it is.
+     */
+open func start(container: String, cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_start(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns what a running container uses, about once a second, until it ends.
+     */
+open func stats(container: String) -> Stats  {
+    return try!  FfiConverterTypeStats_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engine_stats(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(container),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Stops a container, and kills it when it has not ended after its grace: the given one in whole seconds, else what it
+     * says itself, else ten seconds.
+     */
+open func stop(container: String, grace: TimeInterval? = nil, cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_stop(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterOptionDuration.lower(grace),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the processes of a running container.
+     */
+open func top(container: String, cancel: CancelToken? = nil)async throws  -> [ProcessView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_top(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeProcessView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Lets a paused container go on.
+     */
+open func unpause(container: String, cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_unpause(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns every volume by name; with sizes with what it holds, for which the engine reads all of them: it can take
+     * minutes.
+     */
+open func volumes(sizes: Bool = false, cancel: CancelToken? = nil)async throws  -> [VolumeView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_volumes(
+                        self.uniffiCloneHandle(),FfiConverterBool.lower(sizes),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeVolumeView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Writes a file into a folder of a container, running or not; one of that name is replaced. The mode is that of chmod.
+     */
+open func writeFile(container: String, path: String, content: Data, mode: UInt32 = UInt32(420), cancel: CancelToken? = nil)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engine_write_file(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(container),FfiConverterString.lower(path),FfiConverterData.lower(content),FfiConverterUInt32.lower(mode),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEngine: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Engine
+
+    public static func lift(_ handle: UInt64) throws -> Engine {
+        return Engine(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Engine) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Engine {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Engine, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngine_lift(_ handle: UInt64) throws -> Engine {
+    return try FfiConverterTypeEngine.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngine_lower(_ value: Engine) -> UInt64 {
+    return FfiConverterTypeEngine.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What happens on an engine.
+ *
+ * Take events with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public protocol EngineEventsProtocol: AnyObject, Sendable {
+
+    /**
+     * Ends it, a call that waits for its next event included, and closes its connection.
+     */
+    func finish()
+
+    /**
+     * Returns the next event, or nothing once it was finished. It fails where the engine is lost.
+     */
+    func next() async throws  -> EngineEventView?
+
+}
+/**
+ * What happens on an engine.
+ *
+ * Take events with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class EngineEvents: EngineEventsProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_engineevents(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_engineevents(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Ends it, a call that waits for its next event included, and closes its connection.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_engineevents_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Returns the next event, or nothing once it was finished. It fails where the engine is lost.
+     */
+open func next()async throws  -> EngineEventView?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engineevents_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeEngineEventView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEngineEvents: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = EngineEvents
+
+    public static func lift(_ handle: UInt64) throws -> EngineEvents {
+        return EngineEvents(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: EngineEvents) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> EngineEvents {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: EngineEvents, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngineEvents_lift(_ handle: UInt64) throws -> EngineEvents {
+    return try FfiConverterTypeEngineEvents.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngineEvents_lower(_ value: EngineEvents) -> UInt64 {
+    return FfiConverterTypeEngineEvents.lower(value)
+}
+
+
+
+
+
+
+/**
  * The engines of a lab's hosts, to look at. It holds no connection: each question makes its own.
  */
 public protocol EnginesProtocol: AnyObject, Sendable {
+
+    /**
+     * Connects to the engine of a host: for what one engine and its containers have and do.
+     *
+     * It fails with `NotFound` for a host that there is not, or of which nobody says how its engine is reached.
+     */
+    func engine(host: String, cancel: CancelToken?) async throws  -> Engine
 
     /**
      * Returns the hosts, by name.
@@ -1582,6 +2453,27 @@ open class Engines: EnginesProtocol, @unchecked Sendable {
 
 
 
+
+    /**
+     * Connects to the engine of a host: for what one engine and its containers have and do.
+     *
+     * It fails with `NotFound` for a host that there is not, or of which nobody says how its engine is reached.
+     */
+open func engine(host: String, cancel: CancelToken? = nil)async throws  -> Engine  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_engines_engine(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(host),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeEngine_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
 
     /**
      * Returns the hosts, by name.
@@ -1871,6 +2763,164 @@ public func FfiConverterTypeEvents_lower(_ value: Events) -> UInt64 {
 
 
 /**
+ * What comes from a program that runs in a container.
+ *
+ * Take items with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public protocol ExecutionProtocol: AnyObject, Sendable {
+
+    /**
+     * Ends it, a call that waits for its next item included, and closes its connection. The program goes on.
+     */
+    func finish()
+
+    /**
+     * Returns the next item, or nothing after the code. It fails where not all can be read.
+     */
+    func next() async throws  -> ExecItem?
+
+}
+/**
+ * What comes from a program that runs in a container.
+ *
+ * Take items with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class Execution: ExecutionProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_execution(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_execution(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Ends it, a call that waits for its next item included, and closes its connection. The program goes on.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_execution_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Returns the next item, or nothing after the code. It fails where not all can be read.
+     */
+open func next()async throws  -> ExecItem?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_execution_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeExecItem.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeExecution: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Execution
+
+    public static func lift(_ handle: UInt64) throws -> Execution {
+        return Execution(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Execution) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Execution {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Execution, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecution_lift(_ handle: UInt64) throws -> Execution {
+    return try FfiConverterTypeExecution.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecution_lower(_ value: Execution) -> UInt64 {
+    return FfiConverterTypeExecution.lower(value)
+}
+
+
+
+
+
+
+/**
  * What all engines of a lab have, each with when and by whom it was seen. Its text has a line for each container.
  *
  * `Lab.running` says which service each container is of, and `Lab.adopt` makes a lab of all.
@@ -2020,6 +3070,48 @@ public func FfiConverterTypeInventory_lower(_ value: Inventory) -> UInt64 {
  * It never changes: load it again to see what the files say now.
  */
 public protocol LabProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+    func planBackup(target: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+    func planCheck(repository: String, seen: Observed, depth: String, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+    func planDrill(target: String, seen: Observed, repository: String?, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+    func planMakeRepository(repository: String, seen: Observed, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+    func planPrune(target: String, seen: Observed, keep: String?, cancel: CancelToken?) async throws  -> Plan
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+    func planRestore(dataset: String, folder: String, seen: Observed, repository: String?, cancel: CancelToken?) async throws  -> Plan
 
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
@@ -2382,6 +3474,132 @@ public static func ofInstance(text: String)throws  -> Lab  {
 }
 
 
+
+    /**
+     * Returns the plan that copies data into every repository that can be worked on from here: a dataset by its name, or
+     * with `*` all that needs copies and lies on this machine. What is not copied from here the plan's title says.
+     *
+     * Fails with `NotFound` for a name of no dataset, `Refused` where its data is not on this machine or nothing can be
+     * planned, `Unsupported` where no repository was asked or none can be worked on.
+     */
+open func planBackup(target: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_backup(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that reads a repository, or with `*` each that can be worked on: its `structure`, one of so many
+     * parts of its data, `2/7`, or `all` of it.
+     */
+open func planCheck(repository: String, seen: Observed, depth: String = "structure", cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_check(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(repository),FfiConverterTypeObserved_lower(seen),FfiConverterString.lower(depth),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that proves that a dataset restores, from each repository that holds it, or from `repository`; with
+     * `*` every dataset that needs copies and has one.
+     */
+open func planDrill(target: String, seen: Observed, repository: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_drill(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(repository),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that makes a repository of backups: nothing else ever does, since where a disk is not mounted it
+     * would be made on another one.
+     *
+     * Fails with `NotFound` where the lab has none of this name, `Unsupported` where this build or machine cannot work on
+     * it, `Conflict` where it is there already.
+     */
+open func planMakeRepository(repository: String, seen: Observed, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_make_repository(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(repository),FfiConverterTypeObserved_lower(seen),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that forgets the snapshots of a dataset, or with `*` of all, which `keep` does not keep, and takes
+     * out what no snapshot has any more: `daily=7 weekly=5 monthly=12 yearly=10` unless it says otherwise.
+     */
+open func planPrune(target: String, seen: Observed, keep: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_prune(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(keep),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the plan that restores a dataset below a folder, absolute, that is not there or empty: from its newest whole
+     * copy, or from the newest of `repository`. A path `/srv/a` becomes `FOLDER/srv/a`.
+     */
+open func planRestore(dataset: String, folder: String, seen: Observed, repository: String? = nil, cancel: CancelToken? = nil)async throws  -> Plan  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_lab_plan_restore(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(dataset),FfiConverterString.lower(folder),FfiConverterTypeObserved_lower(seen),FfiConverterOptionString.lower(repository),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_u64,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_u64,
+            freeFunc: ffi_homelab_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypePlan_lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
 
     /**
      * Returns the answer to a question in a line: `posture`, `findings severity=error project=immich`.
@@ -3310,6 +4528,12 @@ public protocol ObservedProtocol: AnyObject, Sendable {
     func at()  -> String
 
     /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */
+    func backups()  -> [HoldingsView]?
+
+    /**
      * Returns what the engines of all hosts have, if they were asked.
      */
     func inventory()  -> Inventory?
@@ -3415,6 +4639,19 @@ open func at() -> String  {
     return try!  FfiConverterString.lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_observed_at(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns what the repositories of backups hold, by name, if they were asked. One that did not answer is among them,
+     * with why.
+     */
+open func backups() -> [HoldingsView]?  {
+    return try!  FfiConverterOptionSequenceTypeHoldingsView.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_observed_backups(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -3916,6 +5153,229 @@ public func FfiConverterTypeOutcome_lift(_ handle: UInt64) throws -> Outcome {
 #endif
 public func FfiConverterTypeOutcome_lower(_ value: Outcome) -> UInt64 {
     return FfiConverterTypeOutcome.lower(value)
+}
+
+
+
+
+
+
+/**
+ * Bytes that come piece by piece: those of a tar archive from a container, or one's own for a container.
+ *
+ * They are read once: by `next` until there is none, or by the call that they are given to. The extensions beside the
+ * generated code make a Kotlin Flow and a Swift AsyncThrowingStream of them.
+ */
+public protocol PiecesProtocol: AnyObject, Sendable {
+
+    /**
+     * Says that there is no further piece. Whoever reads pieces that are dropped without it fails.
+     */
+    func end()
+
+    /**
+     * Stops reading them, a call that waits for the next one included.
+     */
+    func finish()
+
+    /**
+     * Gives a piece to whoever reads them, and waits while too many are waiting. It fails after their end, and where nobody
+     * will read them any more.
+     */
+    func give(piece: Data) async throws
+
+    /**
+     * Returns the next piece, or nothing when there will be none. It fails where not all can be read.
+     */
+    func next() async throws  -> Data?
+
+}
+/**
+ * Bytes that come piece by piece: those of a tar archive from a container, or one's own for a container.
+ *
+ * They are read once: by `next` until there is none, or by the call that they are given to. The extensions beside the
+ * generated code make a Kotlin Flow and a Swift AsyncThrowingStream of them.
+ */
+open class Pieces: PiecesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_pieces(self.handle, $0) }
+    }
+    /**
+     * Returns pieces that are given one by one, by `give`, and ended by `end`.
+     */
+public convenience init() {
+    let handle =
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_pieces_new(uniffiCallStatus
+    )
+}
+    self.init(unsafeFromHandle: handle)
+}
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_pieces(handle, $0) }
+    }
+
+
+    /**
+     * Returns the one piece that these bytes are.
+     */
+public static func whole(bytes: Data) -> Pieces  {
+    return try!  FfiConverterTypePieces_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_constructor_pieces_whole(
+        FfiConverterData.lower(bytes),uniffiCallStatus
+    )
+})
+}
+
+
+
+    /**
+     * Says that there is no further piece. Whoever reads pieces that are dropped without it fails.
+     */
+open func end()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_pieces_end(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Stops reading them, a call that waits for the next one included.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_pieces_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Gives a piece to whoever reads them, and waits while too many are waiting. It fails after their end, and where nobody
+     * will read them any more.
+     */
+open func give(piece: Data)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_pieces_give(
+                        self.uniffiCloneHandle(),FfiConverterData.lower(piece)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_void,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_void,
+            freeFunc: ffi_homelab_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns the next piece, or nothing when there will be none. It fails where not all can be read.
+     */
+open func next()async throws  -> Data?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_pieces_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionData.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePieces: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Pieces
+
+    public static func lift(_ handle: UInt64) throws -> Pieces {
+        return Pieces(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Pieces) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Pieces {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Pieces, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePieces_lift(_ handle: UInt64) throws -> Pieces {
+    return try FfiConverterTypePieces.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePieces_lower(_ value: Pieces) -> UInt64 {
+    return FfiConverterTypePieces.lower(value)
 }
 
 
@@ -4434,6 +5894,164 @@ public func FfiConverterTypeProject_lower(_ value: Project) -> UInt64 {
 
 
 /**
+ * How far an image's fetching is.
+ *
+ * Take what it says with `next` until there is none: then the image is there whole. The extensions beside the generated
+ * code make a Kotlin Flow and a Swift AsyncThrowingStream of it.
+ */
+public protocol PullProtocol: AnyObject, Sendable {
+
+    /**
+     * Stops the fetching: layers that are complete stay.
+     */
+    func finish()
+
+    /**
+     * Returns what is said next, or nothing when the image is there. It fails where it cannot be had.
+     */
+    func next() async throws  -> PullView?
+
+}
+/**
+ * How far an image's fetching is.
+ *
+ * Take what it says with `next` until there is none: then the image is there whole. The extensions beside the generated
+ * code make a Kotlin Flow and a Swift AsyncThrowingStream of it.
+ */
+open class Pull: PullProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_pull(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_pull(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Stops the fetching: layers that are complete stay.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_pull_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Returns what is said next, or nothing when the image is there. It fails where it cannot be had.
+     */
+open func next()async throws  -> PullView?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_pull_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypePullView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePull: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Pull
+
+    public static func lift(_ handle: UInt64) throws -> Pull {
+        return Pull(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Pull) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Pull {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Pull, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePull_lift(_ handle: UInt64) throws -> Pull {
+    return try FfiConverterTypePull.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePull_lower(_ value: Pull) -> UInt64 {
+    return FfiConverterTypePull.lower(value)
+}
+
+
+
+
+
+
+/**
  * What is worth saying about a lab: its services with their reach, and the findings, worst first.
  */
 public protocol ReportProtocol: AnyObject, Sendable {
@@ -4808,6 +6426,206 @@ public func FfiConverterTypeReport_lift(_ handle: UInt64) throws -> Report {
 #endif
 public func FfiConverterTypeReport_lower(_ value: Report) -> UInt64 {
     return FfiConverterTypeReport.lower(value)
+}
+
+
+
+
+
+
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+public protocol RepositoriesProtocol: AnyObject, Sendable {
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */
+    func any()  -> Bool
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+    func browse(name: String, snapshot: String, cancel: CancelToken?) async throws  -> [EntryView]
+
+    /**
+     * Returns their names, in alphabetical order.
+     */
+    func names()  -> [String]
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+    func snapshots(name: String, cancel: CancelToken?) async throws  -> [SnapshotView]
+
+}
+/**
+ * The repositories of backups of a lab, to look at. Each is opened when it is first asked for.
+ */
+open class Repositories: RepositoriesProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_repositories(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_repositories(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns whether there is one that can be worked on from here.
+     */
+open func any() -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_repositories_any(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns all that is in a snapshot of the repository of this name, by path; the snapshot is meant by its whole id.
+     */
+open func browse(name: String, snapshot: String, cancel: CancelToken? = nil)async throws  -> [EntryView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_repositories_browse(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(name),FfiConverterString.lower(snapshot),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeEntryView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+    /**
+     * Returns their names, in alphabetical order.
+     */
+open func names() -> [String]  {
+    return try!  FfiConverterSequenceString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_repositories_names(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the snapshots of the repository of this name, oldest first.
+     *
+     * Fails with `NotFound` where there is none of this name or its password is not where it should be, `Unsupported` where
+     * this build or machine cannot work on it, `NotInitialised`, `WrongKey`, `Locked` and `Damaged`.
+     */
+open func snapshots(name: String, cancel: CancelToken? = nil)async throws  -> [SnapshotView]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_repositories_snapshots(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(name),FfiConverterOptionTypeCancelToken.lower(cancel)
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeSnapshotView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRepositories: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Repositories
+
+    public static func lift(_ handle: UInt64) throws -> Repositories {
+        return Repositories(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Repositories) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Repositories {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Repositories, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRepositories_lift(_ handle: UInt64) throws -> Repositories {
+    return try FfiConverterTypeRepositories.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRepositories_lower(_ value: Repositories) -> UInt64 {
+    return FfiConverterTypeRepositories.lower(value)
 }
 
 
@@ -5543,6 +7361,164 @@ public func FfiConverterTypeSplit_lift(_ handle: UInt64) throws -> Split {
 #endif
 public func FfiConverterTypeSplit_lower(_ value: Split) -> UInt64 {
     return FfiConverterTypeSplit.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What a container uses, about once a second.
+ *
+ * Take samples with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+public protocol StatsProtocol: AnyObject, Sendable {
+
+    /**
+     * Ends it, a call that waits for its next sample included, and closes its connection.
+     */
+    func finish()
+
+    /**
+     * Returns the next sample, or nothing when there will be none.
+     */
+    func next() async throws  -> StatView?
+
+}
+/**
+ * What a container uses, about once a second.
+ *
+ * Take samples with `next` until there is none. The extensions beside the generated code make a Kotlin Flow and a Swift
+ * AsyncThrowingStream of it.
+ */
+open class Stats: StatsProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_homelab_ffi_fn_clone_stats(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_homelab_ffi_fn_free_stats(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Ends it, a call that waits for its next sample included, and closes its connection.
+     */
+open func finish()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_stats_finish(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Returns the next sample, or nothing when there will be none.
+     */
+open func next()async throws  -> StatView?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_homelab_ffi_fn_method_stats_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_homelab_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_homelab_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_homelab_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeStatView.lift,
+            errorHandler: FfiConverterTypeHomelabError_lift
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStats: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Stats
+
+    public static func lift(_ handle: UInt64) throws -> Stats {
+        return Stats(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Stats) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Stats {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Stats, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStats_lift(_ handle: UInt64) throws -> Stats {
+    return try FfiConverterTypeStats.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStats_lower(_ value: Stats) -> UInt64 {
+    return FfiConverterTypeStats.lower(value)
 }
 
 
@@ -6568,6 +8544,11 @@ public protocol WorldProtocol: AnyObject, Sendable {
     func observe(lab: Lab, cancel: CancelToken?) async throws  -> Observed
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */
+    func repositories()  -> Repositories
+
+    /**
      * Returns the lab's folder.
      */
     func root()  -> String
@@ -6586,6 +8567,11 @@ public protocol WorldProtocol: AnyObject, Sendable {
      * Returns the world without engines: they are not observed.
      */
     func withoutEngines()  -> World
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */
+    func withoutRepositories()  -> World
 
 }
 /**
@@ -6695,6 +8681,18 @@ open func observe(lab: Lab, cancel: CancelToken? = nil)async throws  -> Observed
 }
 
     /**
+     * Returns the repositories of backups of the lab, to look at.
+     */
+open func repositories() -> Repositories  {
+    return try!  FfiConverterTypeRepositories_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_world_repositories(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Returns the lab's folder.
      */
 open func root() -> String  {
@@ -6739,6 +8737,18 @@ open func withoutEngines() -> World  {
     return try!  FfiConverterTypeWorld_lift(try! rustCall() {
         uniffiCallStatus in
     uniffi_homelab_ffi_fn_method_world_without_engines(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Returns the world without repositories of backups: they are not asked, which takes a moment and their passwords.
+     */
+open func withoutRepositories() -> World  {
+    return try!  FfiConverterTypeWorld_lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_homelab_ffi_fn_method_world_without_repositories(
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
@@ -6918,6 +8928,75 @@ public func FfiConverterTypeAccessChangeView_lift(_ buf: RustBuffer) throws -> A
 #endif
 public func FfiConverterTypeAccessChangeView_lower(_ value: AccessChangeView) -> RustBuffer {
     return FfiConverterTypeAccessChangeView.lower(value)
+}
+
+
+/**
+ * A network that a container is attached to.
+ */
+public struct AttachedView: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public let network: String
+    /**
+     * The container's addresses there.
+     */
+    public let addresses: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */network: String,
+        /**
+         * The container's addresses there.
+         */addresses: [String]) {
+        self.network = network
+        self.addresses = addresses
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AttachedView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAttachedView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AttachedView {
+        return
+            try AttachedView(
+                network: FfiConverterString.read(from: &buf),
+                addresses: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: AttachedView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.network, into: &buf)
+        FfiConverterSequenceString.write(value.addresses, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAttachedView_lift(_ buf: RustBuffer) throws -> AttachedView {
+    return try FfiConverterTypeAttachedView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAttachedView_lower(_ value: AttachedView) -> RustBuffer {
+    return FfiConverterTypeAttachedView.lower(value)
 }
 
 
@@ -7217,6 +9296,85 @@ public func FfiConverterTypeChangeView_lift(_ buf: RustBuffer) throws -> ChangeV
 #endif
 public func FfiConverterTypeChangeView_lower(_ value: ChangeView) -> RustBuffer {
     return FfiConverterTypeChangeView.lower(value)
+}
+
+
+/**
+ * A check of a repository.
+ */
+public struct CheckView: Equatable, Hashable {
+    /**
+     * When it ended, RFC 3339.
+     */
+    public let at: String
+    /**
+     * How much it read: `structure`, `part 2 of 7`, `all data`.
+     */
+    public let depth: String
+    /**
+     * Whether all that was read is whole.
+     */
+    public let passed: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * When it ended, RFC 3339.
+         */at: String,
+        /**
+         * How much it read: `structure`, `part 2 of 7`, `all data`.
+         */depth: String,
+        /**
+         * Whether all that was read is whole.
+         */passed: Bool) {
+        self.at = at
+        self.depth = depth
+        self.passed = passed
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CheckView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCheckView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CheckView {
+        return
+            try CheckView(
+                at: FfiConverterString.read(from: &buf),
+                depth: FfiConverterString.read(from: &buf),
+                passed: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: CheckView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.depth, into: &buf)
+        FfiConverterBool.write(value.passed, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckView_lift(_ buf: RustBuffer) throws -> CheckView {
+    return try FfiConverterTypeCheckView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCheckView_lower(_ value: CheckView) -> RustBuffer {
+    return FfiConverterTypeCheckView.lower(value)
 }
 
 
@@ -8418,6 +10576,484 @@ public func FfiConverterTypeDriftView_lower(_ value: DriftView) -> RustBuffer {
 
 
 /**
+ * A drill: a dataset was restored from a repository, and looked at.
+ */
+public struct DrillView: Equatable, Hashable {
+    /**
+     * The dataset.
+     */
+    public let dataset: String
+    /**
+     * When it ended, RFC 3339.
+     */
+    public let at: String
+    /**
+     * The snapshot that was restored.
+     */
+    public let snapshot: String
+    /**
+     * Whether what came back is what was saved.
+     */
+    public let passed: Bool
+    /**
+     * Whether the databases in it were opened and found whole.
+     */
+    public let databases: Bool
+    /**
+     * What was proven, or what failed, in one fragment.
+     */
+    public let proof: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The dataset.
+         */dataset: String,
+        /**
+         * When it ended, RFC 3339.
+         */at: String,
+        /**
+         * The snapshot that was restored.
+         */snapshot: String,
+        /**
+         * Whether what came back is what was saved.
+         */passed: Bool,
+        /**
+         * Whether the databases in it were opened and found whole.
+         */databases: Bool,
+        /**
+         * What was proven, or what failed, in one fragment.
+         */proof: String) {
+        self.dataset = dataset
+        self.at = at
+        self.snapshot = snapshot
+        self.passed = passed
+        self.databases = databases
+        self.proof = proof
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DrillView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDrillView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DrillView {
+        return
+            try DrillView(
+                dataset: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                snapshot: FfiConverterString.read(from: &buf),
+                passed: FfiConverterBool.read(from: &buf),
+                databases: FfiConverterBool.read(from: &buf),
+                proof: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DrillView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.dataset, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.snapshot, into: &buf)
+        FfiConverterBool.write(value.passed, into: &buf)
+        FfiConverterBool.write(value.databases, into: &buf)
+        FfiConverterString.write(value.proof, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrillView_lift(_ buf: RustBuffer) throws -> DrillView {
+    return try FfiConverterTypeDrillView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrillView_lower(_ value: DrillView) -> RustBuffer {
+    return FfiConverterTypeDrillView.lower(value)
+}
+
+
+/**
+ * Something that happened on an engine.
+ */
+public struct EngineEventView: Equatable, Hashable {
+    /**
+     * When, by the engine's clock, RFC 3339.
+     */
+    public let at: String
+    /**
+     * What kind of thing it happened to: `container`, `image`, `volume`, `network` or `other`.
+     */
+    public let subject: String
+    /**
+     * The thing's id: of images a name, where only that is known.
+     */
+    public let id: String
+    /**
+     * The thing's name, as far as the engine says.
+     */
+    public let name: String
+    /**
+     * What happened: `created`, `started`, `died`, `paused`, `unpaused`, `renamed`, `removed`, `health`,
+     * `out_of_memory` or another word of the engine.
+     */
+    public let action: String
+    /**
+     * The code with which it died, where that is known.
+     */
+    public let exitCode: Int64?
+    /**
+     * What its health check says now: `starting`, `healthy` or `unhealthy`.
+     */
+    public let health: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * When, by the engine's clock, RFC 3339.
+         */at: String,
+        /**
+         * What kind of thing it happened to: `container`, `image`, `volume`, `network` or `other`.
+         */subject: String,
+        /**
+         * The thing's id: of images a name, where only that is known.
+         */id: String,
+        /**
+         * The thing's name, as far as the engine says.
+         */name: String,
+        /**
+         * What happened: `created`, `started`, `died`, `paused`, `unpaused`, `renamed`, `removed`, `health`,
+         * `out_of_memory` or another word of the engine.
+         */action: String,
+        /**
+         * The code with which it died, where that is known.
+         */exitCode: Int64?,
+        /**
+         * What its health check says now: `starting`, `healthy` or `unhealthy`.
+         */health: String?) {
+        self.at = at
+        self.subject = subject
+        self.id = id
+        self.name = name
+        self.action = action
+        self.exitCode = exitCode
+        self.health = health
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension EngineEventView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEngineEventView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> EngineEventView {
+        return
+            try EngineEventView(
+                at: FfiConverterString.read(from: &buf),
+                subject: FfiConverterString.read(from: &buf),
+                id: FfiConverterString.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                action: FfiConverterString.read(from: &buf),
+                exitCode: FfiConverterOptionInt64.read(from: &buf),
+                health: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: EngineEventView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.subject, into: &buf)
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.action, into: &buf)
+        FfiConverterOptionInt64.write(value.exitCode, into: &buf)
+        FfiConverterOptionString.write(value.health, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngineEventView_lift(_ buf: RustBuffer) throws -> EngineEventView {
+    return try FfiConverterTypeEngineEventView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngineEventView_lower(_ value: EngineEventView) -> RustBuffer {
+    return FfiConverterTypeEngineEventView.lower(value)
+}
+
+
+/**
+ * What an engine says of itself. Behind a proxy that allows little, only kind and versions are known.
+ */
+public struct EngineInfoView: Equatable, Hashable {
+    /**
+     * The host.
+     */
+    public let host: String
+    /**
+     * Which program it is: `docker`, `podman` or `other`.
+     */
+    public let kind: String
+    /**
+     * Its version: `28.2.2`.
+     */
+    public let version: String
+    /**
+     * The version of the interface that is spoken with it: `1.41`.
+     */
+    public let api: String
+    /**
+     * What its machine calls itself.
+     */
+    public let hostname: String?
+    /**
+     * Its machine's operating system, in its own words.
+     */
+    public let system: String?
+    /**
+     * Its machine's architecture: `x86_64`.
+     */
+    public let architecture: String?
+    /**
+     * How many processors it has.
+     */
+    public let processors: UInt64?
+    /**
+     * How much memory it has, in bytes.
+     */
+    public let memory: UInt64?
+    /**
+     * Where it keeps its data.
+     */
+    public let folder: String?
+    /**
+     * Whether it runs without the superuser's rights.
+     */
+    public let rootless: Bool?
+    /**
+     * What its clock says, RFC 3339: moments that it tells are of that clock.
+     */
+    public let clock: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The host.
+         */host: String,
+        /**
+         * Which program it is: `docker`, `podman` or `other`.
+         */kind: String,
+        /**
+         * Its version: `28.2.2`.
+         */version: String,
+        /**
+         * The version of the interface that is spoken with it: `1.41`.
+         */api: String,
+        /**
+         * What its machine calls itself.
+         */hostname: String?,
+        /**
+         * Its machine's operating system, in its own words.
+         */system: String?,
+        /**
+         * Its machine's architecture: `x86_64`.
+         */architecture: String?,
+        /**
+         * How many processors it has.
+         */processors: UInt64?,
+        /**
+         * How much memory it has, in bytes.
+         */memory: UInt64?,
+        /**
+         * Where it keeps its data.
+         */folder: String?,
+        /**
+         * Whether it runs without the superuser's rights.
+         */rootless: Bool?,
+        /**
+         * What its clock says, RFC 3339: moments that it tells are of that clock.
+         */clock: String?) {
+        self.host = host
+        self.kind = kind
+        self.version = version
+        self.api = api
+        self.hostname = hostname
+        self.system = system
+        self.architecture = architecture
+        self.processors = processors
+        self.memory = memory
+        self.folder = folder
+        self.rootless = rootless
+        self.clock = clock
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension EngineInfoView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEngineInfoView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> EngineInfoView {
+        return
+            try EngineInfoView(
+                host: FfiConverterString.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                version: FfiConverterString.read(from: &buf),
+                api: FfiConverterString.read(from: &buf),
+                hostname: FfiConverterOptionString.read(from: &buf),
+                system: FfiConverterOptionString.read(from: &buf),
+                architecture: FfiConverterOptionString.read(from: &buf),
+                processors: FfiConverterOptionUInt64.read(from: &buf),
+                memory: FfiConverterOptionUInt64.read(from: &buf),
+                folder: FfiConverterOptionString.read(from: &buf),
+                rootless: FfiConverterOptionBool.read(from: &buf),
+                clock: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: EngineInfoView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterString.write(value.version, into: &buf)
+        FfiConverterString.write(value.api, into: &buf)
+        FfiConverterOptionString.write(value.hostname, into: &buf)
+        FfiConverterOptionString.write(value.system, into: &buf)
+        FfiConverterOptionString.write(value.architecture, into: &buf)
+        FfiConverterOptionUInt64.write(value.processors, into: &buf)
+        FfiConverterOptionUInt64.write(value.memory, into: &buf)
+        FfiConverterOptionString.write(value.folder, into: &buf)
+        FfiConverterOptionBool.write(value.rootless, into: &buf)
+        FfiConverterOptionString.write(value.clock, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngineInfoView_lift(_ buf: RustBuffer) throws -> EngineInfoView {
+    return try FfiConverterTypeEngineInfoView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEngineInfoView_lower(_ value: EngineInfoView) -> RustBuffer {
+    return FfiConverterTypeEngineInfoView.lower(value)
+}
+
+
+/**
+ * Something in a snapshot.
+ */
+public struct EntryView: Equatable, Hashable {
+    /**
+     * Its path, absolute. What of it is no text is replaced.
+     */
+    public let path: String
+    /**
+     * What it is: `file`, `folder`, `link` or `special`.
+     */
+    public let kind: String
+    /**
+     * How many bytes it has, of a file.
+     */
+    public let size: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its path, absolute. What of it is no text is replaced.
+         */path: String,
+        /**
+         * What it is: `file`, `folder`, `link` or `special`.
+         */kind: String,
+        /**
+         * How many bytes it has, of a file.
+         */size: UInt64) {
+        self.path = path
+        self.kind = kind
+        self.size = size
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension EntryView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEntryView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> EntryView {
+        return
+            try EntryView(
+                path: FfiConverterString.read(from: &buf),
+                kind: FfiConverterString.read(from: &buf),
+                size: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: EntryView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.path, into: &buf)
+        FfiConverterString.write(value.kind, into: &buf)
+        FfiConverterUInt64.write(value.size, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEntryView_lift(_ buf: RustBuffer) throws -> EntryView {
+    return try FfiConverterTypeEntryView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEntryView_lower(_ value: EntryView) -> RustBuffer {
+    return FfiConverterTypeEntryView.lower(value)
+}
+
+
+/**
  * Something that happened while a plan was applied.
  */
 public struct EventView: Equatable, Hashable {
@@ -8564,6 +11200,194 @@ public func FfiConverterTypeEvidenceView_lift(_ buf: RustBuffer) throws -> Evide
 #endif
 public func FfiConverterTypeEvidenceView_lower(_ value: EvidenceView) -> RustBuffer {
     return FfiConverterTypeEvidenceView.lower(value)
+}
+
+
+/**
+ * A program to be run in a container.
+ */
+public struct ExecRequest {
+    /**
+     * The program and its arguments.
+     */
+    public let command: [String]
+    /**
+     * Variables that it gets beside the container's.
+     */
+    public let environment: [String: String]
+    /**
+     * Who it runs as, by name or number; nothing is whom the container runs as.
+     */
+    public let user: String?
+    /**
+     * The folder it runs in; nothing is the container's.
+     */
+    public let folder: String?
+    /**
+     * What it reads; nothing is nothing at all. They are used up by it.
+     */
+    public let input: Pieces?
+    /**
+     * How long it may be silent before it counts as hanging; nothing is for ever.
+     */
+    public let idle: TimeInterval?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The program and its arguments.
+         */command: [String],
+        /**
+         * Variables that it gets beside the container's.
+         */environment: [String: String] = [:],
+        /**
+         * Who it runs as, by name or number; nothing is whom the container runs as.
+         */user: String? = nil,
+        /**
+         * The folder it runs in; nothing is the container's.
+         */folder: String? = nil,
+        /**
+         * What it reads; nothing is nothing at all. They are used up by it.
+         */input: Pieces? = nil,
+        /**
+         * How long it may be silent before it counts as hanging; nothing is for ever.
+         */idle: TimeInterval? = nil) {
+        self.command = command
+        self.environment = environment
+        self.user = user
+        self.folder = folder
+        self.input = input
+        self.idle = idle
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ExecRequest: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeExecRequest: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ExecRequest {
+        return
+            try ExecRequest(
+                command: FfiConverterSequenceString.read(from: &buf),
+                environment: FfiConverterDictionaryStringString.read(from: &buf),
+                user: FfiConverterOptionString.read(from: &buf),
+                folder: FfiConverterOptionString.read(from: &buf),
+                input: FfiConverterOptionTypePieces.read(from: &buf),
+                idle: FfiConverterOptionDuration.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ExecRequest, into buf: inout [UInt8]) {
+        FfiConverterSequenceString.write(value.command, into: &buf)
+        FfiConverterDictionaryStringString.write(value.environment, into: &buf)
+        FfiConverterOptionString.write(value.user, into: &buf)
+        FfiConverterOptionString.write(value.folder, into: &buf)
+        FfiConverterOptionTypePieces.write(value.input, into: &buf)
+        FfiConverterOptionDuration.write(value.idle, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecRequest_lift(_ buf: RustBuffer) throws -> ExecRequest {
+    return try FfiConverterTypeExecRequest.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecRequest_lower(_ value: ExecRequest) -> RustBuffer {
+    return FfiConverterTypeExecRequest.lower(value)
+}
+
+
+/**
+ * What a program in a container has written, and how it ended.
+ */
+public struct ExecResult: Equatable, Hashable {
+    /**
+     * Its standard output.
+     */
+    public let stdout: Data
+    /**
+     * Its error output.
+     */
+    public let stderr: Data
+    /**
+     * The code that it ended with.
+     */
+    public let code: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its standard output.
+         */stdout: Data,
+        /**
+         * Its error output.
+         */stderr: Data,
+        /**
+         * The code that it ended with.
+         */code: Int64) {
+        self.stdout = stdout
+        self.stderr = stderr
+        self.code = code
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ExecResult: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeExecResult: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ExecResult {
+        return
+            try ExecResult(
+                stdout: FfiConverterData.read(from: &buf),
+                stderr: FfiConverterData.read(from: &buf),
+                code: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ExecResult, into buf: inout [UInt8]) {
+        FfiConverterData.write(value.stdout, into: &buf)
+        FfiConverterData.write(value.stderr, into: &buf)
+        FfiConverterInt64.write(value.code, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecResult_lift(_ buf: RustBuffer) throws -> ExecResult {
+    return try FfiConverterTypeExecResult.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecResult_lower(_ value: ExecResult) -> RustBuffer {
+    return FfiConverterTypeExecResult.lower(value)
 }
 
 
@@ -9070,6 +11894,574 @@ public func FfiConverterTypeGapView_lift(_ buf: RustBuffer) throws -> GapView {
 #endif
 public func FfiConverterTypeGapView_lower(_ value: GapView) -> RustBuffer {
     return FfiConverterTypeGapView.lower(value)
+}
+
+
+/**
+ * What one repository holds. What is absent is not known.
+ */
+public struct HoldingsView: Equatable, Hashable {
+    /**
+     * The repository, as the lab calls it.
+     */
+    public let repository: String
+    /**
+     * When it was asked, RFC 3339.
+     */
+    public let at: String
+    /**
+     * Who said so: `rustic 0.13`; where nobody answered, what was tried.
+     */
+    public let source: String
+    /**
+     * Its own id, where it has one.
+     */
+    public let id: String?
+    /**
+     * Its snapshots, oldest first; nothing where they were not to be had.
+     */
+    public let snapshots: [SnapshotView]?
+    /**
+     * The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ...
+     */
+    public let gap: String?
+    /**
+     * What failed then, as a fragment that reads after "failed to".
+     */
+    public let gapMessage: String?
+    /**
+     * Whether its content is encrypted.
+     */
+    public let encrypted: Bool?
+    /**
+     * Whether whoever writes to it is kept from deleting, as its own interface says.
+     */
+    public let appendOnly: Bool?
+    /**
+     * The last check of it that is recorded.
+     */
+    public let check: CheckView?
+    /**
+     * The last drill of each dataset from it that is recorded.
+     */
+    public let drills: [DrillView]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The repository, as the lab calls it.
+         */repository: String,
+        /**
+         * When it was asked, RFC 3339.
+         */at: String,
+        /**
+         * Who said so: `rustic 0.13`; where nobody answered, what was tried.
+         */source: String,
+        /**
+         * Its own id, where it has one.
+         */id: String?,
+        /**
+         * Its snapshots, oldest first; nothing where they were not to be had.
+         */snapshots: [SnapshotView]?,
+        /**
+         * The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ...
+         */gap: String?,
+        /**
+         * What failed then, as a fragment that reads after "failed to".
+         */gapMessage: String?,
+        /**
+         * Whether its content is encrypted.
+         */encrypted: Bool?,
+        /**
+         * Whether whoever writes to it is kept from deleting, as its own interface says.
+         */appendOnly: Bool?,
+        /**
+         * The last check of it that is recorded.
+         */check: CheckView?,
+        /**
+         * The last drill of each dataset from it that is recorded.
+         */drills: [DrillView]) {
+        self.repository = repository
+        self.at = at
+        self.source = source
+        self.id = id
+        self.snapshots = snapshots
+        self.gap = gap
+        self.gapMessage = gapMessage
+        self.encrypted = encrypted
+        self.appendOnly = appendOnly
+        self.check = check
+        self.drills = drills
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HoldingsView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHoldingsView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HoldingsView {
+        return
+            try HoldingsView(
+                repository: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                source: FfiConverterString.read(from: &buf),
+                id: FfiConverterOptionString.read(from: &buf),
+                snapshots: FfiConverterOptionSequenceTypeSnapshotView.read(from: &buf),
+                gap: FfiConverterOptionString.read(from: &buf),
+                gapMessage: FfiConverterOptionString.read(from: &buf),
+                encrypted: FfiConverterOptionBool.read(from: &buf),
+                appendOnly: FfiConverterOptionBool.read(from: &buf),
+                check: FfiConverterOptionTypeCheckView.read(from: &buf),
+                drills: FfiConverterSequenceTypeDrillView.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HoldingsView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.repository, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterString.write(value.source, into: &buf)
+        FfiConverterOptionString.write(value.id, into: &buf)
+        FfiConverterOptionSequenceTypeSnapshotView.write(value.snapshots, into: &buf)
+        FfiConverterOptionString.write(value.gap, into: &buf)
+        FfiConverterOptionString.write(value.gapMessage, into: &buf)
+        FfiConverterOptionBool.write(value.encrypted, into: &buf)
+        FfiConverterOptionBool.write(value.appendOnly, into: &buf)
+        FfiConverterOptionTypeCheckView.write(value.check, into: &buf)
+        FfiConverterSequenceTypeDrillView.write(value.drills, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldingsView_lift(_ buf: RustBuffer) throws -> HoldingsView {
+    return try FfiConverterTypeHoldingsView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHoldingsView_lower(_ value: HoldingsView) -> RustBuffer {
+    return FfiConverterTypeHoldingsView.lower(value)
+}
+
+
+/**
+ * An image, as an engine has it.
+ */
+public struct ImageView: Equatable, Hashable {
+    /**
+     * The host.
+     */
+    public let host: String
+    /**
+     * Its id: `sha256:...`.
+     */
+    public let id: String
+    /**
+     * Its names with tags; none of them: it is dangling.
+     */
+    public let tags: [String]
+    /**
+     * The names and digests by which registries have it.
+     */
+    public let digests: [String]
+    /**
+     * When it was built, RFC 3339.
+     */
+    public let created: String?
+    /**
+     * What it takes on disk, in bytes, shared layers included.
+     */
+    public let size: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The host.
+         */host: String,
+        /**
+         * Its id: `sha256:...`.
+         */id: String,
+        /**
+         * Its names with tags; none of them: it is dangling.
+         */tags: [String],
+        /**
+         * The names and digests by which registries have it.
+         */digests: [String],
+        /**
+         * When it was built, RFC 3339.
+         */created: String?,
+        /**
+         * What it takes on disk, in bytes, shared layers included.
+         */size: UInt64) {
+        self.host = host
+        self.id = id
+        self.tags = tags
+        self.digests = digests
+        self.created = created
+        self.size = size
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ImageView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeImageView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ImageView {
+        return
+            try ImageView(
+                host: FfiConverterString.read(from: &buf),
+                id: FfiConverterString.read(from: &buf),
+                tags: FfiConverterSequenceString.read(from: &buf),
+                digests: FfiConverterSequenceString.read(from: &buf),
+                created: FfiConverterOptionString.read(from: &buf),
+                size: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ImageView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterSequenceString.write(value.tags, into: &buf)
+        FfiConverterSequenceString.write(value.digests, into: &buf)
+        FfiConverterOptionString.write(value.created, into: &buf)
+        FfiConverterUInt64.write(value.size, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeImageView_lift(_ buf: RustBuffer) throws -> ImageView {
+    return try FfiConverterTypeImageView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeImageView_lower(_ value: ImageView) -> RustBuffer {
+    return FfiConverterTypeImageView.lower(value)
+}
+
+
+/**
+ * A container, inspected. Left out is what may be secret: values of variables and labels, and the words of its
+ * command.
+ */
+public struct InspectView: Equatable, Hashable {
+    /**
+     * The host.
+     */
+    public let host: String
+    /**
+     * Its id.
+     */
+    public let id: String
+    /**
+     * Its name on the engine.
+     */
+    public let name: String
+    /**
+     * The Compose project that made it, as its labels say.
+     */
+    public let project: String?
+    /**
+     * The Compose service that it is one of, as its labels say.
+     */
+    public let service: String?
+    /**
+     * The image as it was asked for.
+     */
+    public let image: String
+    /**
+     * The image's id.
+     */
+    public let imageId: String
+    /**
+     * `running`, `exited`, ...
+     */
+    public let state: String
+    /**
+     * `starting`, `healthy` or `unhealthy`, where it has a health check.
+     */
+    public let health: String?
+    /**
+     * When it was made, RFC 3339.
+     */
+    public let created: String?
+    /**
+     * When it was last started, RFC 3339.
+     */
+    public let started: String?
+    /**
+     * When it last ended, RFC 3339.
+     */
+    public let finished: String?
+    /**
+     * How it last ended, where it has.
+     */
+    public let exitCode: Int64?
+    /**
+     * Whether it ended since there was not memory enough.
+     */
+    public let outOfMemory: Bool
+    /**
+     * How often its engine has started it again by itself.
+     */
+    public let restarts: UInt64
+    /**
+     * The ports that are bound now.
+     */
+    public let ports: [PortView]
+    /**
+     * What is mounted into it.
+     */
+    public let mounts: [MountView]
+    /**
+     * What it has instead of networks of its own, or the network that it was made with: `host`, `none`, a name.
+     */
+    public let networkMode: String
+    /**
+     * The networks that it is attached to, by name.
+     */
+    public let networks: [AttachedView]
+    /**
+     * The names of its labels, those of its image included.
+     */
+    public let labels: [String]
+    /**
+     * The names of its variables, those of its image included.
+     */
+    public let environment: [String]
+    /**
+     * Who it runs as, where that is said.
+     */
+    public let user: String?
+    /**
+     * Whether it runs with all privileges.
+     */
+    public let privileged: Bool
+    /**
+     * Whether its output is a terminal's: one stream, in which both are mixed.
+     */
+    public let terminal: Bool
+    /**
+     * How it is restarted: `no`, `always`, `unless-stopped` or `on-failure`; nothing where the engine does not say.
+     */
+    public let restart: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The host.
+         */host: String,
+        /**
+         * Its id.
+         */id: String,
+        /**
+         * Its name on the engine.
+         */name: String,
+        /**
+         * The Compose project that made it, as its labels say.
+         */project: String?,
+        /**
+         * The Compose service that it is one of, as its labels say.
+         */service: String?,
+        /**
+         * The image as it was asked for.
+         */image: String,
+        /**
+         * The image's id.
+         */imageId: String,
+        /**
+         * `running`, `exited`, ...
+         */state: String,
+        /**
+         * `starting`, `healthy` or `unhealthy`, where it has a health check.
+         */health: String?,
+        /**
+         * When it was made, RFC 3339.
+         */created: String?,
+        /**
+         * When it was last started, RFC 3339.
+         */started: String?,
+        /**
+         * When it last ended, RFC 3339.
+         */finished: String?,
+        /**
+         * How it last ended, where it has.
+         */exitCode: Int64?,
+        /**
+         * Whether it ended since there was not memory enough.
+         */outOfMemory: Bool,
+        /**
+         * How often its engine has started it again by itself.
+         */restarts: UInt64,
+        /**
+         * The ports that are bound now.
+         */ports: [PortView],
+        /**
+         * What is mounted into it.
+         */mounts: [MountView],
+        /**
+         * What it has instead of networks of its own, or the network that it was made with: `host`, `none`, a name.
+         */networkMode: String,
+        /**
+         * The networks that it is attached to, by name.
+         */networks: [AttachedView],
+        /**
+         * The names of its labels, those of its image included.
+         */labels: [String],
+        /**
+         * The names of its variables, those of its image included.
+         */environment: [String],
+        /**
+         * Who it runs as, where that is said.
+         */user: String?,
+        /**
+         * Whether it runs with all privileges.
+         */privileged: Bool,
+        /**
+         * Whether its output is a terminal's: one stream, in which both are mixed.
+         */terminal: Bool,
+        /**
+         * How it is restarted: `no`, `always`, `unless-stopped` or `on-failure`; nothing where the engine does not say.
+         */restart: String?) {
+        self.host = host
+        self.id = id
+        self.name = name
+        self.project = project
+        self.service = service
+        self.image = image
+        self.imageId = imageId
+        self.state = state
+        self.health = health
+        self.created = created
+        self.started = started
+        self.finished = finished
+        self.exitCode = exitCode
+        self.outOfMemory = outOfMemory
+        self.restarts = restarts
+        self.ports = ports
+        self.mounts = mounts
+        self.networkMode = networkMode
+        self.networks = networks
+        self.labels = labels
+        self.environment = environment
+        self.user = user
+        self.privileged = privileged
+        self.terminal = terminal
+        self.restart = restart
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension InspectView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeInspectView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> InspectView {
+        return
+            try InspectView(
+                host: FfiConverterString.read(from: &buf),
+                id: FfiConverterString.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                project: FfiConverterOptionString.read(from: &buf),
+                service: FfiConverterOptionString.read(from: &buf),
+                image: FfiConverterString.read(from: &buf),
+                imageId: FfiConverterString.read(from: &buf),
+                state: FfiConverterString.read(from: &buf),
+                health: FfiConverterOptionString.read(from: &buf),
+                created: FfiConverterOptionString.read(from: &buf),
+                started: FfiConverterOptionString.read(from: &buf),
+                finished: FfiConverterOptionString.read(from: &buf),
+                exitCode: FfiConverterOptionInt64.read(from: &buf),
+                outOfMemory: FfiConverterBool.read(from: &buf),
+                restarts: FfiConverterUInt64.read(from: &buf),
+                ports: FfiConverterSequenceTypePortView.read(from: &buf),
+                mounts: FfiConverterSequenceTypeMountView.read(from: &buf),
+                networkMode: FfiConverterString.read(from: &buf),
+                networks: FfiConverterSequenceTypeAttachedView.read(from: &buf),
+                labels: FfiConverterSequenceString.read(from: &buf),
+                environment: FfiConverterSequenceString.read(from: &buf),
+                user: FfiConverterOptionString.read(from: &buf),
+                privileged: FfiConverterBool.read(from: &buf),
+                terminal: FfiConverterBool.read(from: &buf),
+                restart: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: InspectView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterOptionString.write(value.project, into: &buf)
+        FfiConverterOptionString.write(value.service, into: &buf)
+        FfiConverterString.write(value.image, into: &buf)
+        FfiConverterString.write(value.imageId, into: &buf)
+        FfiConverterString.write(value.state, into: &buf)
+        FfiConverterOptionString.write(value.health, into: &buf)
+        FfiConverterOptionString.write(value.created, into: &buf)
+        FfiConverterOptionString.write(value.started, into: &buf)
+        FfiConverterOptionString.write(value.finished, into: &buf)
+        FfiConverterOptionInt64.write(value.exitCode, into: &buf)
+        FfiConverterBool.write(value.outOfMemory, into: &buf)
+        FfiConverterUInt64.write(value.restarts, into: &buf)
+        FfiConverterSequenceTypePortView.write(value.ports, into: &buf)
+        FfiConverterSequenceTypeMountView.write(value.mounts, into: &buf)
+        FfiConverterString.write(value.networkMode, into: &buf)
+        FfiConverterSequenceTypeAttachedView.write(value.networks, into: &buf)
+        FfiConverterSequenceString.write(value.labels, into: &buf)
+        FfiConverterSequenceString.write(value.environment, into: &buf)
+        FfiConverterOptionString.write(value.user, into: &buf)
+        FfiConverterBool.write(value.privileged, into: &buf)
+        FfiConverterBool.write(value.terminal, into: &buf)
+        FfiConverterOptionString.write(value.restart, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeInspectView_lift(_ buf: RustBuffer) throws -> InspectView {
+    return try FfiConverterTypeInspectView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeInspectView_lower(_ value: InspectView) -> RustBuffer {
+    return FfiConverterTypeInspectView.lower(value)
 }
 
 
@@ -9626,6 +13018,115 @@ public func FfiConverterTypeNearMissView_lift(_ buf: RustBuffer) throws -> NearM
 #endif
 public func FfiConverterTypeNearMissView_lower(_ value: NearMissView) -> RustBuffer {
     return FfiConverterTypeNearMissView.lower(value)
+}
+
+
+/**
+ * A network, as an engine has it.
+ */
+public struct NetworkView: Equatable, Hashable {
+    /**
+     * The host.
+     */
+    public let host: String
+    /**
+     * The engine's id for it.
+     */
+    public let id: String
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * What provides it: `bridge`.
+     */
+    public let driver: String
+    /**
+     * Whether it leads nowhere else.
+     */
+    public let `internal`: Bool
+    /**
+     * Its prefixes.
+     */
+    public let subnets: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The host.
+         */host: String,
+        /**
+         * The engine's id for it.
+         */id: String,
+        /**
+         * Its name.
+         */name: String,
+        /**
+         * What provides it: `bridge`.
+         */driver: String,
+        /**
+         * Whether it leads nowhere else.
+         */`internal`: Bool,
+        /**
+         * Its prefixes.
+         */subnets: [String]) {
+        self.host = host
+        self.id = id
+        self.name = name
+        self.driver = driver
+        self.`internal` = `internal`
+        self.subnets = subnets
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NetworkView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNetworkView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NetworkView {
+        return
+            try NetworkView(
+                host: FfiConverterString.read(from: &buf),
+                id: FfiConverterString.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                driver: FfiConverterString.read(from: &buf),
+                internal: FfiConverterBool.read(from: &buf),
+                subnets: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: NetworkView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.driver, into: &buf)
+        FfiConverterBool.write(value.`internal`, into: &buf)
+        FfiConverterSequenceString.write(value.subnets, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNetworkView_lift(_ buf: RustBuffer) throws -> NetworkView {
+    return try FfiConverterTypeNetworkView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNetworkView_lower(_ value: NetworkView) -> RustBuffer {
+    return FfiConverterTypeNetworkView.lower(value)
 }
 
 
@@ -11069,6 +14570,85 @@ public func FfiConverterTypePostureView_lower(_ value: PostureView) -> RustBuffe
 
 
 /**
+ * A process in a container.
+ */
+public struct ProcessView: Equatable, Hashable {
+    /**
+     * Its number: Docker tells the host's, Podman the container's.
+     */
+    public let id: UInt64
+    /**
+     * Who it runs as, by name or number.
+     */
+    public let user: String
+    /**
+     * Its command line. It may hold a secret.
+     */
+    public let command: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its number: Docker tells the host's, Podman the container's.
+         */id: UInt64,
+        /**
+         * Who it runs as, by name or number.
+         */user: String,
+        /**
+         * Its command line. It may hold a secret.
+         */command: String) {
+        self.id = id
+        self.user = user
+        self.command = command
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ProcessView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeProcessView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ProcessView {
+        return
+            try ProcessView(
+                id: FfiConverterUInt64.read(from: &buf),
+                user: FfiConverterString.read(from: &buf),
+                command: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ProcessView, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.id, into: &buf)
+        FfiConverterString.write(value.user, into: &buf)
+        FfiConverterString.write(value.command, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProcessView_lift(_ buf: RustBuffer) throws -> ProcessView {
+    return try FfiConverterTypeProcessView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeProcessView_lower(_ value: ProcessView) -> RustBuffer {
+    return FfiConverterTypeProcessView.lower(value)
+}
+
+
+/**
  * A Compose project.
  */
 public struct ProjectView: Equatable, Hashable {
@@ -11255,6 +14835,95 @@ public func FfiConverterTypeProof_lift(_ buf: RustBuffer) throws -> Proof {
 #endif
 public func FfiConverterTypeProof_lower(_ value: Proof) -> RustBuffer {
     return FfiConverterTypeProof.lower(value)
+}
+
+
+/**
+ * How far an image's fetching is.
+ */
+public struct PullView: Equatable, Hashable {
+    /**
+     * The layer that it is about; nothing: the image.
+     */
+    public let layer: String?
+    /**
+     * What the engine says: `Downloading`.
+     */
+    public let status: String
+    /**
+     * How many bytes of the layer are done.
+     */
+    public let done: UInt64?
+    /**
+     * How many it has, where that is known.
+     */
+    public let total: UInt64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The layer that it is about; nothing: the image.
+         */layer: String?,
+        /**
+         * What the engine says: `Downloading`.
+         */status: String,
+        /**
+         * How many bytes of the layer are done.
+         */done: UInt64?,
+        /**
+         * How many it has, where that is known.
+         */total: UInt64?) {
+        self.layer = layer
+        self.status = status
+        self.done = done
+        self.total = total
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PullView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePullView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PullView {
+        return
+            try PullView(
+                layer: FfiConverterOptionString.read(from: &buf),
+                status: FfiConverterString.read(from: &buf),
+                done: FfiConverterOptionUInt64.read(from: &buf),
+                total: FfiConverterOptionUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PullView, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.layer, into: &buf)
+        FfiConverterString.write(value.status, into: &buf)
+        FfiConverterOptionUInt64.write(value.done, into: &buf)
+        FfiConverterOptionUInt64.write(value.total, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePullView_lift(_ buf: RustBuffer) throws -> PullView {
+    return try FfiConverterTypePullView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePullView_lower(_ value: PullView) -> RustBuffer {
+    return FfiConverterTypePullView.lower(value)
 }
 
 
@@ -13118,6 +16787,266 @@ public func FfiConverterTypeServiceWayView_lower(_ value: ServiceWayView) -> Rus
 
 
 /**
+ * One snapshot of a repository, and what it holds.
+ */
+public struct SnapshotView: Equatable, Hashable {
+    /**
+     * Its id.
+     */
+    public let id: String
+    /**
+     * The moment whose state it holds, RFC 3339.
+     */
+    public let at: String
+    /**
+     * The machine that it was made of; nothing where it does not say.
+     */
+    public let host: String?
+    /**
+     * The paths that it was made of.
+     */
+    public let paths: [String]
+    /**
+     * The volumes that it holds whatever their path, as `PROJECT/VOLUME`.
+     */
+    public let volumes: [String]
+    /**
+     * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+     */
+    public let completeness: String
+    /**
+     * Whether it holds one moment: a dump, or a copy of what was stopped.
+     */
+    public let consistent: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id.
+         */id: String,
+        /**
+         * The moment whose state it holds, RFC 3339.
+         */at: String,
+        /**
+         * The machine that it was made of; nothing where it does not say.
+         */host: String?,
+        /**
+         * The paths that it was made of.
+         */paths: [String],
+        /**
+         * The volumes that it holds whatever their path, as `PROJECT/VOLUME`.
+         */volumes: [String],
+        /**
+         * Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`.
+         */completeness: String,
+        /**
+         * Whether it holds one moment: a dump, or a copy of what was stopped.
+         */consistent: Bool) {
+        self.id = id
+        self.at = at
+        self.host = host
+        self.paths = paths
+        self.volumes = volumes
+        self.completeness = completeness
+        self.consistent = consistent
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SnapshotView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSnapshotView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SnapshotView {
+        return
+            try SnapshotView(
+                id: FfiConverterString.read(from: &buf),
+                at: FfiConverterString.read(from: &buf),
+                host: FfiConverterOptionString.read(from: &buf),
+                paths: FfiConverterSequenceString.read(from: &buf),
+                volumes: FfiConverterSequenceString.read(from: &buf),
+                completeness: FfiConverterString.read(from: &buf),
+                consistent: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SnapshotView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterOptionString.write(value.host, into: &buf)
+        FfiConverterSequenceString.write(value.paths, into: &buf)
+        FfiConverterSequenceString.write(value.volumes, into: &buf)
+        FfiConverterString.write(value.completeness, into: &buf)
+        FfiConverterBool.write(value.consistent, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotView_lift(_ buf: RustBuffer) throws -> SnapshotView {
+    return try FfiConverterTypeSnapshotView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSnapshotView_lower(_ value: SnapshotView) -> RustBuffer {
+    return FfiConverterTypeSnapshotView.lower(value)
+}
+
+
+/**
+ * What a container uses at one moment.
+ */
+public struct StatView: Equatable, Hashable {
+    /**
+     * The moment, RFC 3339.
+     */
+    public let at: String
+    /**
+     * How much of one processor it has used since the sample before, in percent: 250 is two and a half of them. Nothing
+     * where there is no sample before. As `docker stats` has it.
+     */
+    public let cpuPercent: Double?
+    /**
+     * The memory that it holds, in bytes, without the part of the file cache that can be given back at once.
+     */
+    public let memory: UInt64
+    /**
+     * The memory that it may hold, in bytes.
+     */
+    public let memoryLimit: UInt64
+    /**
+     * What came in by its networks since it was started, in bytes.
+     */
+    public let received: UInt64
+    /**
+     * What went out by its networks, in bytes.
+     */
+    public let sent: UInt64
+    /**
+     * What it has read from disks, in bytes.
+     */
+    public let read: UInt64
+    /**
+     * What it has written to disks, in bytes.
+     */
+    public let written: UInt64
+    /**
+     * How many processes and threads it has.
+     */
+    public let processes: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The moment, RFC 3339.
+         */at: String,
+        /**
+         * How much of one processor it has used since the sample before, in percent: 250 is two and a half of them. Nothing
+         * where there is no sample before. As `docker stats` has it.
+         */cpuPercent: Double?,
+        /**
+         * The memory that it holds, in bytes, without the part of the file cache that can be given back at once.
+         */memory: UInt64,
+        /**
+         * The memory that it may hold, in bytes.
+         */memoryLimit: UInt64,
+        /**
+         * What came in by its networks since it was started, in bytes.
+         */received: UInt64,
+        /**
+         * What went out by its networks, in bytes.
+         */sent: UInt64,
+        /**
+         * What it has read from disks, in bytes.
+         */read: UInt64,
+        /**
+         * What it has written to disks, in bytes.
+         */written: UInt64,
+        /**
+         * How many processes and threads it has.
+         */processes: UInt64) {
+        self.at = at
+        self.cpuPercent = cpuPercent
+        self.memory = memory
+        self.memoryLimit = memoryLimit
+        self.received = received
+        self.sent = sent
+        self.read = read
+        self.written = written
+        self.processes = processes
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StatView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeStatView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StatView {
+        return
+            try StatView(
+                at: FfiConverterString.read(from: &buf),
+                cpuPercent: FfiConverterOptionDouble.read(from: &buf),
+                memory: FfiConverterUInt64.read(from: &buf),
+                memoryLimit: FfiConverterUInt64.read(from: &buf),
+                received: FfiConverterUInt64.read(from: &buf),
+                sent: FfiConverterUInt64.read(from: &buf),
+                read: FfiConverterUInt64.read(from: &buf),
+                written: FfiConverterUInt64.read(from: &buf),
+                processes: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: StatView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.at, into: &buf)
+        FfiConverterOptionDouble.write(value.cpuPercent, into: &buf)
+        FfiConverterUInt64.write(value.memory, into: &buf)
+        FfiConverterUInt64.write(value.memoryLimit, into: &buf)
+        FfiConverterUInt64.write(value.received, into: &buf)
+        FfiConverterUInt64.write(value.sent, into: &buf)
+        FfiConverterUInt64.write(value.read, into: &buf)
+        FfiConverterUInt64.write(value.written, into: &buf)
+        FfiConverterUInt64.write(value.processes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStatView_lift(_ buf: RustBuffer) throws -> StatView {
+    return try FfiConverterTypeStatView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeStatView_lower(_ value: StatView) -> RustBuffer {
+    return FfiConverterTypeStatView.lower(value)
+}
+
+
+/**
  * What became of one step.
  */
 public struct StepResultView: Equatable, Hashable {
@@ -13950,6 +17879,115 @@ public func FfiConverterTypeVerdictView_lower(_ value: VerdictView) -> RustBuffe
 
 
 /**
+ * A volume, as an engine has it.
+ */
+public struct VolumeView: Equatable, Hashable {
+    /**
+     * The host.
+     */
+    public let host: String
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * What provides it: `local`.
+     */
+    public let driver: String
+    /**
+     * Where it lies on the host, where the engine says.
+     */
+    public let path: String?
+    /**
+     * When it was made, RFC 3339.
+     */
+    public let created: String?
+    /**
+     * What it holds, in bytes: only where that was asked for.
+     */
+    public let size: UInt64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The host.
+         */host: String,
+        /**
+         * Its name.
+         */name: String,
+        /**
+         * What provides it: `local`.
+         */driver: String,
+        /**
+         * Where it lies on the host, where the engine says.
+         */path: String?,
+        /**
+         * When it was made, RFC 3339.
+         */created: String?,
+        /**
+         * What it holds, in bytes: only where that was asked for.
+         */size: UInt64?) {
+        self.host = host
+        self.name = name
+        self.driver = driver
+        self.path = path
+        self.created = created
+        self.size = size
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension VolumeView: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeVolumeView: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> VolumeView {
+        return
+            try VolumeView(
+                host: FfiConverterString.read(from: &buf),
+                name: FfiConverterString.read(from: &buf),
+                driver: FfiConverterString.read(from: &buf),
+                path: FfiConverterOptionString.read(from: &buf),
+                created: FfiConverterOptionString.read(from: &buf),
+                size: FfiConverterOptionUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: VolumeView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.host, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.driver, into: &buf)
+        FfiConverterOptionString.write(value.path, into: &buf)
+        FfiConverterOptionString.write(value.created, into: &buf)
+        FfiConverterOptionUInt64.write(value.size, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVolumeView_lift(_ buf: RustBuffer) throws -> VolumeView {
+    return try FfiConverterTypeVolumeView.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeVolumeView_lower(_ value: VolumeView) -> RustBuffer {
+    return FfiConverterTypeVolumeView.lower(value)
+}
+
+
+/**
  * Whether somebody comes in by one way, and why.
  */
 public struct WayExplanationView: Equatable, Hashable {
@@ -14414,6 +18452,100 @@ public func FfiConverterTypeAnswer_lift(_ buf: RustBuffer) throws -> Answer {
 #endif
 public func FfiConverterTypeAnswer_lower(_ value: Answer) -> RustBuffer {
     return FfiConverterTypeAnswer.lower(value)
+}
+
+
+
+/**
+ * What comes from a program that runs in a container.
+ */
+
+public enum ExecItem: Equatable, Hashable {
+
+    /**
+     * It wrote this to its standard output.
+     */
+    case stdout(Data
+    )
+    /**
+     * It wrote this to its error output.
+     */
+    case stderr(Data
+    )
+    /**
+     * It ended with this code, and all that it wrote was yielded before.
+     */
+    case exit(Int64
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ExecItem: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeExecItem: FfiConverterRustBuffer {
+    typealias SwiftType = ExecItem
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ExecItem {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .stdout(try FfiConverterData.read(from: &buf)
+        )
+
+        case 2: return .stderr(try FfiConverterData.read(from: &buf)
+        )
+
+        case 3: return .exit(try FfiConverterInt64.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ExecItem, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .stdout(v1):
+            writeInt(&buf, Int32(1))
+            FfiConverterData.write(v1, into: &buf)
+
+
+        case let .stderr(v1):
+            writeInt(&buf, Int32(2))
+            FfiConverterData.write(v1, into: &buf)
+
+
+        case let .exit(v1):
+            writeInt(&buf, Int32(3))
+            FfiConverterInt64.write(v1, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecItem_lift(_ buf: RustBuffer) throws -> ExecItem {
+    return try FfiConverterTypeExecItem.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeExecItem_lower(_ value: ExecItem) -> RustBuffer {
+    return FfiConverterTypeExecItem.lower(value)
 }
 
 
@@ -15600,6 +19732,30 @@ fileprivate struct FfiConverterOptionInt64: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionDouble: FfiConverterRustBuffer {
+    typealias SwiftType = Double?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterDouble.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterDouble.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionBool: FfiConverterRustBuffer {
     typealias SwiftType = Bool?
 
@@ -15664,6 +19820,30 @@ fileprivate struct FfiConverterOptionData: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterData.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionDuration: FfiConverterRustBuffer {
+    typealias SwiftType = TimeInterval?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterDuration.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterDuration.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -15744,6 +19924,30 @@ fileprivate struct FfiConverterOptionTypeObserved: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypePieces: FfiConverterRustBuffer {
+    typealias SwiftType = Pieces?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePieces.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePieces.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeChangeView: FfiConverterRustBuffer {
     typealias SwiftType = ChangeView?
 
@@ -15760,6 +19964,54 @@ fileprivate struct FfiConverterOptionTypeChangeView: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeChangeView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeCheckView: FfiConverterRustBuffer {
+    typealias SwiftType = CheckView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCheckView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCheckView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeEngineEventView: FfiConverterRustBuffer {
+    typealias SwiftType = EngineEventView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeEngineEventView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeEngineEventView.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -15864,6 +20116,54 @@ fileprivate struct FfiConverterOptionTypePlaceView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypePullView: FfiConverterRustBuffer {
+    typealias SwiftType = PullView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePullView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePullView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeStatView: FfiConverterRustBuffer {
+    typealias SwiftType = StatView?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeStatView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeStatView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeTailnetRuleView: FfiConverterRustBuffer {
     typealias SwiftType = TailnetRuleView?
 
@@ -15904,6 +20204,30 @@ fileprivate struct FfiConverterOptionTypeTextSettings: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeTextSettings.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeExecItem: FfiConverterRustBuffer {
+    typealias SwiftType = ExecItem?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeExecItem.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeExecItem.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -16008,6 +20332,54 @@ fileprivate struct FfiConverterOptionSequenceString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionSequenceTypeHoldingsView: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldingsView]?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeHoldingsView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeHoldingsView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionSequenceTypeSnapshotView: FfiConverterRustBuffer {
+    typealias SwiftType = [SnapshotView]?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeSnapshotView.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeSnapshotView.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -16100,6 +20472,31 @@ fileprivate struct FfiConverterSequenceTypeAccessChangeView: FfiConverterRustBuf
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeAccessChangeView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeAttachedView: FfiConverterRustBuffer {
+    typealias SwiftType = [AttachedView]
+
+    public static func write(_ value: [AttachedView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeAttachedView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [AttachedView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [AttachedView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeAttachedView.read(from: &buf))
         }
         return seq
     }
@@ -16308,6 +20705,56 @@ fileprivate struct FfiConverterSequenceTypeDifferenceView: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeDrillView: FfiConverterRustBuffer {
+    typealias SwiftType = [DrillView]
+
+    public static func write(_ value: [DrillView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDrillView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DrillView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DrillView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDrillView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeEntryView: FfiConverterRustBuffer {
+    typealias SwiftType = [EntryView]
+
+    public static func write(_ value: [EntryView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeEntryView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [EntryView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [EntryView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeEntryView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeEvidenceView: FfiConverterRustBuffer {
     typealias SwiftType = [EvidenceView]
 
@@ -16433,6 +20880,81 @@ fileprivate struct FfiConverterSequenceTypeGapView: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeHoldingsView: FfiConverterRustBuffer {
+    typealias SwiftType = [HoldingsView]
+
+    public static func write(_ value: [HoldingsView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHoldingsView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HoldingsView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HoldingsView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHoldingsView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeImageView: FfiConverterRustBuffer {
+    typealias SwiftType = [ImageView]
+
+    public static func write(_ value: [ImageView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeImageView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ImageView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ImageView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeImageView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeInspectView: FfiConverterRustBuffer {
+    typealias SwiftType = [InspectView]
+
+    public static func write(_ value: [InspectView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeInspectView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [InspectView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [InspectView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeInspectView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeLossView: FfiConverterRustBuffer {
     typealias SwiftType = [LossView]
 
@@ -16500,6 +21022,31 @@ fileprivate struct FfiConverterSequenceTypeNearMissView: FfiConverterRustBuffer 
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeNearMissView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeNetworkView: FfiConverterRustBuffer {
+    typealias SwiftType = [NetworkView]
+
+    public static func write(_ value: [NetworkView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNetworkView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NetworkView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NetworkView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNetworkView.read(from: &buf))
         }
         return seq
     }
@@ -16700,6 +21247,31 @@ fileprivate struct FfiConverterSequenceTypePortalWayView: FfiConverterRustBuffer
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePortalWayView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeProcessView: FfiConverterRustBuffer {
+    typealias SwiftType = [ProcessView]
+
+    public static func write(_ value: [ProcessView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeProcessView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ProcessView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ProcessView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeProcessView.read(from: &buf))
         }
         return seq
     }
@@ -16983,6 +21555,31 @@ fileprivate struct FfiConverterSequenceTypeServiceWayView: FfiConverterRustBuffe
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeSnapshotView: FfiConverterRustBuffer {
+    typealias SwiftType = [SnapshotView]
+
+    public static func write(_ value: [SnapshotView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeSnapshotView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [SnapshotView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [SnapshotView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeSnapshotView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeStepResultView: FfiConverterRustBuffer {
     typealias SwiftType = [StepResultView]
 
@@ -17125,6 +21722,31 @@ fileprivate struct FfiConverterSequenceTypeVerdictView: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeVerdictView.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeVolumeView: FfiConverterRustBuffer {
+    typealias SwiftType = [VolumeView]
+
+    public static func write(_ value: [VolumeView], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeVolumeView.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [VolumeView] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [VolumeView]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeVolumeView.read(from: &buf))
         }
         return seq
     }
@@ -17442,6 +22064,18 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_func_judge_policy_files() != 56957) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_repositories_any() != 19947) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_repositories_browse() != 11495) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_repositories_names() != 36161) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_repositories_snapshots() != 64245) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_survival_at() != 28706) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -17478,10 +22112,139 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_controlapi_with_limit() != 61734) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_engine_container() != 3444) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_containers() != 19209) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_copy_in() != 5769) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_copy_out() != 13317) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_events() != 64345) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_exec() != 45817) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_host() != 51963) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_images() != 26151) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_info() != 45846) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_kill() != 33386) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_logs() != 7112) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_networks() != 60795) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_pause() != 21964) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_pull() != 11915) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_read_file() != 40941) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_remove() != 24738) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_restart() != 47722) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_run() != 13101) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_start() != 20082) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_stats() != 57652) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_stop() != 25391) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_top() != 51044) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_unpause() != 61713) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_volumes() != 9337) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engine_write_file() != 40646) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engineevents_finish() != 37035) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_engineevents_next() != 17390) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_execution_finish() != 11154) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_execution_next() != 35712) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_pull_finish() != 9151) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_pull_next() != 43864) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_stats_finish() != 42919) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_stats_next() != 32634) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_events_finish() != 41124) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_events_next() != 25346) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_pieces_end() != 42671) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_pieces_finish() != 51005) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_pieces_give() != 5356) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_pieces_next() != 29941) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_backup() != 49886) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_check() != 32347) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_drill() != 8857) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_make_repository() != 6736) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_prune() != 12684) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_lab_plan_restore() != 60385) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_lab_answer() != 25140) {
@@ -17631,6 +22394,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_drift_view() != 10589) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_engines_engine() != 22943) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_engines_hosts() != 48120) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -17671,6 +22437,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_at() != 9060) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_method_observed_backups() != 35086) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_method_observed_inventory() != 53868) {
@@ -17889,6 +22658,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_world_observe() != 10057) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_world_repositories() != 29880) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_method_world_root() != 26736) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -17901,6 +22673,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_homelab_ffi_checksum_method_world_without_engines() != 31121) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_homelab_ffi_checksum_method_world_without_repositories() != 55784) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_homelab_ffi_checksum_constructor_canceltoken_new() != 30362) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -17908,6 +22683,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale() != 39761) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_pieces_new() != 13808) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_homelab_ffi_checksum_constructor_pieces_whole() != 14641) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_homelab_ffi_checksum_constructor_lab_adopt() != 26088) {

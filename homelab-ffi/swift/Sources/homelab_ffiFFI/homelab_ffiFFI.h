@@ -243,6 +243,36 @@ typedef void (*UniffiForeignFutureCompleteVoid)(uint64_t, UniffiForeignFutureRes
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_REPOSITORIES
+uint64_t uniffi_homelab_ffi_fn_clone_repositories(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_REPOSITORIES
+void uniffi_homelab_ffi_fn_free_repositories(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_ANY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_ANY
+int8_t uniffi_homelab_ffi_fn_method_repositories_any(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_BROWSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_BROWSE
+uint64_t uniffi_homelab_ffi_fn_method_repositories_browse(uint64_t ptr, RustBuffer name, RustBuffer snapshot, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_NAMES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_NAMES
+RustBuffer uniffi_homelab_ffi_fn_method_repositories_names(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_SNAPSHOTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_REPOSITORIES_SNAPSHOTS
+uint64_t uniffi_homelab_ffi_fn_method_repositories_snapshots(uint64_t ptr, RustBuffer name, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SURVIVAL
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_SURVIVAL
 uint64_t uniffi_homelab_ffi_fn_clone_survival(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -354,6 +384,221 @@ uint64_t uniffi_homelab_ffi_fn_method_controlapi_with_authority(uint64_t ptr, Ru
 uint64_t uniffi_homelab_ffi_fn_method_controlapi_with_limit(uint64_t ptr, RustBuffer limit, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_ENGINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_ENGINE
+uint64_t uniffi_homelab_ffi_fn_clone_engine(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_ENGINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_ENGINE
+void uniffi_homelab_ffi_fn_free_engine(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_CONTAINER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_CONTAINER
+uint64_t uniffi_homelab_ffi_fn_method_engine_container(uint64_t ptr, RustBuffer container, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_CONTAINERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_CONTAINERS
+uint64_t uniffi_homelab_ffi_fn_method_engine_containers(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_COPY_IN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_COPY_IN
+uint64_t uniffi_homelab_ffi_fn_method_engine_copy_in(uint64_t ptr, RustBuffer container, RustBuffer folder, uint64_t archive, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_COPY_OUT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_COPY_OUT
+uint64_t uniffi_homelab_ffi_fn_method_engine_copy_out(uint64_t ptr, RustBuffer container, RustBuffer path, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_EVENTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_EVENTS
+uint64_t uniffi_homelab_ffi_fn_method_engine_events(uint64_t ptr, RustBuffer since, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_EXEC
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_EXEC
+uint64_t uniffi_homelab_ffi_fn_method_engine_exec(uint64_t ptr, RustBuffer container, RustBuffer request, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_HOST
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_HOST
+RustBuffer uniffi_homelab_ffi_fn_method_engine_host(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_IMAGES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_IMAGES
+uint64_t uniffi_homelab_ffi_fn_method_engine_images(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_INFO
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_INFO
+uint64_t uniffi_homelab_ffi_fn_method_engine_info(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_KILL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_KILL
+uint64_t uniffi_homelab_ffi_fn_method_engine_kill(uint64_t ptr, RustBuffer container, RustBuffer signal, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_LOGS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_LOGS
+uint64_t uniffi_homelab_ffi_fn_method_engine_logs(uint64_t ptr, RustBuffer container, RustBuffer query, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_NETWORKS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_NETWORKS
+uint64_t uniffi_homelab_ffi_fn_method_engine_networks(uint64_t ptr, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_PAUSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_PAUSE
+uint64_t uniffi_homelab_ffi_fn_method_engine_pause(uint64_t ptr, RustBuffer container, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_PULL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_PULL
+uint64_t uniffi_homelab_ffi_fn_method_engine_pull(uint64_t ptr, RustBuffer image, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_READ_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_READ_FILE
+uint64_t uniffi_homelab_ffi_fn_method_engine_read_file(uint64_t ptr, RustBuffer container, RustBuffer path, uint64_t most, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_REMOVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_REMOVE
+uint64_t uniffi_homelab_ffi_fn_method_engine_remove(uint64_t ptr, RustBuffer container, int8_t force, int8_t volumes, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_RESTART
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_RESTART
+uint64_t uniffi_homelab_ffi_fn_method_engine_restart(uint64_t ptr, RustBuffer container, RustBuffer grace, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_RUN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_RUN
+uint64_t uniffi_homelab_ffi_fn_method_engine_run(uint64_t ptr, RustBuffer container, RustBuffer request, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_START
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_START
+uint64_t uniffi_homelab_ffi_fn_method_engine_start(uint64_t ptr, RustBuffer container, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_STATS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_STATS
+uint64_t uniffi_homelab_ffi_fn_method_engine_stats(uint64_t ptr, RustBuffer container, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_STOP
+uint64_t uniffi_homelab_ffi_fn_method_engine_stop(uint64_t ptr, RustBuffer container, RustBuffer grace, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_TOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_TOP
+uint64_t uniffi_homelab_ffi_fn_method_engine_top(uint64_t ptr, RustBuffer container, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_UNPAUSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_UNPAUSE
+uint64_t uniffi_homelab_ffi_fn_method_engine_unpause(uint64_t ptr, RustBuffer container, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_VOLUMES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_VOLUMES
+uint64_t uniffi_homelab_ffi_fn_method_engine_volumes(uint64_t ptr, int8_t sizes, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_WRITE_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINE_WRITE_FILE
+uint64_t uniffi_homelab_ffi_fn_method_engine_write_file(uint64_t ptr, RustBuffer container, RustBuffer path, RustBuffer content, uint32_t mode, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_ENGINEEVENTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_ENGINEEVENTS
+uint64_t uniffi_homelab_ffi_fn_clone_engineevents(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_ENGINEEVENTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_ENGINEEVENTS
+void uniffi_homelab_ffi_fn_free_engineevents(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINEEVENTS_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINEEVENTS_FINISH
+void uniffi_homelab_ffi_fn_method_engineevents_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINEEVENTS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINEEVENTS_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_engineevents_next(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_EXECUTION
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_EXECUTION
+uint64_t uniffi_homelab_ffi_fn_clone_execution(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_EXECUTION
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_EXECUTION
+void uniffi_homelab_ffi_fn_free_execution(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_EXECUTION_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_EXECUTION_FINISH
+void uniffi_homelab_ffi_fn_method_execution_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_EXECUTION_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_EXECUTION_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_execution_next(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_PULL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_PULL
+uint64_t uniffi_homelab_ffi_fn_clone_pull(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_PULL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_PULL
+void uniffi_homelab_ffi_fn_free_pull(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PULL_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PULL_FINISH
+void uniffi_homelab_ffi_fn_method_pull_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PULL_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PULL_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_pull_next(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_STATS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_STATS
+uint64_t uniffi_homelab_ffi_fn_clone_stats(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_STATS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_STATS
+void uniffi_homelab_ffi_fn_free_stats(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_STATS_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_STATS_FINISH
+void uniffi_homelab_ffi_fn_method_stats_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_STATS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_STATS_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_stats_next(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_EVENTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_EVENTS
 uint64_t uniffi_homelab_ffi_fn_clone_events(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -372,6 +617,47 @@ void uniffi_homelab_ffi_fn_method_events_finish(uint64_t ptr, RustCallStatus *_N
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_EVENTS_NEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_EVENTS_NEXT
 uint64_t uniffi_homelab_ffi_fn_method_events_next(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_PIECES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_PIECES
+uint64_t uniffi_homelab_ffi_fn_clone_pieces(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_PIECES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_FREE_PIECES
+void uniffi_homelab_ffi_fn_free_pieces(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_PIECES_NEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_PIECES_NEW
+uint64_t uniffi_homelab_ffi_fn_constructor_pieces_new(RustCallStatus *_Nonnull out_status
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_PIECES_WHOLE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_PIECES_WHOLE
+uint64_t uniffi_homelab_ffi_fn_constructor_pieces_whole(RustBuffer bytes, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_END
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_END
+void uniffi_homelab_ffi_fn_method_pieces_end(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_FINISH
+void uniffi_homelab_ffi_fn_method_pieces_finish(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_GIVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_GIVE
+uint64_t uniffi_homelab_ffi_fn_method_pieces_give(uint64_t ptr, RustBuffer piece
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_PIECES_NEXT
+uint64_t uniffi_homelab_ffi_fn_method_pieces_next(uint64_t ptr
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CLONE_LAB
@@ -407,6 +693,36 @@ uint64_t uniffi_homelab_ffi_fn_constructor_lab_load(RustBuffer path, RustBuffer 
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_OF_INSTANCE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_CONSTRUCTOR_LAB_OF_INSTANCE
 uint64_t uniffi_homelab_ffi_fn_constructor_lab_of_instance(RustBuffer text, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_BACKUP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_BACKUP
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_backup(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_CHECK
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_CHECK
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_check(uint64_t ptr, RustBuffer repository, uint64_t seen, RustBuffer depth, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DRILL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_DRILL
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_drill(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer repository, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_MAKE_REPOSITORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_MAKE_REPOSITORY
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_make_repository(uint64_t ptr, RustBuffer repository, uint64_t seen, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_PRUNE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_PRUNE
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_prune(uint64_t ptr, RustBuffer target, uint64_t seen, RustBuffer keep, RustBuffer cancel
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTORE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_PLAN_RESTORE
+uint64_t uniffi_homelab_ffi_fn_method_lab_plan_restore(uint64_t ptr, RustBuffer dataset, RustBuffer folder, uint64_t seen, RustBuffer repository, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_LAB_ANSWER
@@ -689,6 +1005,11 @@ uint64_t uniffi_homelab_ffi_fn_clone_engines(uint64_t handle, RustCallStatus *_N
 void uniffi_homelab_ffi_fn_free_engines(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_ENGINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_ENGINE
+uint64_t uniffi_homelab_ffi_fn_method_engines_engine(uint64_t ptr, RustBuffer host, RustBuffer cancel
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_HOSTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_ENGINES_HOSTS
 RustBuffer uniffi_homelab_ffi_fn_method_engines_hosts(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -812,6 +1133,11 @@ uint64_t uniffi_homelab_ffi_fn_constructor_observed_none(RustBuffer at, RustCall
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_AT
 RustBuffer uniffi_homelab_ffi_fn_method_observed_at(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_BACKUPS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_BACKUPS
+RustBuffer uniffi_homelab_ffi_fn_method_observed_backups(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_OBSERVED_INVENTORY
@@ -1349,6 +1675,11 @@ uint64_t uniffi_homelab_ffi_fn_method_world_engines(uint64_t ptr, RustCallStatus
 uint64_t uniffi_homelab_ffi_fn_method_world_observe(uint64_t ptr, uint64_t lab, RustBuffer cancel
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_REPOSITORIES
+uint64_t uniffi_homelab_ffi_fn_method_world_repositories(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_ROOT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_ROOT
 RustBuffer uniffi_homelab_ffi_fn_method_world_root(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1367,6 +1698,11 @@ uint64_t uniffi_homelab_ffi_fn_method_world_with_state(uint64_t ptr, RustBuffer 
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_ENGINES
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_ENGINES
 uint64_t uniffi_homelab_ffi_fn_method_world_without_engines(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_WORLD_WITHOUT_REPOSITORIES
+uint64_t uniffi_homelab_ffi_fn_method_world_without_repositories(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_FN_METHOD_HOMELABERROR_UNIFFI_TRAIT_DISPLAY
@@ -1703,6 +2039,30 @@ uint16_t uniffi_homelab_ffi_checksum_func_judge_policy_files(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_ANY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_ANY
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_any(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_BROWSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_BROWSE
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_browse(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_NAMES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_NAMES
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_names(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_SNAPSHOTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_REPOSITORIES_SNAPSHOTS
+uint16_t uniffi_homelab_ffi_checksum_method_repositories_snapshots(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_SURVIVAL_AT
 uint16_t uniffi_homelab_ffi_checksum_method_survival_at(void
@@ -1775,6 +2135,204 @@ uint16_t uniffi_homelab_ffi_checksum_method_controlapi_with_limit(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_CONTAINER
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_CONTAINER
+uint16_t uniffi_homelab_ffi_checksum_method_engine_container(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_CONTAINERS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_CONTAINERS
+uint16_t uniffi_homelab_ffi_checksum_method_engine_containers(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_COPY_IN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_COPY_IN
+uint16_t uniffi_homelab_ffi_checksum_method_engine_copy_in(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_COPY_OUT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_COPY_OUT
+uint16_t uniffi_homelab_ffi_checksum_method_engine_copy_out(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_EVENTS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_EVENTS
+uint16_t uniffi_homelab_ffi_checksum_method_engine_events(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_EXEC
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_EXEC
+uint16_t uniffi_homelab_ffi_checksum_method_engine_exec(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_HOST
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_HOST
+uint16_t uniffi_homelab_ffi_checksum_method_engine_host(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_IMAGES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_IMAGES
+uint16_t uniffi_homelab_ffi_checksum_method_engine_images(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_INFO
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_INFO
+uint16_t uniffi_homelab_ffi_checksum_method_engine_info(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_KILL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_KILL
+uint16_t uniffi_homelab_ffi_checksum_method_engine_kill(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_LOGS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_LOGS
+uint16_t uniffi_homelab_ffi_checksum_method_engine_logs(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_NETWORKS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_NETWORKS
+uint16_t uniffi_homelab_ffi_checksum_method_engine_networks(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_PAUSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_PAUSE
+uint16_t uniffi_homelab_ffi_checksum_method_engine_pause(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_PULL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_PULL
+uint16_t uniffi_homelab_ffi_checksum_method_engine_pull(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_READ_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_READ_FILE
+uint16_t uniffi_homelab_ffi_checksum_method_engine_read_file(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_REMOVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_REMOVE
+uint16_t uniffi_homelab_ffi_checksum_method_engine_remove(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_RESTART
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_RESTART
+uint16_t uniffi_homelab_ffi_checksum_method_engine_restart(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_RUN
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_RUN
+uint16_t uniffi_homelab_ffi_checksum_method_engine_run(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_START
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_START
+uint16_t uniffi_homelab_ffi_checksum_method_engine_start(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_STATS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_STATS
+uint16_t uniffi_homelab_ffi_checksum_method_engine_stats(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_STOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_STOP
+uint16_t uniffi_homelab_ffi_checksum_method_engine_stop(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_TOP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_TOP
+uint16_t uniffi_homelab_ffi_checksum_method_engine_top(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_UNPAUSE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_UNPAUSE
+uint16_t uniffi_homelab_ffi_checksum_method_engine_unpause(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_VOLUMES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_VOLUMES
+uint16_t uniffi_homelab_ffi_checksum_method_engine_volumes(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_WRITE_FILE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINE_WRITE_FILE
+uint16_t uniffi_homelab_ffi_checksum_method_engine_write_file(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINEEVENTS_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINEEVENTS_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_engineevents_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINEEVENTS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINEEVENTS_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_engineevents_next(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EXECUTION_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EXECUTION_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_execution_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EXECUTION_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EXECUTION_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_execution_next(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PULL_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PULL_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_pull_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PULL_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PULL_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_pull_next(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_STATS_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_STATS_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_stats_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_STATS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_STATS_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_stats_next(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EVENTS_FINISH
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EVENTS_FINISH
 uint16_t uniffi_homelab_ffi_checksum_method_events_finish(void
@@ -1784,6 +2342,66 @@ uint16_t uniffi_homelab_ffi_checksum_method_events_finish(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EVENTS_NEXT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_EVENTS_NEXT
 uint16_t uniffi_homelab_ffi_checksum_method_events_next(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_END
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_END
+uint16_t uniffi_homelab_ffi_checksum_method_pieces_end(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_FINISH
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_FINISH
+uint16_t uniffi_homelab_ffi_checksum_method_pieces_finish(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_GIVE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_GIVE
+uint16_t uniffi_homelab_ffi_checksum_method_pieces_give(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_PIECES_NEXT
+uint16_t uniffi_homelab_ffi_checksum_method_pieces_next(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_BACKUP
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_BACKUP
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_backup(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_CHECK
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_CHECK
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_check(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_DRILL
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_DRILL
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_drill(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_MAKE_REPOSITORY
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_MAKE_REPOSITORY
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_make_repository(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_PRUNE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_PRUNE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_prune(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTORE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_LAB_PLAN_RESTORE
+uint16_t uniffi_homelab_ffi_checksum_method_lab_plan_restore(void
 
 );
 #endif
@@ -2081,6 +2699,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_drift_view(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_ENGINE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_ENGINE
+uint16_t uniffi_homelab_ffi_checksum_method_engines_engine(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_HOSTS
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_ENGINES_HOSTS
 uint16_t uniffi_homelab_ffi_checksum_method_engines_hosts(void
@@ -2162,6 +2786,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_running_view(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_AT
 uint16_t uniffi_homelab_ffi_checksum_method_observed_at(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_BACKUPS
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_OBSERVED_BACKUPS
+uint16_t uniffi_homelab_ffi_checksum_method_observed_backups(void
 
 );
 #endif
@@ -2597,6 +3227,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_observe(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_REPOSITORIES
+uint16_t uniffi_homelab_ffi_checksum_method_world_repositories(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ROOT
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_ROOT
 uint16_t uniffi_homelab_ffi_checksum_method_world_root(void
@@ -2621,6 +3257,12 @@ uint16_t uniffi_homelab_ffi_checksum_method_world_without_engines(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_REPOSITORIES
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_METHOD_WORLD_WITHOUT_REPOSITORIES
+uint16_t uniffi_homelab_ffi_checksum_method_world_without_repositories(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CANCELTOKEN_NEW
 uint16_t uniffi_homelab_ffi_checksum_constructor_canceltoken_new(void
@@ -2636,6 +3278,18 @@ uint16_t uniffi_homelab_ffi_checksum_constructor_controlapi_headscale(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CONTROLAPI_TAILSCALE
 #define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_CONTROLAPI_TAILSCALE
 uint16_t uniffi_homelab_ffi_checksum_constructor_controlapi_tailscale(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PIECES_NEW
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PIECES_NEW
+uint16_t uniffi_homelab_ffi_checksum_constructor_pieces_new(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PIECES_WHOLE
+#define UNIFFI_FFIDEF_UNIFFI_HOMELAB_FFI_CHECKSUM_CONSTRUCTOR_PIECES_WHOLE
+uint16_t uniffi_homelab_ffi_checksum_constructor_pieces_whole(void
 
 );
 #endif

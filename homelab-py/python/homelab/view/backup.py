@@ -1,4 +1,4 @@
-"""Which data there is, which copies of it count, and what a loss would leave."""
+"""Which data there is, which copies of it count, what repositories hold, and what a loss would leave."""
 
 from __future__ import annotations
 
@@ -189,3 +189,104 @@ class SurvivalView(Record):
     """What of the Compose files could not be read, so that the data it speaks of is not known."""
     losses: tuple[LossView, ...]
     """What each kind of loss would leave."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SnapshotView(Record):
+    """One snapshot of a repository, and what it holds."""
+
+    _of: ClassVar[Mapping[str, Convert]] = {
+        "paths": tuple,
+        "volumes": tuple,
+    }
+
+    id: str
+    """Its id."""
+    at: str
+    """The moment whose state it holds, RFC 3339."""
+    host: str | None
+    """The machine that it was made of; nothing where it does not say."""
+    paths: tuple[str, ...]
+    """The paths that it was made of."""
+    volumes: tuple[str, ...]
+    """The volumes that it holds whatever their path, as `PROJECT/VOLUME`."""
+    completeness: str
+    """Whether its run took all that it was to take: `complete`, `partial` or `not_recorded`."""
+    consistent: bool
+    """Whether it holds one moment: a dump, or a copy of what was stopped."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CheckView(Record):
+    """A check of a repository."""
+
+    at: str
+    """When it ended, RFC 3339."""
+    depth: str
+    """How much it read: `structure`, `part 2 of 7`, `all data`."""
+    passed: bool
+    """Whether all that was read is whole."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DrillView(Record):
+    """A drill: a dataset was restored from a repository, and looked at."""
+
+    dataset: str
+    """The dataset."""
+    at: str
+    """When it ended, RFC 3339."""
+    snapshot: str
+    """The snapshot that was restored."""
+    passed: bool
+    """Whether what came back is what was saved."""
+    databases: bool
+    """Whether the databases in it were opened and found whole."""
+    proof: str
+    """What was proven, or what failed, in one fragment."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class HoldingsView(Record):
+    """What one repository holds. What is absent is not known."""
+
+    _of: ClassVar[Mapping[str, Convert]] = {
+        "snapshots": partial(maybe, partial(many, SnapshotView.from_dict)),
+        "check": partial(maybe, CheckView.from_dict),
+        "drills": partial(many, DrillView.from_dict),
+    }
+
+    repository: str
+    """The repository, as the lab calls it."""
+    at: str
+    """When it was asked, RFC 3339."""
+    source: str
+    """Who said so: `rustic 0.13`; where nobody answered, what was tried."""
+    id: str | None
+    """Its own id, where it has one."""
+    snapshots: tuple[SnapshotView, ...] | None
+    """Its snapshots, oldest first; nothing where they were not to be had."""
+    gap: str | None
+    """The kind of failure where something was not to be had: `unsupported`, `not_initialised`, `wrong_key`, ..."""
+    gap_message: str | None
+    """What failed then, as a fragment that reads after "failed to"."""
+    encrypted: bool | None
+    """Whether its content is encrypted."""
+    append_only: bool | None
+    """Whether whoever writes to it is kept from deleting, as its own interface says."""
+    check: CheckView | None
+    """The last check of it that is recorded."""
+    drills: tuple[DrillView, ...]
+    """The last drill of each dataset from it that is recorded."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EntryView(Record):
+    """Something in a snapshot."""
+
+    path: str
+    """Its path, absolute. What of it is no text is replaced."""
+    kind: str
+    """What it is: `file`, `folder`, `link` or `special`."""
+    size: int
+    """How many bytes it has, of a file."""

@@ -82,21 +82,16 @@ impl Key<'_> {
 /// Puts in what a merge key brings, where the mapping has no such key of its own.
 pub(super) fn merge(map: &mut Map, merged: Node) -> Option<()> {
     let parts = match merged.value {
-        Value::Map(part) => return Some(fill(map, part)),
         Value::List(parts) => parts,
-        _ => return None,
+        _ => vec![merged],
     };
     for part in parts {
-        match part.value {
-            Value::Map(part) => fill(map, part),
-            _ => return None,
+        let Value::Map(part) = part.value else {
+            return None;
+        };
+        for (name, value) in part {
+            map.get_or_insert_with(&name, || value);
         }
     }
     Some(())
-}
-
-fn fill(map: &mut Map, part: Map) {
-    for (name, value) in part {
-        map.get_or_insert_with(&name, || value);
-    }
 }

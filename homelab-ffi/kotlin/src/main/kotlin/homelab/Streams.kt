@@ -46,3 +46,70 @@ fun Changes.flow(): Flow<ChangeView> = flow {
         }
     }
 }
+
+/**
+ * The samples as a flow, which is to be collected once. Whoever stops collecting closes it.
+ */
+fun Stats.flow(): Flow<StatView> = flow {
+    use { stream ->
+        try {
+            while (true) emit(stream.next() ?: break)
+        } finally {
+            stream.finish()
+        }
+    }
+}
+
+/**
+ * The events as a flow, which is to be collected once. Whoever stops collecting closes it.
+ */
+fun EngineEvents.flow(): Flow<EngineEventView> = flow {
+    use { stream ->
+        try {
+            while (true) emit(stream.next() ?: break)
+        } finally {
+            stream.finish()
+        }
+    }
+}
+
+/**
+ * How far the fetching is as a flow, which is to be collected once: where it ends well, the image is there. Whoever stops
+ * collecting stops the fetching.
+ */
+fun Pull.flow(): Flow<PullView> = flow {
+    use { stream ->
+        try {
+            while (true) emit(stream.next() ?: break)
+        } finally {
+            stream.finish()
+        }
+    }
+}
+
+/**
+ * What comes from the program as a flow, which is to be collected once: the last item is its code. Whoever stops collecting
+ * closes it, and the program goes on.
+ */
+fun Execution.flow(): Flow<ExecItem> = flow {
+    use { stream ->
+        try {
+            while (true) emit(stream.next() ?: break)
+        } finally {
+            stream.finish()
+        }
+    }
+}
+
+/**
+ * The pieces as a flow, which is to be collected once. Whoever stops collecting closes it.
+ */
+fun Pieces.flow(): Flow<ByteArray> = flow {
+    use { stream ->
+        try {
+            while (true) emit(stream.next() ?: break)
+        } finally {
+            stream.finish()
+        }
+    }
+}

@@ -1,5 +1,8 @@
 package homelab
 
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.takeWhile
@@ -34,7 +37,7 @@ private fun docker(address: String, vararg words: String) {
 
 class LiveTest {
     /** Does something on each engine, with a lab of one service whose container does not run yet. */
-    private fun onEach(block: suspend (address: String, project: String, root: Path) -> Unit) {
+    private fun onEach(block: suspend CoroutineScope.(address: String, project: String, root: Path) -> Unit) {
         assumeTrue(engines.isNotEmpty(), "tests/engines.py starts the engines")
         assumeTrue("docker" in capabilities(), "this build of the library asks no engines")
         for ((name, address) in engines) {
@@ -112,6 +115,74 @@ class LiveTest {
             val adopted = Lab.adopt("home", before.inventory()!!)
             assertTrue(adopted.services().any { project in it })
         }
+    }
+
+    @Test
+    fun `one container of a real engine is looked at and acted on`() = onEach { address, project, root ->
+        val name = "$project-site-1"
+        val world = World.connect(Lab.load(root.toString()))
+        run(address, project)
+        assertFailsWith<HomelabException.NotFound> { world.engines().engine("mars") }
+        val nas = world.engines().engine("nas")
+        assertTrue(nas.info().kind in listOf("docker", "podman"))
+        assertTrue(name in nas.containers().map { it.name })
+        assertEquals("running" to "no", nas.container(name).let { it.state to it.restart })
+        assertTrue(nas.images().any { image -> image.tags.any { IMAGE in it } })
+        assertTrue(nas.networks().isNotEmpty())
+        assertTrue(nas.volumes(sizes = true).all { it.size != null })
+        assertEquals("_/$name | ready", nas.logs(name, LogQuery(follow = true)).flow().first().line)
+        assertTrue(nas.stats(name).flow().first().memoryLimit > 0uL)
+        assertTrue(nas.top(name).any { "sleep" in it.command })
+        nas.pause(name)
+        assertEquals("paused", nas.container(name).state)
+        assertFailsWith<HomelabException.Conflict> { nas.pause(name) }
+        nas.unpause(name)
+
+        val request = ExecRequest(listOf("sh", "-c", "cat; echo wrong >&2; exit 7"), input = Pieces.whole("given".toByteArray()))
+        val items = nas.exec(name, request).flow().toList()
+        val out = items.filterIsInstance<ExecItem.Stdout>().joinToString("") { String(it.v1) }
+        val error = items.filterIsInstance<ExecItem.Stderr>().joinToString("") { String(it.v1) }
+        assertEquals(listOf("given", "wrong\n", 7L), listOf(out, error, (items.last() as ExecItem.Exit).v1))
+        // They are used up.
+        assertFailsWith<HomelabException.Conflict> { nas.exec(name, request) }
+        val given = Pieces()
+        val giving = async {
+            for (number in 1..100) given.give("$number ".toByteArray())
+            given.end()
+        }
+        val said = nas.run(name, ExecRequest(listOf("cat"), input = given))
+        giving.await()
+        assertEquals((1..100).joinToString("") { "$it " } to 0L, String(said.stdout) to said.code)
+        assertFailsWith<HomelabException.Conflict> { given.give(byteArrayOf(1)) }
+
+        nas.writeFile(name, "/data/file", "content".toByteArray())
+        assertEquals("content", String(nas.readFile(name, "/data/file")))
+        assertFailsWith<HomelabException.NotFound> { nas.readFile(name, "/data/none") }
+        val archive = nas.copyOut(name, "/data/file").flow().toList().fold(ByteArray(0)) { all, piece -> all + piece }
+        nas.copyIn(name, "/tmp", Pieces.whole(archive))
+        assertEquals("content", String(nas.run(name, ExecRequest(listOf("cat", "/tmp/file"))).stdout))
+        // Somebody who forgets to say that these were all: nothing is taken for whole.
+        val half = Pieces()
+        val unpacking = async(start = CoroutineStart.UNDISPATCHED) { runCatching { nas.copyIn(name, "/tmp", half) } }
+        half.give(archive.copyOf(512))
+        half.close()
+        val cut = unpacking.await().exceptionOrNull()
+        assertTrue(cut is HomelabException.Cancelled, "$cut")
+
+        val before = nas.container(name).started!!
+        nas.restart(name, Duration.ofSeconds(1))
+        assertTrue(nas.container(name).started!! > before)
+        val since = nas.info().clock!!
+        nas.kill(name)
+        val died = nas.events(since).flow().first { it.action == "died" && it.name == name }
+        assertEquals(137L, died.exitCode)
+        assertFailsWith<HomelabException.Conflict> { nas.kill(name) }
+        nas.start(name)
+        nas.stop(name, Duration.ofSeconds(1))
+        assertEquals("exited", nas.container(name).state)
+        nas.remove(name)
+        assertFailsWith<HomelabException.NotFound> { nas.container(name) }
+        assertFailsWith<HomelabException.Invalid> { nas.start("../$name") }
     }
 
     @Test
