@@ -165,10 +165,20 @@ impl Lab {
             findings.extend(service::rules::hardening(&services));
         }
         findings.extend(switches.unknown());
-        findings.retain(|finding| {
+        let is_on = |finding: &Finding| {
             let kept = backup::rules::is_about_irreplaceable(finding);
             switches.is_on(finding.rule()) || kept && selection.switches(finding.rule()) != Some(false)
+        };
+        let on = findings.into_iter().flat_map(|mut finding| {
+            if is_on(&finding) {
+                return vec![finding];
+            }
+            // What went without saying beside it has a rule of its own, which may be on.
+            let mut parts = finding.take_parts();
+            parts.retain(is_on);
+            parts
         });
+        let mut findings: Vec<Finding> = on.collect();
         findings
             .iter_mut()
             .for_each(|finding| self.unsaid().clear_finding(finding));

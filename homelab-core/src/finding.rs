@@ -181,6 +181,8 @@ pub struct Finding {
     evidence: Vec<Evidence>,
     fix: Option<String>,
     snippet: bool,
+    /// What it says besides, each at a place of its own.
+    parts: Vec<Finding>,
 }
 
 impl Finding {
@@ -196,6 +198,7 @@ impl Finding {
             evidence: Vec::new(),
             fix: None,
             snippet: true,
+            parts: Vec::new(),
         }
     }
 
@@ -229,6 +232,23 @@ impl Finding {
         for evidence in &mut self.evidence {
             evidence.change_text(&mut change);
         }
+        for part in &mut self.parts {
+            // By one type, however deep parts lie.
+            part.change_texts(&mut change as &mut dyn FnMut(&mut String));
+        }
+    }
+
+    /// Adds what it says besides: a finding of the same kind, or a lesser one that goes without saying, at a place of its
+    /// own. It is only seen where this one is accepted, which is of one place: then what remains is said.
+    #[must_use]
+    pub(crate) fn with_part(mut self, part: Finding) -> Self {
+        self.parts.push(part);
+        self
+    }
+
+    /// Takes out what it says besides.
+    pub(crate) fn take_parts(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.parts)
     }
 
     /// Sets a severity other than the rule's.

@@ -435,6 +435,7 @@ fn datasets(lab: &Lab, out: &mut String) {
 /// Writes a slot for each variable that the files name.
 fn slots(lab: &Lab, out: &mut String) {
     let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut empty: BTreeSet<&str> = BTreeSet::new();
     for project in lab.projects() {
         for (name, _, _) in project.variables() {
             let is_own = name == "PWD" || name.starts_with("COMPOSE_");
@@ -442,6 +443,7 @@ fn slots(lab: &Lab, out: &mut String) {
                 uses.entry(name).or_default().insert(project.name().as_str());
             }
         }
+        empty.extend(project.empty_variables());
     }
     out.push_str(
         "
@@ -458,6 +460,10 @@ fn slots(lab: &Lab, out: &mut String) {
         let _ = writeln!(out, "[slots.{name}]\ndescription = {}", quoted(&description));
         if names_secret(name) {
             out.push_str("secret = true\n");
+        }
+        if empty.contains(name) {
+            // That it may be empty is how the lab runs today. To say that it must not be is for a person.
+            out.push_str("# It has no value today. Without this line one is missing.\ndefault = \"\"\n");
         }
     }
 }

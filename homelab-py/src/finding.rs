@@ -1,8 +1,8 @@
 //! `Finding` and `Report`.
 
 use homelab_core as core;
-use homelab_core::Severity;
 use homelab_core::finding::TextOptions;
+use homelab_core::{ErrorKind, Severity};
 use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString};
@@ -139,15 +139,32 @@ fn rendering(
     report: &Report,
     path: Option<FilePath>,
     render: impl FnOnce(&core::Report) -> String + Send + 'static,
-) -> impl FnOnce() -> std::io::Result<String> + Send + 'static {
+) -> impl FnOnce() -> core::Result<String> + Send + 'static {
     let report = report.0.clone();
     move || {
         let text = render(&report);
         if let Some(FilePath(path)) = path {
-            std::fs::write(path, &text)?;
+            std::fs::write(&path, &text).map_err(|error| unwritten(&path, error))?;
         }
         Ok(text)
     }
+}
+
+/// Returns why a file could not be written, as the kind of failure that it is.
+fn unwritten(path: &std::path::Path, error: std::io::Error) -> core::Error {
+    use std::io::ErrorKind as Io;
+    let (kind, hint) = match error.kind() {
+        Io::NotFound => (ErrorKind::NotFound, "name a file in a folder that there is"),
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => (
+            ErrorKind::Unauthorised,
+            "name a file that whoever runs this may write",
+        ),
+        Io::StorageFull | Io::QuotaExceeded => (ErrorKind::NoSpace, "make room, or name a file elsewhere"),
+        _ => (ErrorKind::Invalid, "name a file that can be written"),
+    };
+    core::Error::new(kind, format!("write `{}`", path.display()))
+        .with_hint(hint)
+        .with_source(error)
 }
 
 fn text_options(colour: bool, width: usize, whole_table: bool) -> TextOptions {

@@ -58,6 +58,9 @@ def run(
         ("audit", ["{folder}", "--now=2026-12-01T09:00:00+02:00", "--fail-on=error"]),
         ("audit", ["{folder}", "--rules=service.privilege"]),
         ("audit", ["{folder}/none"]),
+        ("audit", [""]),
+        ("resolve", [""]),
+        ("resolve", ["--project-directory="]),
         ("leaks", ["{lab}", NOW, "--offline"]),
         ("leaks", ["{folder}", NOW, "--instance", "{lab}", "--format=json", "--fail-on=note"]),
         ("leaks", ["{folder}", "--rules=leak.none"]),
@@ -247,6 +250,41 @@ def test_that_nobody_reads_to_the_end_is_no_failure() -> None:
     command = f"{sys.executable} -m homelab audit {LAB} --format=html | head -c 10; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
     assert (done.stdout.lower(), done.stderr, done.returncode) == ("<!doctype ", "", 1)
+
+
+@pytest.mark.parametrize("words", ["audit {lab}", "audit {lab} --format=json", "completion bash", "--help"])
+@pytest.mark.parametrize("output", [">/dev/full", ">&-"])
+def test_what_cannot_be_written_is_an_error(words: str, output: str) -> None:
+    if output == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("this machine has no /dev/full")
+    command = f"{sys.executable} -m homelab {words.format(lab=LAB)} {output}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("error: failed to write the output: "), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_that_nobody_hears_what_is_wrong_is_no_failure() -> None:
+    command = f"{sys.executable} -m homelab audit {LAB}/none 2>&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_path_may_be_any_bytes(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/lab\xff"
+    os.mkdir(folder)
+    with open(folder + b"/compose.yaml", "w") as file:
+        file.write(COMPOSE)
+
+    def code(*words: str | bytes) -> tuple[int, bytes]:
+        command = [sys.executable, "-m", "homelab", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60)
+        assert b"Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stderr
+
+    assert code("audit", folder)[0] in (0, 1)
+    assert code("join", folder, folder + b"/none.json")[0] == 2
+    assert code("reach", folder, "--to", b"a\xff") == (2, b"error: failed to read `a?`: it is no UTF-8 text\n")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -48,6 +48,15 @@ def test_a_folder_that_is_not_there_is_an_error_with_kind_and_hint(tmp_path: Pat
     assert not error.retryable
 
 
+def test_an_empty_path_is_no_folder() -> None:
+    with pytest.raises(homelab.Invalid, match="the path is empty"):
+        homelab.Lab.load("")
+    with pytest.raises(homelab.Invalid, match="the path is empty"):
+        homelab.Project.resolve("")
+    with pytest.raises(homelab.Invalid, match="the path is empty"):
+        homelab.Project.resolve(directory="")
+
+
 def test_what_is_wrong_in_files_is_a_diagnostic() -> None:
     lab = homelab.Lab.from_texts("x", {"a/compose.yaml": "services: [1]\n", "lab.toml": "audience = 7\n"})
     assert {finding.file for finding in lab.diagnostics} == {"a/compose.yaml", "lab.toml"}
@@ -156,8 +165,12 @@ def test_a_report_is_rendered_by_the_core_and_written(lab: homelab.Lab, seen: ho
         (report.to_text, "a.txt"),
     ]:
         assert render(tmp_path / name) == (tmp_path / name).read_text()
-    with pytest.raises(FileNotFoundError):
-        report.to_html(tmp_path / "no" / "folder")
+    with pytest.raises(homelab.NotFound) as caught:
+        report.to_html(tmp_path / "no" / "page.html")
+    assert caught.value.message.startswith(f"write `{tmp_path / 'no' / 'page.html'}`"), caught.value
+    assert caught.value.hint
+    with pytest.raises(homelab.Error):
+        report.to_json(tmp_path)
     frame = report._repr_html_()
     assert frame.startswith("<iframe sandbox ")
     assert frame.count('"') == 4, "the page's quotes do not end the attribute"

@@ -39,6 +39,10 @@ def test_the_hook_runs_a_command_that_there_is() -> None:
     text = (ROOT / ".pre-commit-hooks.yaml").read_text()
     assert "entry: homelab audit\n" in text
     assert "entry: homelab leaks --offline\n" in text
+    # A Caddyfile says who can reach a service as a Compose file does: no list of names could be whole.
+    audit = text[text.index("- id: homelab-audit") : text.index("- id: homelab-leaks")]
+    assert "always_run: true\n" in audit
+    assert "files:" not in audit
 
 
 def test_importing_is_quick_and_leaves_the_heavy_modules_alone() -> None:

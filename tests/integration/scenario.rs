@@ -89,7 +89,14 @@ fn stored_labs() -> Result<(), String> {
         let lab = Lab::from_texts("corpus", texts);
         let stored = Lab::from_json(&lab.to_private_json()).map_err(|error| error.to_string())?;
         all += 1;
-        if lab.audit(&seen).to_json() != stored.audit(&seen).to_json() {
+        let (own, opened) = (lab.audit(&seen).to_json(), stored.audit(&seen).to_json());
+        if own != opened {
+            let lines = own
+                .lines()
+                .zip(opened.lines())
+                .find(|(own, opened)| own != opened);
+            let (own, opened) = lines.map_or(("", ""), |(own, opened)| (own.trim(), opened.trim()));
+            println!("stored: {}: `{own}` is `{opened}`", case.path);
             other.push(case.path.as_str());
         }
     }

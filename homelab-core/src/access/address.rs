@@ -42,6 +42,8 @@ pub(super) struct HostFacts {
     pub(super) loopback: Option<(bool, Evidence)>,
     pub(super) addresses: Vec<IpAddr>,
     pub(super) public_addresses: Vec<IpAddr>,
+    /// The names of its interfaces, with their addresses.
+    pub(super) interfaces: Vec<(String, Vec<IpAddr>)>,
     /// Who is on the other side of single addresses, where the instance says.
     pub(super) interface_zones: Vec<(IpAddr, Reach)>,
     /// The tailnet's prefixes, where the instance says; else those that every tailnet has.
@@ -90,6 +92,10 @@ impl HostFacts {
             .public_addresses
             .extend(public.iter().map(|address| *address.value()));
         for interface in host.interfaces() {
+            let addresses = interface.addresses().iter().map(|address| address.value().addr());
+            facts
+                .interfaces
+                .push((interface.name().to_owned(), addresses.collect()));
             for address in interface.addresses() {
                 let address = address.value().addr();
                 facts.addresses.push(address);

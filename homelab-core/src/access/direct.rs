@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::address::HostFacts;
 use super::path::{Door, DoorOf, Path, PathKind, Unknown, UnknownKind};
 use super::topology::{Namespace, NetIndex, NodeIndex, Topology};
-use crate::compose::{Field, Port, Protocol};
+use crate::compose::{Field, Port, Protocol, rules};
 use crate::finding::Evidence;
 use crate::view::Reach;
 
@@ -15,6 +15,7 @@ pub(super) fn paths(topology: &Topology<'_>, paths: &mut [Vec<Path>]) {
     for index in 0..topology.nodes.len() {
         paths[index].extend(pods(topology, index));
         paths[index].extend(unread(topology, index));
+        paths[index].extend(elsewhere(topology, index));
         match &topology.nodes[index].namespace {
             Namespace::Own => {
                 published(topology, index, paths);
@@ -51,6 +52,34 @@ fn unread<'a>(topology: &'a Topology<'_>, index: NodeIndex) -> impl Iterator<Ite
         )
         .widen(Reach::Internet, Unknown::new(UnknownKind::Port, why))
         .with(Evidence::at("what it publishes", &field.span))
+    })
+}
+
+/// Returns what a service may open by what stands in files that are not read: outside of the lab, or far away.
+fn elsewhere<'a>(topology: &'a Topology<'_>, index: NodeIndex) -> impl Iterator<Item = Path> + 'a {
+    let node = &topology.nodes[index];
+    let unread = [&rules::OUTSIDE_ROOT, &rules::REMOTE];
+    let diagnostics = node.project.diagnostics().iter();
+    let unread = diagnostics.filter(move |finding| {
+        let is_unread = unread.iter().any(|rule| std::ptr::eq(*rule, finding.rule()));
+        is_unread
+            && finding
+                .service()
+                .is_some_and(|id| id.service() == node.id.service())
+    });
+    unread.map(|finding| {
+        let why = format!("what else it opens: {}", finding.message());
+        Path::new(
+            PathKind::PublishedPort,
+            Reach::None,
+            "perhaps by a file that is not read",
+        )
+        .widen(Reach::Internet, Unknown::new(UnknownKind::Missing, why))
+        .with_all(
+            finding
+                .place()
+                .map(|place| Evidence::at("it is named here", place)),
+        )
     })
 }
 
@@ -406,7 +435,13 @@ fn addressed(topology: &Topology<'_>, owner: NodeIndex, index: NetIndex) -> Opti
             let why = format!("who is on the network `{name}`, which the driver `{driver}` makes");
             (why, net.evidence.clone())
         }
-        _ => return None,
+        _ => {
+            let evidence = net.may_be_the_lans(&topology.machines[node.machine].facts)?;
+            (
+                format!("whether the bridge of `{name}` is a part of the local network"),
+                Some(evidence.clone()),
+            )
+        }
     };
     let facts = &topology.machines[node.machine].facts;
     let at_most = facts.meaning(None).at_most.max(Reach::Lan);

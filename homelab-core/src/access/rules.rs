@@ -1,5 +1,6 @@
 //! What is worth saying about reach.
 
+mod alternative;
 mod names;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use crate::finding::{Evidence, Finding, Rule, Severity, Subject, rules};
 use crate::lab::{Lab, in_words};
 use crate::observed::Observed;
 use crate::view::Reach;
+use alternative::{Alternative, alternative};
 
 rules! {
     PUBLIC_WITHOUT_EXCEPTION = "access.public-without-exception", NoPublicPort, Error,
@@ -225,45 +227,82 @@ fn policy(measured: &Measured<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     if exposure.reach() < Reach::Internet {
-        let message = format!(
-            "reach is `{}` by {}, and `{}` is allowed",
-            exposure.reach(),
-            path.label(),
-            measured.allowed.reach
-        );
-        let mut finding = about(&BEYOND_POLICY, exposure, message).at_maybe(place(path));
-        if let Some(span) = &measured.allowed.span {
-            finding = finding.with_evidence(Evidence::at(
-                format!("`{}` is allowed", measured.allowed.reach),
-                span,
-            ));
-        }
-        findings.push(with_paths(finding, measured.beyond()));
+        let paths: Vec<&Path> = measured.beyond().collect();
+        findings.push(parted(&paths, |paths| beyond_policy(measured, paths)));
         return;
     }
-    let public = || measured.beyond().filter(|path| path.zone() == Reach::Internet);
+    let public: Vec<&Path> = measured
+        .beyond()
+        .filter(|path| path.zone() == Reach::Internet)
+        .collect();
     // A quick tunnel is a finding of its own, which says more.
-    if public().all(|path| path.kind() == PathKind::QuickTunnel) {
+    if public.iter().all(|path| path.kind() == PathKind::QuickTunnel) {
         return;
     }
+    findings.push(parted(&public, |paths| without_exception(exposure, paths)));
+}
+
+/// Returns the finding of these paths, the first of which it is at, with one for each other way in that has a place of its
+/// own: who accepts a place has not accepted those.
+fn parted(paths: &[&Path], finding: impl Fn(&[&Path]) -> Finding) -> Finding {
+    let mut whole = finding(paths);
+    let mut places: Vec<Option<crate::span::Span>> = vec![whole.place().cloned()];
+    for path in paths.iter().skip(1) {
+        let stands_there = |evidence: &Evidence| {
+            let place = evidence.place();
+            place.is_some() && places.iter().any(|said| said.as_ref() == place)
+        };
+        // Many ports of one line are one way in, and there may be thousands.
+        if path.evidence().iter().any(stands_there) {
+            continue;
+        }
+        let part = finding(&[*path]);
+        places.push(part.place().cloned());
+        whole = whole.with_part(part);
+    }
+    whole
+}
+
+fn beyond_policy(measured: &Measured<'_>, paths: &[&Path]) -> Finding {
+    let (exposure, allowed) = (measured.exposure, &measured.allowed);
+    let reach = match paths {
+        [only] => only.zone(),
+        _ => exposure.reach(),
+    };
+    let label = paths.first().map_or("", |path| path.label());
     let message = format!(
-        "the internet reaches it by {}: {}",
-        kind_words(path.kind()),
-        path.label()
+        "reach is `{reach}` by {label}, and `{}` is allowed",
+        allowed.reach
     );
-    let mut finding = about(&PUBLIC_WITHOUT_EXCEPTION, exposure, message).at_maybe(place(path));
-    finding = with_paths(finding, public());
-    if public().any(|path| path.kind() == PathKind::PublishedPort) {
+    let mut finding =
+        about(&BEYOND_POLICY, exposure, message).at_maybe(paths.first().and_then(|path| place(path)));
+    if let Some(span) = &allowed.span {
+        finding = finding.with_evidence(Evidence::at(format!("`{}` is allowed", allowed.reach), span));
+    }
+    with_paths(finding, paths.iter().copied())
+}
+
+fn without_exception(exposure: &Exposure, paths: &[&Path]) -> Finding {
+    let words = paths.first().map_or_else(String::new, |path| {
+        format!("{}: {}", kind_words(path.kind()), path.label())
+    });
+    let message = format!("the internet reaches it by {words}");
+    let mut finding = about(&PUBLIC_WITHOUT_EXCEPTION, exposure, message)
+        .at_maybe(paths.first().and_then(|path| place(path)));
+    finding = with_paths(finding, paths.iter().copied());
+    if paths.iter().any(|path| path.kind() == PathKind::PublishedPort) {
         finding = finding.with_evidence(Evidence::said(
             "an engine opens published ports before the machine's own firewall is asked: ufw and its like do not close them",
         ));
     }
-    let alternatives: BTreeSet<Alternative> =
-        public().filter_map(|path| alternative(exposure, path)).collect();
+    let alternatives: BTreeSet<Alternative> = paths
+        .iter()
+        .filter_map(|path| alternative(exposure, path))
+        .collect();
     for alternative in alternatives {
         finding = finding.with_evidence(Evidence::said(alternative.why_not()));
     }
-    findings.push(finding);
+    finding
 }
 
 fn kind_words(kind: PathKind) -> &'static str {
@@ -298,49 +337,6 @@ fn with_paths<'a>(mut finding: Finding, paths: impl Iterator<Item = &'a Path>) -
         }
     }
     finding
-}
-
-/// What people do instead of using a tailnet.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Alternative {
-    PublicProxy,
-    Tunnel,
-    WireGuard,
-    PortForward,
-}
-
-impl Alternative {
-    fn why_not(self) -> &'static str {
-        match self {
-            Alternative::PublicProxy => {
-                "a public proxy with certificates and passwords is not the default: every flaw of the proxy, and of each \
-                 application behind it, is open to everybody, and every name is in the public logs of certificates"
-            }
-            Alternative::Tunnel => {
-                "a tunnel such as Cloudflare's is not the default: its provider ends the encryption, can read what passes, \
-                 and keeps the rules of who may come in outside of the lab"
-            }
-            Alternative::WireGuard => {
-                "WireGuard by itself is not the default: an open port, keys copied to every device by hand, and whoever is \
-                 in reaches everything; a tailnet is WireGuard with names, rules for each person, and no open port"
-            }
-            Alternative::PortForward => {
-                "a forwarded port without authentication before it is not the default: nothing stands between everybody and \
-                 the application but the application itself"
-            }
-        }
-    }
-}
-
-fn alternative(exposure: &Exposure, path: &Path) -> Option<Alternative> {
-    match path.kind() {
-        PathKind::Tunnel => Some(Alternative::Tunnel),
-        PathKind::Proxy => Some(Alternative::PublicProxy),
-        _ if !path.is_direct() => None,
-        _ if exposure.facts.wireguard && path.protocol() == Protocol::Udp => Some(Alternative::WireGuard),
-        _ if exposure.facts.proxy => Some(Alternative::PublicProxy),
-        _ => Some(Alternative::PortForward),
-    }
 }
 
 fn quick_tunnel(exposure: &Exposure, findings: &mut Vec<Finding>) {
@@ -411,11 +407,11 @@ fn proxied_and_published(exposure: &Exposure, findings: &mut Vec<Finding>) {
 
 fn admin_surface(exposure: &Exposure, findings: &mut Vec<Finding>) {
     let guarded = |path: &Path| path.is_guarded_by(GuardKind::Auth) || path.is_guarded_by(GuardKind::Unseen);
-    let found = exposure
+    let found: Vec<(&Path, String, Option<Evidence>)> = exposure
         .paths()
         .iter()
         .filter(|path| path.zone() >= Reach::Lan && !guarded(path))
-        .find_map(|path| {
+        .filter_map(|path| {
             if path.admin {
                 return Some((path, "the proxy's own administration".to_owned(), None));
             }
@@ -431,28 +427,34 @@ fn admin_surface(exposure: &Exposure, findings: &mut Vec<Finding>) {
                 format!("port {port}, which is for administration,")
             };
             Some((path, what, admin.evidence.clone()))
-        });
-    let Some((path, what, evidence)) = found else {
+        })
+        .collect();
+    let paths: Vec<&Path> = found.iter().map(|(path, ..)| *path).collect();
+    if paths.is_empty() {
         return;
-    };
-    let from = if path.zone() == Reach::Internet {
-        "the internet"
-    } else {
-        "the local network"
+    }
+    findings.push(parted(&paths, |paths| {
+        let first = found
+            .iter()
+            .find(|(path, ..)| paths.first().is_some_and(|first| std::ptr::eq(*first, *path)));
+        let (path, what, evidence) = first.expect("the paths are those that were found, and there is one");
+        administration(exposure, path, what, evidence.as_ref())
+    }));
+}
+
+fn administration(exposure: &Exposure, path: &Path, what: &str, evidence: Option<&Evidence>) -> Finding {
+    let (from, severity) = match path.zone() {
+        Reach::Internet => ("the internet", Severity::Error),
+        _ => ("the local network", Severity::Warning),
     };
     let message = format!("{what} can be reached from {from} by {}", path.label());
-    let severity = if path.zone() == Reach::Internet {
-        Severity::Error
-    } else {
-        Severity::Warning
-    };
     let mut finding = about(&ADMIN_SURFACE, exposure, message)
         .with_severity(severity)
         .at_maybe(place(path));
     if let Some(evidence) = evidence {
-        finding = finding.with_evidence(evidence);
+        finding = finding.with_evidence(evidence.clone());
     }
-    findings.push(with_paths(finding, std::iter::once(path)));
+    with_paths(finding, std::iter::once(path))
 }
 
 fn public_challenge(exposure: &Exposure, findings: &mut Vec<Finding>) {

@@ -13,6 +13,7 @@ mod proxies;
 mod routes;
 mod said;
 mod tunnels;
+mod unread;
 mod words;
 
 use jiff::Timestamp;

@@ -118,6 +118,10 @@ pub(super) struct Net {
     /// Shows that the engine lets others in who address a container itself, and whether on every port of it rather than
     /// on those that it publishes.
     pub(super) routed: Option<(bool, Evidence)>,
+    /// The interface of the machine that is its bridge, where it is named.
+    pub(super) bridge: Option<(String, Evidence)>,
+    /// Shows that the engine gives the bridge no address: somebody else's does, or has one already.
+    pub(super) inhibited: Option<Evidence>,
     pub(super) members: Vec<NodeIndex>,
 }
 
@@ -147,6 +151,24 @@ impl Net {
         self.driver
             .as_deref()
             .is_some_and(|driver| !known.contains(&driver))
+    }
+
+    /// Returns what shows that its bridge may be one that the local network is on as well, rather than one that the engine
+    /// makes for it alone: it is an interface that the machine is said to have, with an address that no engine gives, or it
+    /// is told to be without an address.
+    pub(super) fn may_be_the_lans(&self, facts: &HostFacts) -> Option<&Evidence> {
+        // What engines take for their own where nothing is said.
+        let by_engine = |address: &IpAddr| match address {
+            IpAddr::V4(address) => address.octets()[0] == 172 && (16..32).contains(&address.octets()[1]),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        let named = self.bridge.as_ref().filter(|(name, _)| {
+            let own = facts.interfaces.iter().filter(|(other, _)| other == name);
+            own.flat_map(|(_, addresses)| addresses)
+                .any(|address| !by_engine(address))
+        });
+        let named = named.map(|(_, evidence)| evidence);
+        named.or(self.inhibited.as_ref())
     }
 
     /// Whether somebody outside of the lab made it, neither a project nor the engine itself.

@@ -2,7 +2,7 @@
 
 mod comments;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -64,21 +64,17 @@ pub(super) fn suppress(
         .iter()
         .map(|(name, comments)| (name.clone(), Spoken::new(comments)))
         .collect();
-    for mut finding in findings {
-        let accepted_by = finding.place().and_then(|place| {
-            let name = place.source().name();
-            spoken
-                .get(name)?
-                .of(files.get(name)?, place.line(), finding.rule())
-        });
-        let comment = match (accepted_by, finding.place()) {
-            (Some(at), Some(place)) => files
-                .get_mut(place.source().name())
-                .and_then(|comments| comments.get_mut(at)),
-            _ => None,
-        };
-        let Some(comment) = comment else {
+    let mut waiting = VecDeque::from(findings);
+    while let Some(mut finding) = waiting.pop_front() {
+        let parts = finding.take_parts();
+        let Some(comment) = comment_on(&finding, &mut files, &spoken) else {
             kept.push(finding);
+            // That a place of it is accepted is no use now, and will be one as soon as the others are gone.
+            for part in &parts {
+                if let Some(comment) = comment_on(part, &mut files, &spoken) {
+                    comment.used = true;
+                }
+            }
             continue;
         };
         comment.used = true;
@@ -98,6 +94,9 @@ pub(super) fn suppress(
                 reason: comment.reason.clone(),
                 until: comment.until,
             });
+            // A place was accepted, not what is said of the others.
+            let on = parts.into_iter().filter(|part| switches.is_on(part.rule()));
+            on.rev().for_each(|part| waiting.push_front(part));
         }
     }
     for comment in files.into_values().flatten().filter(|comment| !comment.used) {
@@ -120,6 +119,19 @@ pub(super) fn suppress(
         }
     }
     (kept, suppressed)
+}
+
+/// Returns the comment that accepts a finding where it stands.
+fn comment_on<'a>(
+    finding: &Finding,
+    files: &'a mut HashMap<String, Vec<Suppression>>,
+    spoken: &HashMap<String, Spoken>,
+) -> Option<&'a mut Suppression> {
+    let place = finding.place()?;
+    let name = place.source().name();
+    let comments = files.get_mut(name)?;
+    let at = spoken.get(name)?.of(comments, place.line(), finding.rule())?;
+    comments.get_mut(at)
 }
 
 /// The comments of a file by what they speak of, so that many of them on many lines are found at once.

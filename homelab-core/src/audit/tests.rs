@@ -2,6 +2,7 @@
 
 mod comments;
 mod gathered;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

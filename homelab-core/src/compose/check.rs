@@ -140,7 +140,6 @@ impl Checker<'_> {
     #[expect(clippy::too_many_lines, reason = "one arm for each shape, each short")]
     fn value(&mut self, node: &mut Node, shape: &'static Shape, name: &str) -> bool {
         match shape {
-            Shape::Any => true,
             Shape::Text | Shape::Duration | Shape::BytesText => match &node.value {
                 Value::Text(_) => true,
                 _ => self.wrong(name, node, "a text"),
@@ -222,7 +221,12 @@ impl Checker<'_> {
                 _ => self.wrong(name, node, "a text or a list of texts"),
             },
             Shape::Mapping | Shape::Environment => match &node.value {
-                Value::List(_) => self.list(node, &Shape::Text, name, true),
+                Value::List(_) => {
+                    if matches!(shape, Shape::Environment) {
+                        self.trailing(node, name);
+                    }
+                    self.list(node, &Shape::Text, name, true)
+                }
                 _ => {
                     self.named(node, name);
                     self.scalars(node, name, "a text, number or boolean", |value| {
@@ -240,6 +244,12 @@ impl Checker<'_> {
                 matches!(
                     value,
                     Value::Text(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_) | Value::Null
+                )
+            }),
+            Shape::IntOptions => self.scalars(node, name, "a text or an integer", |value| {
+                matches!(
+                    value,
+                    Value::Text(_) | Value::Int(_) | Value::Uint(_) | Value::Null
                 )
             }),
             Shape::TextDict => self.scalars(node, name, "a text", |value| matches!(value, Value::Text(_))),
@@ -357,6 +367,22 @@ impl Checker<'_> {
                 Err(_) => self.wrong(name, node, "an integer"),
             },
             _ => self.wrong(name, node, "an integer"),
+        }
+    }
+
+    /// Refuses a blank behind the name of a variable in a list, as in `NAME = value`: it would be a part of the name.
+    fn trailing(&mut self, node: &Node, name: &str) {
+        for item in node.as_list().into_iter().flatten() {
+            let text = item.as_text().unwrap_or_default();
+            let key = text.split_once('=').map_or(text, |(key, _)| key);
+            let bare = key.trim_end();
+            if bare.len() < key.len() {
+                let message = format!("`{bare}` of `{name}` has a blank behind its name");
+                let problem = Problem::new(&rules::INVALID_VALUE, &item.span, message);
+                self.report(problem.with_fix(format!(
+                    "Write it without the blank, `{bare}=`, or as a mapping: `{bare}: VALUE`."
+                )));
+            }
         }
     }
 

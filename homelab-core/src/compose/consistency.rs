@@ -114,9 +114,15 @@ impl Sections<'_> {
                 .and_then(|map| map.get("required"))
                 .and_then(Node::as_bool)
                 != Some(false);
-            let there = self.services.contains_key(dependency);
-            if !there || (required && !(self.active)(dependency)) {
+            if !self.services.contains_key(dependency) {
                 problems.push(undefined("service", dependency, at));
+            } else if required && !(self.active)(dependency) {
+                let shown = at.text.as_ref().map_or(&**dependency, |written| &written.raw);
+                let message =
+                    format!("the service `{name}` waits for `{shown}`, whose profile is not active");
+                problems.push(Problem::new(&rules::UNDEFINED, at.place(), message).with_fix(format!(
+                    "Activate its profile, put `{name}` into the same one, or write `required: false` below `{shown}`."
+                )));
             }
         }
         if let Some(mode) = service.get("network_mode")

@@ -99,8 +99,7 @@ impl Files {
                     )));
                 }
                 let bytes = std::fs::read(path).map_err(|error| unfit(&error))?;
-                let text =
-                    String::from_utf8(bytes).map_err(|_| Unread::Unfit("it is no UTF-8 text".into()))?;
+                let text = text_of(path, bytes).ok_or_else(|| Unread::Unfit("it is no UTF-8 text".into()))?;
                 Ok(Source::new(name, text))
             }
         }
@@ -131,6 +130,21 @@ impl Files {
             Files::Disk { .. } => std::fs::metadata(path).is_ok_and(|about| about.is_dir()),
         }
     }
+}
+
+/// Returns the text of a file: YAML may be in UTF-16 as well, which its first two bytes say, and some editors write.
+fn text_of(path: &Path, bytes: Vec<u8>) -> Option<String> {
+    let is_yaml = path
+        .extension()
+        .is_some_and(|ending| ending == "yaml" || ending == "yml");
+    let unit: fn([u8; 2]) -> u16 = match bytes.as_slice() {
+        [0xff, 0xfe, ..] if is_yaml => u16::from_le_bytes,
+        [0xfe, 0xff, ..] if is_yaml => u16::from_be_bytes,
+        _ => return String::from_utf8(bytes).ok(),
+    };
+    let (units, rest) = bytes[2..].as_chunks::<2>();
+    let text = char::decode_utf16(units.iter().copied().map(unit)).collect::<Result<String, _>>();
+    text.ok().filter(|_| rest.is_empty())
 }
 
 /// Joins and cleans a path by its text alone: `.` and `..` are gone.
@@ -178,6 +192,36 @@ mod tests {
         assert_eq!(join(Path::new("/lab/a"), "../b/./c"), Path::new("/lab/b/c"));
         assert_eq!(join(Path::new("/lab"), "/etc/x"), Path::new("/etc/x"));
         assert_eq!(join(Path::new("/"), "../../x"), Path::new("/x"));
+    }
+
+    #[test]
+    fn yaml_may_be_in_utf_16() {
+        let text = "services: {\u{e4}: {image: \u{1f600}}}\n";
+        let bytes = |mark: [u8; 2], order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            mark.into_iter()
+                .chain(text.encode_utf16().flat_map(order))
+                .collect()
+        };
+        let yaml = Path::new("compose.yaml");
+        for bytes in [
+            bytes([0xff, 0xfe], u16::to_le_bytes),
+            bytes([0xfe, 0xff], u16::to_be_bytes),
+        ] {
+            assert_eq!(text_of(yaml, bytes.clone()).as_deref(), Some(text));
+            assert_eq!(
+                text_of(Path::new(".env"), bytes.clone()),
+                None,
+                "Compose reads these as they are"
+            );
+            assert_eq!(text_of(yaml, bytes[..bytes.len() - 1].to_vec()), None);
+        }
+        assert_eq!(
+            text_of(yaml, vec![0xff, 0xfe, 0x00, 0xd8]),
+            None,
+            "half a character"
+        );
+        assert_eq!(text_of(yaml, vec![0xff]), None);
+        assert_eq!(text_of(yaml, b"a".to_vec()).as_deref(), Some("a"));
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! A resolved project in the shape of `docker compose config --format json`.
 
+mod command;
+mod credential;
+
 use serde_json::{Map as Json, Number, Value as JsonValue, json};
 
 use super::amount;
 use super::node::{Map, Node, Value};
 use super::schema::{FILE, Object, SERVICE, Shape};
+pub(super) use command::{command, words};
+use credential::without_credentials;
 
 /// The whole project; `enabled` says which services' profiles are active.
 pub(super) fn project(root: &Map, name: &str, enabled: &dyn Fn(&str) -> bool, redact: bool) -> JsonValue {
@@ -196,12 +201,11 @@ impl Printer {
             && let Some(written) = &node.text
         {
             // What a variable holds may be a secret; its name is none.
-            return filled(text(written.raw.clone()));
+            return filled(self.plain(written.raw.clone()));
         }
         match shape {
-            Shape::Any => Some(self.any(node)),
             Shape::Text | Shape::TextOrNull | Shape::Word(_) | Shape::Like(..) | Shape::BoolOrText => {
-                filled(text(node.scalar_text()?))
+                filled(self.plain(node.scalar_text()?))
             }
             Shape::Bool | Shape::StrictBool => node.as_bool().filter(|value| *value).map(JsonValue::Bool),
             Shape::BoolOption | Shape::StrictBoolOption => node.as_bool().map(JsonValue::Bool),
@@ -264,8 +268,12 @@ impl Printer {
             | Shape::IntOrTextList
             | Shape::TextOrList => {
                 let items = match node.as_list() {
-                    Some(items) => items.iter().filter_map(Node::scalar_text).map(text).collect(),
-                    None => vec![text(node.scalar_text()?)],
+                    Some(items) => items
+                        .iter()
+                        .filter_map(Node::scalar_text)
+                        .map(|item| self.plain(item))
+                        .collect(),
+                    None => vec![self.plain(node.scalar_text()?)],
                 };
                 filled(JsonValue::Array(items))
             }
@@ -288,7 +296,7 @@ impl Printer {
                 for (key, value) in pairs {
                     let value = match value {
                         Some(value) if hide && !value.is_empty() => text(REDACTED),
-                        Some(value) => text(value),
+                        Some(value) => self.plain(value),
                         None if nothing => JsonValue::Null,
                         None => text(""),
                     };
@@ -296,7 +304,7 @@ impl Printer {
                 }
                 filled(JsonValue::Object(out))
             }
-            Shape::Options | Shape::NullableOptions | Shape::TextDict => {
+            Shape::Options | Shape::NullableOptions | Shape::IntOptions | Shape::TextDict => {
                 let mut out = Json::new();
                 for (key, value) in node.as_map()? {
                     let value = value.scalar_text().unwrap_or_default();
@@ -306,7 +314,7 @@ impl Printer {
                         && crate::system::names_secret(key);
                     out.insert(
                         key.to_string(),
-                        text(if hide { REDACTED.to_owned() } else { value }),
+                        if hide { text(REDACTED) } else { self.plain(value) },
                     );
                 }
                 filled(JsonValue::Object(out))
@@ -314,10 +322,16 @@ impl Printer {
             Shape::MultiOptions => {
                 let mut out = Json::new();
                 for (key, value) in node.as_map()? {
-                    let values: Vec<JsonValue> = match value.as_list() {
-                        Some(items) => items.iter().filter_map(Node::scalar_text).map(text).collect(),
-                        None => vec![text(value.scalar_text()?)],
+                    let values: Vec<String> = match value.as_list() {
+                        Some(items) => items.iter().filter_map(Node::scalar_text).collect(),
+                        None => vec![value.scalar_text()?],
                     };
+                    let hide = self.redact && crate::system::names_secret(key);
+                    let shown = |value: String| match hide {
+                        true if !value.is_empty() => text(REDACTED),
+                        _ => self.plain(value),
+                    };
+                    let values: Vec<JsonValue> = values.into_iter().map(shown).collect();
                     out.insert(key.to_string(), JsonValue::Array(values));
                 }
                 filled(JsonValue::Object(out))
@@ -386,6 +400,16 @@ impl Printer {
                 self.value(node, shape, name)
             }
         }
+    }
+
+    /// A text that is no secret as a whole: redacted, without what in it is one by its shape, such as the user and password
+    /// of an address.
+    fn plain(&self, value: String) -> JsonValue {
+        text(if self.redact {
+            without_credentials(&value)
+        } else {
+            value
+        })
     }
 
     /// The words of a command; redacted, the program and the names of its options.
@@ -500,101 +524,4 @@ fn hosts(node: &Node) -> Vec<String> {
         .collect();
     all.sort();
     all
-}
-
-/// The words of a command; nothing where nothing is written, or the quotes do not close.
-pub(super) fn command(node: &Node) -> Option<Vec<String>> {
-    match &node.value {
-        Value::Text(text) => words(text),
-        Value::List(items) => Some(items.iter().filter_map(Node::scalar_text).collect()),
-        _ => None,
-    }
-}
-
-/// Splits a text as Compose's reader of commands does: quotes and backslashes as in a shell, nothing expanded, and
-/// an end at the first `;`, `&`, `|`, `<` or `>` that is not quoted. Nothing when quotes or brackets do not close.
-pub(super) fn words(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let (mut single, mut double, mut backtick, mut bracket) = (false, false, false, false);
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        let quoted = single || double || backtick || bracket;
-        match character {
-            '\\' if !single => word.get_or_insert_default().push(characters.next()?),
-            ' ' | '\t' | '\r' | '\n' if !quoted => words.extend(word.take()),
-            '`' if !single && !double && !bracket => {
-                backtick = !backtick;
-                word.get_or_insert_default().push('`');
-            }
-            ')' if !single && !double && !backtick => {
-                bracket = !bracket;
-                word.get_or_insert_default().push(')');
-            }
-            '(' if !single && !double && !backtick => {
-                if bracket || !word.as_ref().is_some_and(|word| word.ends_with('$')) {
-                    return None;
-                }
-                bracket = true;
-                word.get_or_insert_default().push('(');
-            }
-            '"' if !single && !bracket => {
-                double = !double;
-                word.get_or_insert_default();
-            }
-            '\'' if !double && !bracket => {
-                single = !single;
-                word.get_or_insert_default();
-            }
-            ';' | '&' | '|' | '<' | '>' if !quoted => {
-                // A number before `>` names a stream, and is no word.
-                if character == '>'
-                    && word
-                        .as_ref()
-                        .is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
-                {
-                    word = None;
-                }
-                words.extend(word);
-                return Some(words);
-            }
-            character => word.get_or_insert_default().push(character),
-        }
-    }
-    if single || double || backtick || bracket {
-        return None;
-    }
-    words.extend(word);
-    Some(words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_are_split_as_a_shell_splits_them() {
-        for (text, expected) in [
-            ("a b", Some(vec!["a", "b"])),
-            ("sh -c 'echo \"x y\"'", Some(vec!["sh", "-c", "echo \"x y\""])),
-            ("a\"b c\"d", Some(vec!["ab cd"])),
-            ("a\\ b", Some(vec!["a b"])),
-            ("", Some(vec![])),
-            ("'open", None),
-            ("a #b", Some(vec!["a", "#b"])),
-            ("\"\"", Some(vec![""])),
-            ("a && b", Some(vec!["a"])),
-            ("a 2>b", Some(vec!["a"])),
-            ("a x>b", Some(vec!["a", "x"])),
-            ("a $(b c)", Some(vec!["a", "$(b c)"])),
-            ("a `b c`", Some(vec!["a", "`b c`"])),
-            ("a ( b", None),
-            ("a ) b", None),
-            ("a \"b\\nc\"", Some(vec!["a", "bnc"])),
-        ] {
-            let expected: Option<Vec<String>> =
-                expected.map(|words| words.iter().map(ToString::to_string).collect());
-            assert_eq!(words(text), expected, "{text}");
-        }
-    }
 }

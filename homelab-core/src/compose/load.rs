@@ -19,8 +19,10 @@ use super::normalize::{Places, defaults, paths, validate};
 use super::path::Path;
 use super::rules;
 use super::yaml;
+use crate::finding::secret_looking;
 use crate::secret::Secret;
 use crate::span::{Source, Span};
+use crate::system::names_secret;
 
 /// The most files that one project may bring together.
 const MAX_FILES: usize = 500;
@@ -308,11 +310,14 @@ impl Loader {
         {
             self.parsed.remove(place.file);
         }
+        let several = documents.len() > 1;
         let documents = Arc::try_unwrap(documents).unwrap_or_else(|shared| (*shared).clone());
         for (mut document, resets) in documents {
             let place_span = document.span.clone();
             let Value::Map(map) = &mut document.value else {
-                let message = if document.is_null() {
+                let message = if document.is_null() && several {
+                    "a document of the file is empty: nothing stands behind its `---`"
+                } else if document.is_null() {
                     "the file is empty"
                 } else {
                     "the file must be a mapping"
@@ -374,11 +379,16 @@ impl Loader {
                         value: variables.value(name).map(Secret::new),
                     });
                 }
+                let written = done.faults.first().map(|_| text.clone()).unwrap_or_default();
                 node.value = Value::Text(done.text.into());
                 for fault in done.faults {
                     let problem = match fault {
-                        Fault::Invalid(_) => {
-                            let message = "a `$` begins no variable: the braces or the name are not right";
+                        Fault::Invalid(part) => {
+                            let what = match beginning(&part, &written, node.key.as_ref()) {
+                                Some(shown) => format!("`{shown}` is no variable"),
+                                None => "a `$` begins no variable".to_owned(),
+                            };
+                            let message = format!("{what}: the braces or the name are not right");
                             Problem::new(&rules::INTERPOLATION, &node.span, message)
                         }
                         Fault::Long => {
@@ -466,4 +476,18 @@ fn resolve_environment(root: &mut Map, variables: &Variables) {
             }
         }
     }
+}
+
+/// Returns how a variable that is none begins, up to where a value may begin; nothing where its text may be a secret.
+fn beginning(written: &str, text: &str, key: Option<&Span>) -> Option<String> {
+    let is_secret =
+        key.is_some_and(|key| names_secret(key.text())) || !secret_looking::stretches(text).is_empty();
+    let end = written.find([':', '-', '?', '+', '=']).unwrap_or(written.len());
+    let shown: String = written[..end].chars().take(24).collect();
+    let shown = if shown.len() < written.len() {
+        format!("{shown}\u{2026}")
+    } else {
+        shown
+    };
+    (!is_secret).then_some(shown)
 }

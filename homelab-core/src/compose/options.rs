@@ -59,6 +59,44 @@ impl ResolveOptions {
         self.strict
     }
 
+    /// Refuses a path without a letter: it is what a script has whose variable is not set, and means no folder.
+    pub(super) fn refuse_empty_paths(&self) -> Result<()> {
+        let folders = self.directory.iter().chain(&self.root);
+        let files = self.files.iter().chain(&self.env_files);
+        let given = folders
+            .map(|path| (path, "a folder; `.` is the working folder"))
+            .chain(files.map(|path| (path, "a file")));
+        for (path, what) in given {
+            if path.as_os_str().is_empty() {
+                return Err(
+                    Error::new(ErrorKind::Invalid, "read the project ``: the path is empty")
+                        .with_hint(format!("name {what}")),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the folder in which Compose finds a project's file: this one, or where none is in it and none is named, the
+    /// nearest above that has one. Nothing above the root is looked at.
+    pub(super) fn home_of_files(&self, start: &Path) -> PathBuf {
+        let is_file = |path: PathBuf| match &self.memory {
+            Some(memory) => memory.contains_key(&path),
+            None => Files::on_disk(None).is_file(&path),
+        };
+        let has_one = |folder: &&Path| {
+            let mut names = ResolveOptions::file_names().into_iter();
+            names.any(|name| is_file(folder.join(name)))
+        };
+        let root = self.root.as_deref().map(absolute);
+        let inside = |folder: &&Path| root.as_ref().is_none_or(|root| folder.starts_with(root));
+        let above = match self.files.is_empty() {
+            true => start.ancestors().take_while(inside).find(has_one),
+            false => None,
+        };
+        above.unwrap_or(start).to_owned()
+    }
+
     /// Returns the project's Compose files: those that are named, else those that the directory has.
     pub(super) fn compose_files(&self, directory: &Path, files: &Files) -> Result<Vec<PathBuf>> {
         if let Some(first) = self.files.first() {
@@ -100,7 +138,7 @@ impl ResolveOptions {
 
     /// Sets the Compose files, the later ones laid over the earlier. Without any, the directory is searched for
     /// `compose.yaml`, `compose.yml`, `docker-compose.yml` and `docker-compose.yaml`, in this order, and the matching
-    /// override file.
+    /// override file; where it has none, so are the folders above it, up to the root where one is set.
     #[must_use]
     pub fn with_files<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
         self.files = files.into_iter().map(Into::into).collect();

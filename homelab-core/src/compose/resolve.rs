@@ -1,6 +1,8 @@
 //! The way from files to a [`Project`].
 
-use std::collections::{HashMap, HashSet};
+mod unset;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,34 +21,44 @@ use super::options::{ResolveOptions, absolute};
 use super::rules;
 use super::typed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{Evidence, Finding, Subject};
+use crate::finding::{Finding, Subject};
 use crate::name::{ProjectName, ServiceId, ServiceName};
 use crate::secret::Secret;
 use crate::span::{Source, Span};
+use unset::{unread_ports, unset_variables};
 
 impl Project {
     /// Reads and resolves a project.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when no file is named and the directory has none under Compose's names, or when none of those
-    /// that are named is there; [`ErrorKind::Invalid`] when it is a folder that is named in place of one. A strict
+    /// that are named is there; [`ErrorKind::Invalid`] when it is a folder that is named in place of one, or an empty path
+    /// that is given anywhere. A strict
     /// resolution also fails, with the kind [`ErrorKind::Invalid`] (or [`ErrorKind::Unsupported`] for remote files),
     /// on everything that Docker Compose refuses; a lenient one does on nothing else.
     pub fn resolve(options: &ResolveOptions) -> Result<Project> {
-        let directory = absolute(&options.first_directory());
+        options.refuse_empty_paths()?;
+        let start = absolute(&options.first_directory());
+        // Without a name for it the file is in the folder or in the nearest one above.
+        let home = options.home_of_files(&start);
+        let directory = if options.directory.is_some() {
+            start.clone()
+        } else {
+            home.clone()
+        };
         let files = match &options.memory {
             Some(memory) => Files::Memory {
                 files: memory.clone(),
-                root: options.root.clone().unwrap_or_else(|| directory.clone()),
+                root: options.root.clone().unwrap_or_else(|| home.clone()),
             },
             None if options.strict => Files::on_disk(None),
-            None => Files::on_disk(Some(&absolute(options.root.as_deref().unwrap_or(&directory)))),
+            None => Files::on_disk(Some(&absolute(options.root.as_deref().unwrap_or(&home)))),
         };
         let base = files.root().map_or_else(|| directory.clone(), Path::to_owned);
-        let home = options.home().map(str::to_owned);
-        let mut loader = Loader::new(options.strict, files, base, home);
-        let paths = options.compose_files(&directory, &loader.files)?;
-        match resolve(&mut loader, options, &paths, &directory) {
+        let user = options.home().map(str::to_owned);
+        let mut loader = Loader::new(options.strict, files, base, user);
+        let paths = options.compose_files(&home, &loader.files)?;
+        match resolve(&mut loader, options, &paths, &directory, &start) {
             Ok(project) => Ok(project),
             Err(Refused(problem)) => {
                 let kind = if std::ptr::eq(problem.rule, &rules::REMOTE) {
@@ -101,6 +113,20 @@ impl Project {
             .map(|used| (used.name.as_str(), &used.state, &used.span))
     }
 
+    /// Returns the variables that have no value where they are used, so that Compose takes an empty text: a project that
+    /// requires one is refused, which is another matter. One may come more than once.
+    pub(crate) fn empty_variables(&self) -> impl Iterator<Item = &str> {
+        let refused = |span: &Span| {
+            let mut required = self.diagnostics().iter();
+            required.any(|finding| {
+                std::ptr::eq(finding.rule(), &rules::REQUIRED_VARIABLE) && finding.place() == Some(span)
+            })
+        };
+        self.variables()
+            .filter(move |(_, state, span)| **state == VariableState::Unset && !refused(span))
+            .map(|(name, ..)| name)
+    }
+
     /// Returns each variable that the files name and that has a value, once for each of its values.
     pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &Secret)> {
         let mut seen: Vec<(&str, &Secret)> = Vec::new();
@@ -120,13 +146,20 @@ fn resolve(
     options: &ResolveOptions,
     files: &[PathBuf],
     directory: &Path,
+    start: &Path,
 ) -> Flow<Project> {
     // Compose itself sets the folder it runs in.
-    let folder = ("PWD".to_owned(), directory.to_string_lossy().into_owned());
-    let outside = Variables::new(options.environment.clone()).with([folder]);
+    let folder = ("PWD".to_owned(), start.to_string_lossy().into_owned());
+    let mut outside = Variables::new(options.environment.clone()).with([folder]);
     let nowhere = Span::file(&Source::new(".env", ""));
     let mut entries = Entries::new();
     if options.env_files.is_empty() {
+        // Where the project was found further up, the folder that it was looked for in has the first word.
+        let path = start.join(".env");
+        if start != directory && loader.files.is_file(&path) {
+            let own = loader.variables_of(&path, &outside, Entries::new(), &nowhere)?;
+            outside = outside.with(own.into_iter().map(|(name, entry)| (name, entry.value)));
+        }
         let path = directory.join(".env");
         if loader.files.is_file(&path) {
             entries = loader.variables_of(&path, &outside, entries, &nowhere)?;
@@ -169,7 +202,8 @@ fn resolve(
     loader.report_all(problems)?;
     environments(loader, &mut root, &active, &variables)?;
 
-    let typed = typed::project(&root);
+    let mut typed = typed::project(&root);
+    unread_ports(loader, &root, &mut typed.services);
     let mut findings: Vec<Finding> = Vec::new();
     let services = (!loader.problems.is_empty()).then_some(&typed.services);
     let definitions = services.map(Definitions::new).unwrap_or_default();
@@ -203,53 +237,6 @@ fn resolve(
         active,
         uses: std::mem::take(&mut loader.uses),
     })))
-}
-
-/// Speaks of the variables that have no value: each for itself while they are few, else all in one finding.
-fn unset_variables(loader: &Loader, project: &ProjectName) -> Vec<Finding> {
-    const FEW: usize = 3;
-    let mut unset: IndexMap<&str, &Span> = IndexMap::new();
-    let place = |span: &Span| (span.source().name().to_owned(), span.start());
-    // One that is required was said to be missing already.
-    let required = |problem: &&Problem| std::ptr::eq(problem.rule, &rules::REQUIRED_VARIABLE);
-    let required: HashSet<_> = loader
-        .problems
-        .iter()
-        .filter(required)
-        .map(|problem| place(&problem.span))
-        .collect();
-    for used in loader
-        .uses
-        .iter()
-        .filter(|used| used.state == VariableState::Unset)
-    {
-        if required.is_empty() || !required.contains(&place(&used.span)) {
-            unset.entry(&used.name).or_insert(&used.span);
-        }
-    }
-    let subject = || Subject::Project(project.clone());
-    if unset.len() <= FEW {
-        let one = |(name, span): (&&str, &&Span)| {
-            Finding::new(
-                &rules::UNSET_VARIABLE,
-                subject(),
-                format!("the variable `{name}` has no value"),
-            )
-            .at(span)
-        };
-        return unset.iter().map(one).collect();
-    }
-    let names: Vec<String> = unset.keys().take(FEW).map(|name| format!("`{name}`")).collect();
-    let message = format!(
-        "{} and {} more variables have no value",
-        names.join(", "),
-        unset.len() - FEW
-    );
-    let mut finding = Finding::new(&rules::UNSET_VARIABLE, subject(), message).at(unset[0]);
-    for (name, span) in &unset {
-        finding = finding.with_evidence(Evidence::at(format!("`{name}`"), span));
-    }
-    vec![finding]
 }
 
 /// Where the services are defined, to find the one that a place lies in.

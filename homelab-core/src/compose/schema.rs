@@ -9,8 +9,6 @@ mod service;
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
-    /// Anything.
-    Any,
     /// A text.
     Text,
     /// A text or nothing.
@@ -71,6 +69,8 @@ pub(super) enum Shape {
     Options,
     /// A mapping to texts, numbers or nothing.
     NullableOptions,
+    /// A mapping to texts, integers or nothing.
+    IntOptions,
     /// A mapping to texts alone.
     TextDict,
     /// A mapping to scalars or lists of scalars.
@@ -98,8 +98,6 @@ pub(super) enum Shape {
 /// Which keys an author may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
-    /// Any at all.
-    Any,
     /// Names; what is none is refused.
     Names,
     /// Names; what is none is let through unchecked.
@@ -112,7 +110,6 @@ impl Keys {
     /// Whether the value of this key is held against the shape.
     pub(super) fn takes(self, key: &str) -> bool {
         match self {
-            Keys::Any => true,
             Keys::Names | Keys::NamesOrUnchecked => is_name(key),
             Keys::WordsOrUnchecked => !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase()),
         }

@@ -24,6 +24,30 @@ pub(crate) fn settings(source: &Source) -> Option<Vec<Setting>> {
     Some(found)
 }
 
+/// Returns whether a text has services at its top, of which at least one has an image or is built; nothing where it is not
+/// YAML. What has none of these words is not read.
+pub(crate) fn declares_services(text: &str) -> Option<bool> {
+    let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+    if !has("services") || !(has("image") || has("build")) {
+        return Some(false);
+    }
+    let reading = yaml::read(&Source::new("", text));
+    if reading.broken.is_some() {
+        return None;
+    }
+    let runs = |node: &Node| {
+        let service = node.as_map();
+        service.is_some_and(|service| service.contains_key("image") || service.contains_key("build"))
+    };
+    Some(reading.documents.iter().any(|document| {
+        let services = document
+            .root
+            .as_map()
+            .and_then(|root| root.get("services")?.as_map());
+        services.is_some_and(|services| services.values().any(runs))
+    }))
+}
+
 fn walk(node: &Node, path: &str, source: &Source, found: &mut Vec<Setting>) {
     let place = || match &node.key {
         Some(key) if key.source() == source && node.span.source() == source => {

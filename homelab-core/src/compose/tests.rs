@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::{NetworkMode, Project, ResolveOptions, VariableState};
 use crate::error::ErrorKind;
 
+mod found;
 mod hostile;
+mod told;
 
 fn options(strict: bool, files: &[(&str, &str)]) -> ResolveOptions {
     let memory: HashMap<PathBuf, Arc<str>> = files

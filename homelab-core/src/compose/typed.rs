@@ -203,10 +203,14 @@ fn service(name: ServiceName, node: &Node, map: &Map) -> Service {
         ports: items("ports").iter().filter_map(port).collect(),
         expose: texts(map, "expose"),
         network_mode: map.get("network_mode").and_then(|node| {
-            Some(field(
-                node,
-                network_mode(node.as_text().filter(|text| !text.is_empty())?),
-            ))
+            let text = node.as_text()?;
+            let mode = match &node.text {
+                // By a variable without a value: whose network it is nobody has said.
+                Some(written) if text.is_empty() => NetworkMode::Other(written.raw.clone()),
+                _ if text.is_empty() => return None,
+                _ => network_mode(text),
+            };
+            Some(field(node, mode))
         }),
         networks: attachments(map),
         environment: variables(map, "environment"),

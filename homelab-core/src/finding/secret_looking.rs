@@ -87,15 +87,16 @@ pub(crate) fn stretches(line: &str) -> Vec<Range<usize>> {
         }
         found.push(value.range());
     }
-    for captures in OPTION.captures_iter(line) {
+    let mut from = 0;
+    while let Some(captures) = OPTION.captures_at(line, from) {
         let (Some(key), Some(value)) = (captures.name("key"), captures.name("value")) else {
-            continue;
+            break;
         };
-        let is_option = value.as_str().starts_with('-');
-        if !is_option
-            && !is_no_secret(&key.as_str().to_ascii_lowercase())
-            && !REFERENCE.is_match(value.as_str())
-        {
+        from = value.end();
+        if value.as_str().trim_start_matches(['"', '\'']).starts_with('-') {
+            // It is the next option, which may want a secret in its turn: the blank before it belongs to it.
+            from = value.start() - 1;
+        } else if !is_no_secret(&key.as_str().to_ascii_lowercase()) && !REFERENCE.is_match(value.as_str()) {
             found.push(value.range());
         }
     }
@@ -111,6 +112,13 @@ pub(crate) fn stretches(line: &str) -> Vec<Range<usize>> {
             }
         }
     }
+    found.extend(shapes(line));
+    found
+}
+
+/// Returns the stretches of a text that are secrets by their own shape, whatever stands around them.
+pub(crate) fn shapes(line: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
     for captures in SHAPE.captures_iter(line) {
         let groups = [
             "user", "bearer", "hash", "sha", "digest", "bcrypt", "token", "pem",

@@ -327,6 +327,18 @@ mod tests {
             ("homepage.widget.key: hunter2", "homepage.widget.key: ***"),
             ("\"auth\": \"hunter2\"", "\"auth\": ***"),
             ("npm_auth=hunter2", "npm_auth=***"),
+            (
+                "x -psecret1 --api-key hunter2 && y",
+                "x -psecret1 --api-key *** && y",
+            ),
+            (
+                "run --no-auth-token --use-cookies --token hunter2",
+                "run --no-auth-token --use-cookies --token ***",
+            ),
+            (
+                "[\"--use-token\", \"--api-key\", \"hunter2\"]",
+                "[\"--use-token\", \"--api-key\", ***]",
+            ),
         ] {
             let cells = show(line, 1, 0..1, 200).text;
             assert_eq!(cells, shown);

@@ -138,6 +138,30 @@ fn data_reach_and_variables_are_filled_in_and_paths_are_not() {
 }
 
 #[test]
+fn what_may_be_empty_today_is_no_error_tomorrow() {
+    let compose = "services:\n  plex:\n    image: plex:1\n    environment: {PLEX_CLAIM: '${CLAIM}', TZ: '${TZ:-UTC}', A: '${A:?x}'}\n";
+    let files = [("plex/compose.yaml", compose)];
+    let lab = Lab::from_texts("home", files);
+    let texts = Texts::new(&lab, &lab, &nothing());
+    assert_eq!(
+        texts.pattern.matches("\ndefault = \"\"\n").count(),
+        1,
+        "{}",
+        texts.pattern
+    );
+    let after = Lab::from_texts("home", [files[0], ("lab.toml", texts.pattern.as_str())]);
+    let said = |lab: &Lab| -> Vec<String> { lab.diagnostics().iter().map(ToString::to_string).collect() };
+    assert_eq!(said(&after), said(&lab), "the settings make nothing worse");
+    let declared = texts.pattern.replace("default = \"\"\n", "");
+    let after = Lab::from_texts("home", [files[0], ("lab.toml", declared.as_str())]);
+    assert!(
+        said(&after).iter().any(|text| text.contains("lab.missing-slot")),
+        "{:?}",
+        said(&after)
+    );
+}
+
+#[test]
 fn each_lab_gets_an_id_of_its_own_that_is_read_back() {
     let id = |name: &str, seen: &Observed| {
         let lab = Lab::from_texts(name, rich());

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use super::discover::{Because, Found, discover};
+use super::discover::{Because, Found, discover, unread};
 use super::unsaid::Unsaid;
 use super::{Entry, Inner, Instance, Lab, LabFile, Manifest, Pattern, check, in_words, rules, slot};
 use crate::compose::{Project, ResolveOptions, quadlet};
 use crate::error::Result;
 use crate::finding::{Evidence, Finding, Severity, Subject};
 use crate::name::{HostName, ProjectName};
-use crate::span::{Source, Span};
+use crate::span::{Source, Span, Spanned};
 
 /// Where the resolver finds the files that a project names.
 pub(super) enum Disk {
@@ -28,17 +28,22 @@ pub(super) fn build(
     disk: &Disk,
 ) -> Lab {
     let unread = diagnostics.clone();
-    let mut settings = |path: &str| {
-        let file = files.iter().find(|file| file.path() == path)?;
-        match file.text() {
-            Some(text) => Some(Source::new(path, text)),
-            None => {
-                let message = format!("`{path}` is no UTF-8 text, or too large");
-                diagnostics.push(Finding::new(&rules::UNREADABLE, Subject::Lab, message));
-                None
+    let mut settings =
+        |path: &str| {
+            let file = files.iter().find(|file| file.path() == path)?;
+            match file.text() {
+                Some(text) => Some(Source::new(path, text)),
+                None => {
+                    let message =
+                        format!("`{path}` is no UTF-8 text, or too large: none of its settings is in force");
+                    let finding = Finding::new(&rules::UNREADABLE, Subject::Lab, message);
+                    diagnostics.push(finding.at(&Span::file(&Source::new(path, ""))).with_fix(
+                        "Save it as UTF-8, below a megabyte: editors call UTF-16 `Unicode` as well.",
+                    ));
+                    None
+                }
             }
-        }
-    };
+        };
     let (pattern, instance) = (settings("lab.toml"), settings("instance.toml"));
     let (pattern, wrong) = pattern.as_ref().map(Pattern::read).unwrap_or_default();
     diagnostics.extend(wrong);
@@ -51,6 +56,7 @@ pub(super) fn build(
         files: &files,
         disk,
         findings: Vec::new(),
+        beside: Vec::new(),
     };
     let mut candidates = resolver.candidates();
     drop_included(&mut candidates);
@@ -59,6 +65,7 @@ pub(super) fn build(
     }
     resolver.tell_apart(&mut candidates);
     diagnostics.append(&mut resolver.findings);
+    let beside = resolver.beside;
 
     let mut services = Vec::new();
     let mut projects = Vec::new();
@@ -86,9 +93,11 @@ pub(super) fn build(
         .flat_map(Project::files)
         .map(Source::name)
         .collect();
+    diagnostics.extend(unread_files(&files, &beside, &compose));
     let manifest = Manifest::new(files, &pattern, |path| {
         compose.contains(path) && (path.ends_with(".yaml") || path.ends_with(".yml"))
     });
+    diagnostics.extend(idle_globs(&pattern, &manifest));
     let unsaid = Unsaid::new(&pattern, &projects);
     diagnostics
         .iter_mut()
@@ -108,6 +117,41 @@ pub(super) fn build(
     }))
 }
 
+/// Returns what is said of strata that are given to no file by signs that mean nothing here: others may be ahead of time.
+fn idle_globs<'a>(pattern: &'a Pattern, manifest: &'a Manifest) -> impl Iterator<Item = Finding> + 'a {
+    let globs = pattern.strata().iter().map(|(glob, _)| glob);
+    let odd = |glob: &&Spanned<String>| glob.value().contains(['[', ']', '{', '}', '!']);
+    let idle = globs.filter(odd).filter(|glob| !manifest.has_match(glob.value()));
+    idle.map(|glob| {
+        let message = format!("`{}` of `[strata]` matches no file", glob.value());
+        Finding::new(&rules::UNKNOWN_NAME, Subject::Lab, message)
+            .at(glob.span())
+            .with_fix(
+                "Correct the pattern, or remove the line: `*` stands for a name, `**` for folders as well.",
+            )
+    })
+}
+
+/// Returns what is said of the files that may be Compose files and are part of no project.
+fn unread_files(files: &[LabFile], beside: &[usize], read: &BTreeSet<&str>) -> Option<Finding> {
+    let unread: Vec<&LabFile> = beside
+        .iter()
+        .filter_map(|at| files.get(*at))
+        .filter(|file| !read.contains(file.path()))
+        .collect();
+    let first = unread.first()?;
+    let names: Vec<String> = unread.iter().map(|file| format!("`{}`", file.path())).collect();
+    let message = format!("not read: {}", in_words(&names, "and", 5));
+    let place = |file: &LabFile| Span::file(&Source::new(file.path(), file.text().unwrap_or_default()));
+    let finding = Finding::new(&rules::UNREAD_FILE, Subject::Lab, message).at(&place(first));
+    if unread.len() <= 5 {
+        return Some(finding);
+    }
+    Some(unread.iter().fold(finding, |finding, file| {
+        finding.with_evidence(Evidence::said(format!("`{}`", file.path())))
+    }))
+}
+
 /// A project that was found and read, not yet part of the lab.
 struct Candidate {
     found: Found,
@@ -121,6 +165,8 @@ struct Resolver<'a> {
     files: &'a [LabFile],
     disk: &'a Disk,
     findings: Vec<Finding>,
+    /// Files beside those of projects that may be Compose files as well, as places in `files`.
+    beside: Vec<usize>,
 }
 
 impl Resolver<'_> {
@@ -128,6 +174,9 @@ impl Resolver<'_> {
     fn candidates(&mut self) -> Vec<Candidate> {
         let paths: Vec<&str> = self.files.iter().map(LabFile::path).collect();
         let found = discover(&paths, |path| self.text(path));
+        let beside = unread(&paths, &found, |path| self.text(path));
+        let place = |path: &str| self.files.binary_search_by(|file| file.path().cmp(path)).ok();
+        self.beside = beside.into_iter().filter_map(place).collect();
         let mut candidates = Vec::new();
         for found in found {
             for shadowed in &found.shadowed {

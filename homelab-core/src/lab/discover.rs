@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::compose::settings::declares_services;
+
 /// The names of Compose's main file, in its order of preference.
 pub(super) const MAIN: [&str; 4] = [
     "compose.yaml",
@@ -339,9 +341,46 @@ fn variant_word(stem: &str) -> Option<String> {
     (!word.is_empty()).then(|| word.to_owned())
 }
 
-/// Returns whether a text has services at its top, of which the first lines say an image or a build: enough to tell a
-/// Compose file from other YAML without reading it all.
+/// Words that say of a variant that it is only shown: nobody runs it as it is.
+const SHOWN: [&str; 3] = ["example", "sample", "template"];
+
+/// Returns the files that may be Compose files, lie in the folder of a project, and are in none: variants and others beside
+/// a main file, in the order of their paths. What the projects' files include or extend is for the caller to leave out.
+pub(super) fn unread<'a>(
+    paths: &[&'a str],
+    found: &[Found],
+    text: impl Fn(&str) -> Option<&'a str>,
+) -> Vec<&'a str> {
+    let of_compose = || found.iter().filter(|found| found.because != Because::Quadlet);
+    let folders: BTreeSet<&str> = of_compose().map(|found| found.folder.as_str()).collect();
+    let read: BTreeSet<&str> = of_compose()
+        .flat_map(|found| found.files.iter().chain(&found.shadowed))
+        .map(String::as_str)
+        .collect();
+    let is_unread = |path: &&&str| {
+        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(stem) = yaml_stem(file) else { return false };
+        if read.contains(**path) || !folders.contains(folder) {
+            return false;
+        }
+        // A variant need not say an image: that is in what it is laid over.
+        match variant_word(stem) {
+            Some(word) if SHOWN.contains(&word.as_str()) => false,
+            Some(_) => text(path).is_some_and(|text| text.contains("services")),
+            None => text(path).is_some_and(has_services),
+        }
+    };
+    paths.iter().filter(is_unread).copied().collect()
+}
+
+/// Returns whether a text has services at its top, of which one says an image or a build.
 fn has_services(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    // What is broken is told by its lines: that it is broken is worth saying of a Compose file.
+    declares_services(text).unwrap_or_else(|| seems_to_have_services(text))
+}
+
+fn seems_to_have_services(text: &str) -> bool {
     let mut inside = false;
     for line in text.lines() {
         let content = line.split(" #").next().unwrap_or_default().trim_end();

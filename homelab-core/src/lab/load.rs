@@ -31,9 +31,16 @@ impl Lab {
     /// diagnostic.
     ///
     /// # Errors
-    /// Only when the folder itself cannot be read.
+    /// Only when the folder itself cannot be read, or the path is empty.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        if path.as_os_str().is_empty() {
+            // It is what a script has whose variable is not set: the working folder is not what it meant.
+            return Err(
+                Error::new(ErrorKind::Invalid, "read the lab's folder ``: the path is empty")
+                    .with_hint("name a folder; `.` is the working folder"),
+            );
+        }
         let unreadable = |error: std::io::Error| {
             let kind = match error.kind() {
                 std::io::ErrorKind::PermissionDenied => ErrorKind::Unauthorised,
@@ -153,11 +160,7 @@ fn folder(path: &Path) -> std::io::Result<PathBuf> {
         // Only the disk knows where `..` leads when the folder before it is a link.
         return path.canonicalize();
     }
-    std::path::absolute(if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        &path
-    })
+    std::path::absolute(path)
 }
 
 /// A walk over a folder, nearest files first, so that what is far down is what a limit leaves out.

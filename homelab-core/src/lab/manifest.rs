@@ -245,6 +245,11 @@ impl Manifest {
         &self.files
     }
 
+    /// Returns whether a glob of lab.toml matches any file.
+    pub(super) fn has_match(&self, pattern: &str) -> bool {
+        self.files.iter().any(|file| glob::matches(pattern, &file.path))
+    }
+
     /// Returns the file at a path, relative to the lab's folder.
     pub fn file(&self, path: &str) -> Option<&LabFile> {
         let at = self

@@ -31,6 +31,11 @@ rules! {
         "a Compose file is not used, since another one comes first",
         "Compose takes one main file of a folder; changes in the other do nothing.",
         "Remove the file that is not used, or list both in COMPOSE_FILE.";
+    UNREAD_FILE = "lab.unread-file", Valid, Note,
+        "Compose files lie beside others and are part of no project",
+        "Compose reads one main file of a folder and its override. What the others declare was not judged: where one is \
+         used, with `-f`, its ports and privileges are not in this report.",
+        "List the files that belong together in COMPOSE_FILE in the folder's `.env`; give others a folder of their own.";
     CONTRADICTION = "lab.contradiction", Valid, Warning,
         "two settings contradict each other",
         "Only one of them can hold, and a reader cannot see which.",

@@ -279,3 +279,60 @@ fn the_nearest_word_is_near() {
         "a, b or 1 more"
     );
 }
+
+#[test]
+fn files_that_are_not_read_are_named_once_for_the_lab() {
+    let said = |files: &[(&str, &str)]| -> Vec<String> {
+        let lab = Lab::from_texts("home", files.iter().copied());
+        lab.diagnostics().iter().map(ToString::to_string).collect()
+    };
+    let main = ("srv/compose.yaml", "services: {a: {image: x}}");
+    let other = (
+        "srv/monitoring.yml",
+        "services: {b: {image: x, privileged: true}}",
+    );
+    let media = ("srv/compose.media.yml", "services: {a: {ports: ['80:80']}}");
+    assert_eq!(
+        said(&[main, other, media]),
+        [
+            "srv/compose.media.yml:1:1: note[lab.unread-file]: not read: `srv/compose.media.yml` and `srv/monitoring.yml`"
+        ]
+    );
+    assert_eq!(said(&[main]), [""; 0]);
+    let including = (
+        "srv/compose.yaml",
+        "include: [monitoring.yml]\nservices: {a: {image: x}}",
+    );
+    assert_eq!(said(&[including, other]), [""; 0], "what is included is read");
+    let extending = (
+        "srv/compose.yaml",
+        "services: {a: {extends: {file: monitoring.yml, service: b}}}",
+    );
+    assert_eq!(said(&[extending, other]), [""; 0], "what is extended is read");
+    let listing = ("srv/.env", "COMPOSE_FILE=compose.yaml:compose.media.yml\n");
+    assert_eq!(said(&[main, media, listing]), [""; 0], "what is listed is read");
+}
+
+#[test]
+fn a_stratum_for_no_file_and_settings_that_are_no_text_are_said() {
+    let files = [
+        ("a/compose.yaml", "services: {a: {image: x}}"),
+        ("lab.toml", "[strata]\n\"[\" = 3\n'a/*' = 2\n"),
+    ];
+    let lab = Lab::from_texts("home", files);
+    let said: Vec<String> = lab.diagnostics().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        ["lab.toml:2:1: warning[lab.unknown-name]: `[` of `[strata]` matches no file"]
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("lab.toml"), b"\xff\xfe[\0p\0]\0").expect("a file");
+    let lab = Lab::load(folder.path()).expect("a lab");
+    let finding = &lab.diagnostics()[0];
+    assert_eq!(finding.rule().id, "lab.unreadable-file");
+    assert_eq!(
+        finding.place().map(|place| place.source().name()),
+        Some("lab.toml")
+    );
+    assert!(finding.fix().contains("UTF-8"), "{}", finding.fix());
+}

@@ -16,11 +16,13 @@ from ._completion import SHELLS, script
 from ._errors import Ambiguous, Error, NotFound
 from ._native import Lab, Observed, Project, Report, Tailnet
 from ._progress import Progress
-from ._terminal import as_json, as_text, environment, moment, say
+from ._terminal import as_json, as_text, environment, moment, printable, say, warn
 from ._world import connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from _typeshed import SupportsWrite
 
     from ._native import Exposure, Plan
     from ._world import SyncWorld
@@ -47,20 +49,38 @@ QUESTIONS = ("filter", "ssh", "caps", "peers")
 
 def run(words: Sequence[str]) -> int:
     """Runs a command, and returns its exit code."""
-    arguments = parser().parse_args(words)
+    failure = 2
     try:
+        arguments = parser().parse_args(words)
+        failure = arguments.failure
         code: int = arguments.run(arguments)
     except Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return int(arguments.failure)
+        warn(f"error: {error}")
+        return failure
+    except UnicodeEncodeError as error:
+        # A path may be any bytes, a name or a moment is text.
+        warn(f"error: failed to read `{printable(str(error.object))}`: it is no UTF-8 text")
+        return failure
     except KeyboardInterrupt:
         return 130
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Prints help and version as all else is printed: argparse says nothing of what it cannot write."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if not message:
+            return
+        if file is sys.stderr:
+            warn(message.rstrip("\n"))
+        else:
+            say(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """Returns the reader of the command line, from which help and completion are made too."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="homelab",
         description="What runs in a home lab, and who can reach it: from a folder of Compose files.",
         epilog="`homelab COMMAND --help` says more. Colours are off where NO_COLOR is set, and off a terminal.",
@@ -516,7 +536,6 @@ def _serve(arguments: argparse.Namespace, lab: Lab, seen: Observed) -> int:
         lab, seen, listen=arguments.listen, behind_serve=arguments.behind_serve, names=arguments.name
     ) as server:
         say(f"listening on http://{server.address}/\n")
-        sys.stdout.flush()
         while True:
             sleep(60)
             try:
@@ -561,7 +580,7 @@ def _resolve(arguments: argparse.Namespace) -> int:
         environment=environment(),
     )
     for finding in project.diagnostics:
-        print(finding, file=sys.stderr)
+        warn(str(finding))
     say(project.to_json(redact=arguments.redact) + "\n")
     return 0
 

@@ -58,11 +58,11 @@ def watch(arguments: argparse.Namespace) -> int:
     with connect_sync(Lab.load(arguments.dir)) as world:
         changes = world.engines().watch()
         for change in changes:
-            say(f"{change.text}\n")
-            if change.kind == "full":
-                say(str(changes.inventory))
-                if arguments.once:
-                    break
+            # Who has stopped to read is told nothing more, however long it would go on.
+            if not say(f"{change.text}\n"):
+                break
+            if change.kind == "full" and (not say(str(changes.inventory)) or arguments.once):
+                break
     return 0
 
 
@@ -79,7 +79,8 @@ def logs(arguments: argparse.Namespace) -> int:
             lab, arguments.target, seen, follow=arguments.follow, tail=arguments.tail, since=since
         )
         for line in lines:
-            say(f"{line.line}\n")
+            if not say(f"{line.line}\n"):
+                break
     return 0
 
 

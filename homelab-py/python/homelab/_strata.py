@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from . import _native
 from ._errors import Refused
 from ._native import Lab, Observed, Template, Values
 from ._progress import Progress
-from ._terminal import moment, say
+from ._terminal import moment, printable, say, warn
 from ._world import connect_sync
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def instance(path: str) -> Lab:
 
 def read(file: str, what: str | None = None) -> str:
     """Returns the text of a file; what is wrong is said in the words in which the core says it of other files."""
-    what = what or f"read `{file}`"
+    what = printable(what or f"read `{file}`")
     try:
         with open(file, encoding="utf-8") as opened:
             return opened.read()
@@ -73,8 +72,7 @@ def split(arguments: argparse.Namespace) -> int:
     try:
         template = parts.prove()
     except Refused as error:
-        print(f"error: failed to {error.message}", file=sys.stderr)
-        print(f"hint: {error.hint}", file=sys.stderr)
+        warn(f"error: failed to {error.message}\nhint: {error.hint}")
         return 1
     if arguments.to is not None:
         into_folder(arguments.to, lambda folder: parts.values.plan_keep(folder, "values.json"))
@@ -111,7 +109,7 @@ def into_folder(folder: str, plan: Callable[[Lab], Plan]) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        _native.throw("invalid", f"make the folder `{folder}`: {error.strerror} (os error {error.errno})")
+        _native.throw("invalid", f"make the folder `{printable(folder)}`: {error.strerror} (os error {error.errno})")
     lab = Lab.load(folder)
     made = plan(lab)
     if not made.steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -51,26 +52,63 @@ def moment(text: str | None) -> datetime | None:
     return None
 
 
+def printable(text: str) -> str:
+    """Returns a text of which bytes that are none, as a path may have, are shown as `?`."""
+    return text.encode(errors="replace").decode()
+
+
+def is_terminal() -> bool:
+    # A process whose output is closed (`>&-`) has none at all.
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def as_text(report: Report) -> str:
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit() and len(columns) < 7:
         return report.to_text(colour=colour(), width=int(columns))
-    return report.to_text(colour=colour(), whole_table=not sys.stdout.isatty())
+    return report.to_text(colour=colour(), whole_table=not is_terminal())
 
 
-def say(text: str) -> None:
-    """Prints a text as the core made it, in UTF-8 whatever the locale says."""
+def say(text: str) -> bool:
+    """Prints a text as the core made it, in UTF-8 whatever the locale says. Returns whether somebody still reads.
+
+    What cannot be written is an error: a full disk must not leave half a report that looks like a whole one.
+    """
+    if sys.stdout is None:
+        _native.throw("internal", "write the output: there is none", "do not close standard output")
+        return False
     try:
         buffer = getattr(sys.stdout, "buffer", None)
         if buffer is None:
             sys.stdout.write(text)
+            sys.stdout.flush()
         else:
             buffer.write(text.encode())
             buffer.flush()
     except BrokenPipeError:
-        # That nobody reads to the end, as with `| head`, is no failure. Python would flush again when it ends.
+        # That nobody reads to the end, as with `| head`, is no failure.
+        _write_no_more()
+        return False
+    except OSError as error:
+        _write_no_more()
+        _native.throw("internal", f"write the output: {error.strerror} (os error {error.errno})")
+    return True
+
+
+def warn(text: str) -> None:
+    """Prints a line for a person, beside what is asked for; that nobody can read it is no failure."""
+    if sys.stderr is None:
+        # `print` would take the output in its place.
+        return
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _write_no_more() -> None:
+    # Python would write what is left once more when it ends, and fail once more.
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -183,6 +183,8 @@ impl<'a> Topology<'a> {
                     self.nets[net].declared = true;
                     self.join(index, net);
                 }
+                // Podman's own ways out, which nobody else is on: its ports are what leads in.
+                Some(NetworkMode::Other(name)) if is_podmans(name) => {}
                 Some(NetworkMode::Other(name)) => {
                     let net = self.net(&mut found, machine, name.clone());
                     self.join(index, net);
@@ -227,6 +229,8 @@ impl<'a> Topology<'a> {
                 subnets: Vec::new(),
                 binding: None,
                 routed: None,
+                bridge: None,
+                inhibited: None,
                 members: Vec::new(),
             });
             self.nets.len() - 1
@@ -357,6 +361,15 @@ impl Net {
         let trusted = bridge("com.docker.network.bridge.trusted_host_interfaces")
             .map(|(_, evidence)| (false, evidence));
         self.routed = open.chain(trusted).max_by_key(|(every_port, _)| *every_port);
+        self.inhibited = bridge("com.docker.network.bridge.inhibit_ipv4")
+            .filter(|(value, _)| matches!(value.as_str(), "true" | "1" | "t"))
+            .map(|(_, evidence)| evidence);
+        let option = "com.docker.network.bridge.name";
+        self.bridge = network.driver_opts.get(option).and_then(|field| {
+            let text = format!("`{option}: {}`", field.value);
+            let name = field.value.trim();
+            (!name.is_empty()).then(|| (name.to_owned(), Evidence::at(text, &field.span)))
+        });
         let option = "com.docker.network.bridge.host_binding_ipv4";
         self.binding = network.driver_opts.get(option).and_then(|field| {
             let address = field.value.parse().ok()?;
@@ -366,6 +379,12 @@ impl Net {
             ))
         });
     }
+}
+
+/// Returns whether a network mode is one of Podman's that no network is behind, with or without options.
+fn is_podmans(mode: &str) -> bool {
+    let name = mode.split(':').next().unwrap_or(mode);
+    matches!(name, "pasta" | "slirp4netns" | "private")
 }
 
 /// Whether an image is that of a system or language alone, which says nothing of what is put into it.

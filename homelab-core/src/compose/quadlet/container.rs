@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::unit::{Line, Unit};
 use super::{Named, Reading, field, plain};
 use crate::compose::model::{
-    Build, Condition, Dependency, Field, Material, Mount, MountKind, RestartPolicy, Service,
+    Build, Condition, Dependency, Field, Material, Mount, MountKind, NetworkMode, RestartPolicy, Service,
 };
 use crate::name::ServiceName;
 use crate::span::{Source, Span};
@@ -19,6 +19,7 @@ impl Reading<'_> {
                 .iter()
                 .find(|other| other.kind == "pod" && other.file == line.value)
         });
+        let missing = unit.last(section, "Pod").filter(|_| pod.is_none());
         let mut service = Service {
             name,
             span: named.span(),
@@ -140,6 +141,15 @@ impl Reading<'_> {
         self.arguments(&mut service, &arguments, units);
         if let Some(pod) = pod {
             self.pod(&mut service, pod, units);
+        }
+        if let Some(line) = missing {
+            // Its ports and networks are the pod's, which nobody has seen.
+            let stem = line.value.strip_suffix(".pod").unwrap_or(&line.value);
+            self.wrong(
+                &line.span,
+                format!("the pod `{}` is no unit of its folder", line.value),
+            );
+            service.network_mode = Some(field(NetworkMode::Container(stem.to_owned()), &line.span));
         }
         if let (Some(attachment), ip4, ip6) = (
             service.networks.first_mut(),

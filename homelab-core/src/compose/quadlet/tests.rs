@@ -312,3 +312,25 @@ fn no_text_makes_it_panic() {
         }
     }
 }
+
+#[test]
+fn a_pod_that_no_unit_makes_is_said_and_may_open_anything() {
+    let project = read(&[("pods/a.container", "[Container]\nImage=a\nPod=gone.pod\n")]);
+    let said: Vec<String> = project.diagnostics().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "pods/a.container:3:5: warning[compose.invalid-quadlet]: the pod `gone.pod` is no unit of its folder"
+        ]
+    );
+    let mode = service(&project, "a")
+        .network_mode
+        .as_ref()
+        .map(|mode| &mode.value);
+    assert_eq!(mode, Some(&NetworkMode::Container("gone".into())));
+    let there = read(&[
+        ("pods/gone.pod", "[Pod]\n"),
+        ("pods/a.container", "[Container]\nImage=a\nPod=gone.pod\n"),
+    ]);
+    assert_eq!(there.diagnostics(), []);
+}

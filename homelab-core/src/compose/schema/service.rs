@@ -1,7 +1,7 @@
 //! What a service may hold, and what is in it.
 
 use super::Shape::{
-    Any, Bool, BoolOption, BoolOrText, Bytes, BytesText, Command, DeviceCount, Dict, Duration, Either,
+    Bool, BoolOption, BoolOrText, Bytes, BytesText, Command, DeviceCount, Dict, Duration, Either,
     Environment, ExtraHosts, FileMode, Int, IntOption, IntOrTextList, IntWithin, Like, List, LooseTextList,
     Mapping, MultiOptions, NullableOptions, Number, NumberInt, ObjectOrNull, Options, ScalarList, StrictBool,
     StrictBoolOption, StrictInt, StrictNumber, Test, Text, TextList, TextOrList, TextOrNull, UniqueList,
@@ -114,7 +114,7 @@ pub(in crate::compose) static SERVICE: Object = object(&[
     ("stdin_open", Bool),
     ("stop_grace_period", Duration),
     ("stop_signal", Text),
-    ("storage_opt", Dict(Keys::Any, &Any)),
+    ("storage_opt", Shape::IntOptions),
     ("sysctls", Mapping),
     ("tmpfs", TextOrList),
     ("tty", Bool),

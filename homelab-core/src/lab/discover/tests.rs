@@ -223,3 +223,57 @@ fn folders_of_tools_and_copies_are_not_looked_into() {
     assert!(is_looked_into("nas/.config", "containers"));
     assert!(!is_looked_into("nas/.config", "nvim"));
 }
+
+#[test]
+fn services_are_found_however_they_are_written() {
+    for text in [
+        "services:\n  a: {image: x}\n",
+        "services: {a: {image: x}}\n",
+        "\"services\":\n  a:\n    build: .\n",
+        "services: &all\n  a:\n    image: x\n",
+        "\u{feff}services:\n  a:\n    image: x\n",
+        "{\"services\": {\"a\": {\"image\": \"x\"}}}\n",
+        "x-a: &a {image: x}\n---\nservices:\n  a: {image: x}\n",
+        // Broken, which is worth saying of it.
+        "services:\n  a:\n    image: x\n  b: [\n",
+    ] {
+        assert_eq!(with_texts(&[("plex.yml", text)]), ["|: plex.yml"], "{text}");
+    }
+    for text in [
+        "",
+        "services:\n  - image: x\n",
+        "jobs:\n  a:\n    services:\n      db: {image: x}\n",
+        "services:\n  _defaults: {autowire: true}\n# image:\n",
+        "# services:\n#   a: {image: x}\na: b\n",
+        "text: |\n  services:\n    a:\n      image: x\n",
+    ] {
+        assert_eq!(with_texts(&[("plex.yml", text)]), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn what_lies_beside_a_project_and_is_in_none_is_unread() {
+    let files: &[(&str, &'static str)] = &[
+        ("a/compose.yaml", "services: {a: {image: x}}"),
+        ("a/compose.override.yaml", "services: {a: {image: x}}"),
+        ("a/docker-compose.media.yml", "services: {a: {ports: ['80:80']}}"),
+        ("a/docker-compose.example.yml", "services: {a: {image: x}}"),
+        ("a/monitoring.yml", "services: {m: {image: x}}"),
+        ("a/prometheus.yml", "scrape_configs: []"),
+        ("a/compose.empty.yml", "x-nothing: 1"),
+        ("b/monitoring.yml", "services: {m: {image: x}}"),
+        ("c/settings.yml", "services: {}"),
+        ("d/docker-compose.prod.yml", "services: {a: {image: x}}"),
+        ("d/docker-compose.dev.yml", "services: {a: {image: x}}"),
+    ];
+    let text = |path: &str| files.iter().find(|(own, _)| *own == path).map(|(_, text)| *text);
+    let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+    assert_eq!(
+        unread(&paths, &discover(&paths, text), text),
+        [
+            "a/docker-compose.media.yml",
+            "a/monitoring.yml",
+            "d/docker-compose.dev.yml"
+        ]
+    );
+}

@@ -199,3 +199,12 @@ fn what_goes_along_with_a_repository_is_read_and_runs_nothing() {
         );
     }
 }
+
+#[test]
+fn an_empty_path_is_not_the_working_folder() {
+    let error = Lab::load("").expect_err("no folder was named");
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.to_string(), "read the lab's folder ``: the path is empty");
+    assert_eq!(error.hint(), Some("name a folder; `.` is the working folder"));
+    assert!(Lab::load(".").is_ok());
+}

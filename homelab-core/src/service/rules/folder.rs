@@ -40,6 +40,11 @@ pub(super) fn judge(declared: &Declared<'_>, findings: &mut Vec<Finding>) {
         // It is part of that.
         return;
     }
+    given(declared, findings);
+}
+
+/// As `judge`, whatever privileges it has.
+pub(super) fn given(declared: &Declared<'_>, findings: &mut Vec<Finding>) {
     // Reading the whole machine is what these are for.
     let reads = declared.is_one_of(&[Category::Monitoring, Category::Backup]);
     let given: Vec<(&str, &Field<Mount>)> = declared
@@ -57,15 +62,22 @@ pub(super) fn judge(declared: &Declared<'_>, findings: &mut Vec<Finding>) {
             format!("`{path}`{read_only}")
         })
         .collect();
-    let message = format!(
-        "`{}` has the machine's {}",
-        declared.called(),
-        in_words(&names, "and", 5)
+    let finding = |names: &[String], mount: &Field<Mount>| {
+        let message = format!(
+            "`{}` has the machine's {}",
+            declared.called(),
+            in_words(names, "and", 5)
+        );
+        declared.finding(&HOST_FOLDER, message, &mount.span)
+    };
+    let others = given.iter().zip(names.chunks(1)).skip(1);
+    findings.push(
+        others.fold(finding(&names, first), |whole, ((path, mount), name)| {
+            whole
+                .with_evidence(Evidence::at(format!("`{path}` is mounted"), &mount.span))
+                .with_part(finding(name, mount))
+        }),
     );
-    let finding = declared.finding(&HOST_FOLDER, message, &first.span);
-    findings.push(given.iter().skip(1).fold(finding, |finding, (path, mount)| {
-        finding.with_evidence(Evidence::at(format!("`{path}` is mounted"), &mount.span))
-    }));
 }
 
 /// Returns the folder that a mount brings in, if it is one of the machine's own that this container should not have.

@@ -1,6 +1,6 @@
 //! Containers that are let out of their box: privileges, the host's namespaces, capabilities.
 
-use super::Declared;
+use super::{Declared, folder};
 use crate::compose::{Field, NetworkMode};
 use crate::finding::{Evidence, Finding, Principle, Rule, Severity};
 use crate::lab::in_words;
@@ -54,8 +54,13 @@ const DANGEROUS: [&str; 9] = [
 pub(super) fn judge(declared: &Declared<'_>, findings: &mut Vec<Finding>) {
     let privileged = declared.service.privileged.as_ref().filter(|field| field.value);
     if let Some(field) = privileged {
-        findings.push(privileged_finding(declared, field));
-        // What follows is part of it.
+        // What follows is part of it, and stands by itself where it is accepted.
+        let mut parts = Vec::new();
+        folder::given(declared, &mut parts);
+        namespaces(declared, &mut parts);
+        capabilities(declared, &mut parts);
+        let finding = privileged_finding(declared, field);
+        findings.push(parts.into_iter().fold(finding, Finding::with_part));
         return;
     }
     namespaces(declared, findings);
@@ -108,6 +113,17 @@ fn namespaces<'a>(declared: &Declared<'a>, findings: &mut Vec<Finding>) {
     let users = of_host("users", &service.userns_mode, false);
     let shared: Vec<_> = grave.iter().chain(&slight).flatten().copied().collect();
     let name = declared.called();
+    let is_grave = |field: &Field<String>| {
+        grave
+            .iter()
+            .flatten()
+            .any(|(_, other)| std::ptr::eq(*other, field))
+    };
+    let weighed = |finding: Finding, is_grave: bool| match is_grave {
+        true => finding,
+        // By these alone nothing of another's can be read.
+        false => finding.with_severity(Severity::Note),
+    };
     let Some((_, first)) = shared.first() else {
         if let Some((_, users)) = users {
             // It changes nothing on an engine that does not remap users, which is most of them.
@@ -123,13 +139,13 @@ fn namespaces<'a>(declared: &Declared<'a>, findings: &mut Vec<Finding>) {
     let message = format!("`{name}` shares the machine's {}", in_words(&whats, "and", 5));
     let finding = declared.finding(&HOST_NAMESPACE, message, &first.span);
     let finding = shared.iter().skip(1).fold(finding, |finding, (what, field)| {
-        finding.with_evidence(Evidence::at(format!("shares the machine's {what}"), &field.span))
+        let message = format!("`{name}` shares the machine's {what}");
+        let part = declared.finding(&HOST_NAMESPACE, message, &field.span);
+        finding
+            .with_evidence(Evidence::at(format!("shares the machine's {what}"), &field.span))
+            .with_part(weighed(part, is_grave(field)))
     });
-    findings.push(match grave.iter().flatten().next() {
-        Some(_) => finding,
-        // By these alone nothing of another's can be read.
-        None => finding.with_severity(Severity::Note),
-    });
+    findings.push(weighed(finding, grave.iter().any(Option::is_some)));
 }
 
 fn capabilities(declared: &Declared<'_>, findings: &mut Vec<Finding>) {
@@ -146,8 +162,14 @@ fn capabilities(declared: &Declared<'_>, findings: &mut Vec<Finding>) {
         .iter()
         .map(|field| format!("`{}`", field.value))
         .collect();
-    let message = format!("`{}` has {}", declared.called(), in_words(&names, "and", 4));
-    findings.push(declared.finding(&DANGEROUS_CAPABILITY, message, &first.span));
+    let finding = |names: &[String], field: &Field<String>| {
+        let message = format!("`{}` has {}", declared.called(), in_words(names, "and", 4));
+        declared.finding(&DANGEROUS_CAPABILITY, message, &field.span)
+    };
+    let others = dangerous.iter().zip(names.chunks(1)).skip(1);
+    findings.push(others.fold(finding(&names, first), |whole, (field, name)| {
+        whole.with_part(finding(name, field))
+    }));
 }
 
 fn is_dangerous(declared: &Declared<'_>, capability: &str) -> bool {

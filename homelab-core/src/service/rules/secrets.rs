@@ -85,7 +85,13 @@ pub(super) fn judge(services: &[Declared<'_>], findings: &mut Vec<Finding>) {
             "well-known passwords",
             known,
         )
-        .map(|finding| finding.with_severity(severity)),
+        .map(|mut finding| {
+            let parts = finding.take_parts().into_iter();
+            let finding = finding.with_severity(severity);
+            parts.fold(finding, |finding, part| {
+                finding.with_part(part.with_severity(severity))
+            })
+        }),
     );
 }
 
@@ -147,6 +153,11 @@ fn finding(rule: &'static Rule, one: &str, several: &str, exposed: Vec<Exposed<'
     let finding = Finding::new(rule, subject, message)
         .at(first.span)
         .without_snippet();
+    let finding = exposed.iter().skip(1).fold(finding, |finding, exposed| {
+        let subject = Subject::Service(exposed.service.id.clone());
+        let part = Finding::new(rule, subject, format!("`{}` holds {one}", exposed.name));
+        finding.with_part(part.at(exposed.span).without_snippet())
+    });
     Some(exposed.iter().fold(finding, |finding, exposed| {
         let origin = if exposed.is_default {
             ", as the default of a variable without value"

@@ -1,9 +1,10 @@
 //! Where databases keep their data.
 
 use super::Declared;
-use crate::compose::{Field, Mount, MountKind};
+use crate::compose::{Field, Mount, MountKind, rules};
 use crate::finding::{Finding, Principle, Rule, Severity};
 use crate::lab::Tier;
+use crate::span::Span;
 use crate::system::{Category, Store, System};
 
 pub(super) static BIND_MOUNTED_DATABASE: Rule = Rule {
@@ -113,7 +114,7 @@ fn without_volume(declared: &Declared<'_>, paths: &[String], findings: &mut Vec<
             .iter()
             .any(|path| holds(path, &mount.value.target) && is_data(mount))
     };
-    if mounts.iter().any(below) {
+    if mounts.iter().any(below) || is_said_to_be_wrong(declared, paths) {
         return;
     }
     let message = format!("`{}` has no volume for its data", declared.called());
@@ -123,6 +124,18 @@ fn without_volume(declared: &Declared<'_>, paths: &[String], findings: &mut Vec<
         .as_ref()
         .map_or(&declared.service.span, |image| &image.span);
     findings.push(declared.finding(&DATABASE_WITHOUT_VOLUME, message, place));
+}
+
+/// Returns whether a mount for one of these paths is there, of which it was said already why it is none.
+fn is_said_to_be_wrong(declared: &Declared<'_>, paths: &[String]) -> bool {
+    declared.project.diagnostics().iter().any(|finding| {
+        let is_own = finding
+            .service()
+            .is_some_and(|id| id.service() == declared.id.service());
+        let is_wrong = std::ptr::eq(finding.rule(), &rules::INVALID_VALUE);
+        let names = |place: &Span| paths.iter().any(|path| place.text().contains(path.as_str()));
+        is_own && is_wrong && finding.place().is_some_and(names)
+    })
 }
 
 /// Returns whether a mount may hold data, rather than a single file of configuration.

@@ -161,3 +161,19 @@ fn a_database_that_is_told_where_to_keep_its_data_is_believed() {
         "a variable of another database"
     );
 }
+
+#[test]
+fn a_volume_that_is_said_to_be_wrong_is_not_said_to_be_missing() {
+    let rules = |volume: &str| -> Vec<&'static str> {
+        let compose = format!("services:\n  db:\n    image: postgres:16\n    volumes: ['{volume}']\n");
+        let lab = crate::lab::Lab::from_texts("home", [("app/compose.yaml", compose)]);
+        let seen = crate::observed::Observed::none("2026-12-01T00:00:00Z".parse().expect("a time"));
+        let report = lab.audit(&seen);
+        let ids = report.findings().iter().map(|finding| finding.rule().id);
+        ids.filter(|id| id.ends_with("without-volume") || id.ends_with("invalid-value"))
+            .collect()
+    };
+    assert_eq!(rules("${DB}:/var/lib/postgresql/data"), ["compose.invalid-value"]);
+    let other = ["compose.invalid-value", "service.database-without-volume"];
+    assert_eq!(rules("${DB}:/etc/x"), other);
+}
