@@ -32,6 +32,7 @@ const FIX: &str = "Write the history anew without it before anybody gets it (`gi
 ///
 /// # Errors
 /// `NotFound` where the folder is in no repository, `Damaged` where its commits cannot be read.
+#[expect(clippy::disallowed_methods, reason = "a repository's history is read here")]
 pub(crate) fn findings(lab: &Lab, vocabulary: &Vocabulary) -> Result<Vec<Finding>> {
     let root = lab.root();
     let isolated = gix::open::Options::isolated;
