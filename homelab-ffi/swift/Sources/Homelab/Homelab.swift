@@ -6797,6 +6797,11 @@ public func FfiConverterTypeWorld_lower(_ value: World) -> UInt64 {
  */
 public struct AccessChangeView: Equatable, Hashable {
     /**
+     * `network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+     * give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+     */
+    public let kind: String
+    /**
      * Groups that it is about as a whole.
      */
     public let groups: [String]
@@ -6825,13 +6830,22 @@ public struct AccessChangeView: Equatable, Hashable {
      */
     public let destinations: [String]
     /**
-     * Protocols and ports: `tcp:443`.
+     * Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+     * capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
      */
     public let ports: [String]
+    /**
+     * On what it depends.
+     */
+    public let conditions: [String]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
     public init(
+        /**
+         * `network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+         * give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+         */kind: String,
         /**
          * Groups that it is about as a whole.
          */groups: [String],
@@ -6854,8 +6868,13 @@ public struct AccessChangeView: Equatable, Hashable {
          * Ranges behind them, where it is not the devices themselves.
          */destinations: [String],
         /**
-         * Protocols and ports: `tcp:443`.
-         */ports: [String]) {
+         * Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+         * capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
+         */ports: [String],
+        /**
+         * On what it depends.
+         */conditions: [String]) {
+        self.kind = kind
         self.groups = groups
         self.people = people
         self.tags = tags
@@ -6864,6 +6883,7 @@ public struct AccessChangeView: Equatable, Hashable {
         self.to = to
         self.destinations = destinations
         self.ports = ports
+        self.conditions = conditions
     }
 
 
@@ -6882,6 +6902,7 @@ public struct FfiConverterTypeAccessChangeView: FfiConverterRustBuffer {
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AccessChangeView {
         return
             try AccessChangeView(
+                kind: FfiConverterString.read(from: &buf),
                 groups: FfiConverterSequenceString.read(from: &buf),
                 people: FfiConverterSequenceString.read(from: &buf),
                 tags: FfiConverterSequenceString.read(from: &buf),
@@ -6889,11 +6910,13 @@ public struct FfiConverterTypeAccessChangeView: FfiConverterRustBuffer {
                 ranges: FfiConverterSequenceString.read(from: &buf),
                 to: FfiConverterSequenceString.read(from: &buf),
                 destinations: FfiConverterSequenceString.read(from: &buf),
-                ports: FfiConverterSequenceString.read(from: &buf)
+                ports: FfiConverterSequenceString.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
         )
     }
 
     public static func write(_ value: AccessChangeView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
         FfiConverterSequenceString.write(value.groups, into: &buf)
         FfiConverterSequenceString.write(value.people, into: &buf)
         FfiConverterSequenceString.write(value.tags, into: &buf)
@@ -6902,6 +6925,7 @@ public struct FfiConverterTypeAccessChangeView: FfiConverterRustBuffer {
         FfiConverterSequenceString.write(value.to, into: &buf)
         FfiConverterSequenceString.write(value.destinations, into: &buf)
         FfiConverterSequenceString.write(value.ports, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
     }
 }
 
@@ -6999,7 +7023,7 @@ public struct CarrierView: Equatable, Hashable {
      */
     public let device: String
     /**
-     * `itself`, `subnet_router` or `exit_node`.
+     * `itself`, `subnet_router`, `exit_node`, or `service_host`.
      */
     public let kind: String
     /**
@@ -7018,7 +7042,7 @@ public struct CarrierView: Equatable, Hashable {
          * The device.
          */device: String,
         /**
-         * `itself`, `subnet_router` or `exit_node`.
+         * `itself`, `subnet_router`, `exit_node`, or `service_host`.
          */kind: String,
         /**
          * Whether it is the one of several routers that carries the route now, where known.
@@ -8584,9 +8608,9 @@ public struct ExplanationView: Equatable, Hashable {
      */
     public let to: String
     /**
-     * Whether at least one of the devices can.
+     * Whether at least one of the devices can; absent where that depends on something that is not known.
      */
-    public let allowed: Bool
+    public let allowed: Bool?
     /**
      * The rules by which, and as what.
      */
@@ -8617,8 +8641,8 @@ public struct ExplanationView: Equatable, Hashable {
          * What.
          */to: String,
         /**
-         * Whether at least one of the devices can.
-         */allowed: Bool,
+         * Whether at least one of the devices can; absent where that depends on something that is not known.
+         */allowed: Bool?,
         /**
          * The rules by which, and as what.
          */rules: [TailnetRuleView],
@@ -8660,7 +8684,7 @@ public struct FfiConverterTypeExplanationView: FfiConverterRustBuffer {
                 from: FfiConverterString.read(from: &buf),
                 devices: FfiConverterSequenceString.read(from: &buf),
                 to: FfiConverterString.read(from: &buf),
-                allowed: FfiConverterBool.read(from: &buf),
+                allowed: FfiConverterOptionBool.read(from: &buf),
                 rules: FfiConverterSequenceTypeTailnetRuleView.read(from: &buf),
                 by: FfiConverterSequenceTypeByView.read(from: &buf),
                 conditions: FfiConverterSequenceString.read(from: &buf),
@@ -8672,7 +8696,7 @@ public struct FfiConverterTypeExplanationView: FfiConverterRustBuffer {
         FfiConverterString.write(value.from, into: &buf)
         FfiConverterSequenceString.write(value.devices, into: &buf)
         FfiConverterString.write(value.to, into: &buf)
-        FfiConverterBool.write(value.allowed, into: &buf)
+        FfiConverterOptionBool.write(value.allowed, into: &buf)
         FfiConverterSequenceTypeTailnetRuleView.write(value.rules, into: &buf)
         FfiConverterSequenceTypeByView.write(value.by, into: &buf)
         FfiConverterSequenceString.write(value.conditions, into: &buf)
@@ -9905,7 +9929,7 @@ public struct PersonReachView: Equatable, Hashable {
      */
     public let login: String
     /**
-     * Their devices that can.
+     * Their devices that can; none where they have no device yet.
      */
     public let devices: [String]
     /**
@@ -9924,7 +9948,7 @@ public struct PersonReachView: Equatable, Hashable {
          * Their login.
          */login: String,
         /**
-         * Their devices that can.
+         * Their devices that can; none where they have no device yet.
          */devices: [String],
         /**
          * By which rules.
@@ -10264,6 +10288,10 @@ public struct PolicyDiffView: Equatable, Hashable {
      * Access that there is no more.
      */
     public let lost: [AccessChangeView]
+    /**
+     * What was not compared, and why.
+     */
+    public let notes: [String]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -10273,9 +10301,13 @@ public struct PolicyDiffView: Equatable, Hashable {
          */gained: [AccessChangeView],
         /**
          * Access that there is no more.
-         */lost: [AccessChangeView]) {
+         */lost: [AccessChangeView],
+        /**
+         * What was not compared, and why.
+         */notes: [String]) {
         self.gained = gained
         self.lost = lost
+        self.notes = notes
     }
 
 
@@ -10295,13 +10327,15 @@ public struct FfiConverterTypePolicyDiffView: FfiConverterRustBuffer {
         return
             try PolicyDiffView(
                 gained: FfiConverterSequenceTypeAccessChangeView.read(from: &buf),
-                lost: FfiConverterSequenceTypeAccessChangeView.read(from: &buf)
+                lost: FfiConverterSequenceTypeAccessChangeView.read(from: &buf),
+                notes: FfiConverterSequenceString.read(from: &buf)
         )
     }
 
     public static func write(_ value: PolicyDiffView, into buf: inout [UInt8]) {
         FfiConverterSequenceTypeAccessChangeView.write(value.gained, into: &buf)
         FfiConverterSequenceTypeAccessChangeView.write(value.lost, into: &buf)
+        FfiConverterSequenceString.write(value.notes, into: &buf)
     }
 }
 
@@ -11263,7 +11297,7 @@ public func FfiConverterTypeProof_lower(_ value: Proof) -> RustBuffer {
  */
 public struct RangeReachView: Equatable, Hashable {
     /**
-     * An address, a prefix, `first-last`, or `*` for anybody.
+     * An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody.
      */
     public let range: String
     /**
@@ -11275,7 +11309,7 @@ public struct RangeReachView: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * An address, a prefix, `first-last`, or `*` for anybody.
+         * An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody.
          */range: String,
         /**
          * By which rules.
@@ -11456,6 +11490,10 @@ public struct ReachableDeviceView: Equatable, Hashable {
      * Why not after all, though the policy would let them.
      */
     public let problem: String?
+    /**
+     * On what it depends, and from which of the devices it is where not from all.
+     */
+    public let conditions: [String]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -11471,11 +11509,15 @@ public struct ReachableDeviceView: Equatable, Hashable {
          */ports: [String],
         /**
          * Why not after all, though the policy would let them.
-         */problem: String?) {
+         */problem: String?,
+        /**
+         * On what it depends, and from which of the devices it is where not from all.
+         */conditions: [String]) {
         self.device = device
         self.destinations = destinations
         self.ports = ports
         self.problem = problem
+        self.conditions = conditions
     }
 
 
@@ -11497,7 +11539,8 @@ public struct FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer {
                 device: FfiConverterString.read(from: &buf),
                 destinations: FfiConverterSequenceString.read(from: &buf),
                 ports: FfiConverterSequenceString.read(from: &buf),
-                problem: FfiConverterOptionString.read(from: &buf)
+                problem: FfiConverterOptionString.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
         )
     }
 
@@ -11506,6 +11549,7 @@ public struct FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer {
         FfiConverterSequenceString.write(value.destinations, into: &buf)
         FfiConverterSequenceString.write(value.ports, into: &buf)
         FfiConverterOptionString.write(value.problem, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
     }
 }
 
@@ -12686,9 +12730,9 @@ public struct ServiceExplanationView: Equatable, Hashable {
      */
     public let service: String
     /**
-     * Whether their portal has it.
+     * Whether they come in by one of the ways; absent where that depends on something that is not known.
      */
-    public let allowed: Bool
+    public let allowed: Bool?
     /**
      * As whom they come in, where they do.
      */
@@ -12711,8 +12755,8 @@ public struct ServiceExplanationView: Equatable, Hashable {
          * The service: `immich/server`.
          */service: String,
         /**
-         * Whether their portal has it.
-         */allowed: Bool,
+         * Whether they come in by one of the ways; absent where that depends on something that is not known.
+         */allowed: Bool?,
         /**
          * As whom they come in, where they do.
          */by: Reach?,
@@ -12746,7 +12790,7 @@ public struct FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer {
                 from: FfiConverterString.read(from: &buf),
                 devices: FfiConverterSequenceString.read(from: &buf),
                 service: FfiConverterString.read(from: &buf),
-                allowed: FfiConverterBool.read(from: &buf),
+                allowed: FfiConverterOptionBool.read(from: &buf),
                 by: FfiConverterOptionTypeReach.read(from: &buf),
                 ways: FfiConverterSequenceTypeWayExplanationView.read(from: &buf)
         )
@@ -12756,7 +12800,7 @@ public struct FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer {
         FfiConverterString.write(value.from, into: &buf)
         FfiConverterSequenceString.write(value.devices, into: &buf)
         FfiConverterString.write(value.service, into: &buf)
-        FfiConverterBool.write(value.allowed, into: &buf)
+        FfiConverterOptionBool.write(value.allowed, into: &buf)
         FfiConverterOptionTypeReach.write(value.by, into: &buf)
         FfiConverterSequenceTypeWayExplanationView.write(value.ways, into: &buf)
     }
@@ -14097,7 +14141,8 @@ public struct WhoCanReachView: Equatable, Hashable {
      */
     public let tagged: [DeviceReachView]
     /**
-     * Addresses that rules name and no device has: hosts behind a router, mostly.
+     * Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+     * list has.
      */
     public let ranges: [RangeReachView]
     /**
@@ -14131,7 +14176,8 @@ public struct WhoCanReachView: Equatable, Hashable {
          * Devices that belong to tags, by name.
          */tagged: [DeviceReachView],
         /**
-         * Addresses that rules name and no device has: hosts behind a router, mostly.
+         * Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+         * list has.
          */ranges: [RangeReachView],
         /**
          * The devices that may open this port to everybody by Funnel, where the policy lets them.
