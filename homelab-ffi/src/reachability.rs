@@ -90,7 +90,8 @@ mirrored! {
         pub people: Vec<PersonReachView>,
         /// Devices that belong to tags, by name.
         pub tagged: Vec<DeviceReachView>,
-        /// Addresses that rules name and no device has: hosts behind a router, mostly.
+        /// Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+        /// list has.
         pub ranges: Vec<RangeReachView>,
         /// The devices that may open this port to everybody by Funnel, where the policy lets them.
         pub funnel: Vec<String>,
@@ -104,7 +105,7 @@ mirrored! {
     pub struct CarrierView {
         /// The device.
         pub device: String,
-        /// `itself`, `subnet_router` or `exit_node`.
+        /// `itself`, `subnet_router`, `exit_node`, or `service_host`.
         pub kind: String,
         /// Whether it is the one of several routers that carries the route now, where known.
         pub primary: Option<bool>,
@@ -118,7 +119,7 @@ mirrored! {
     pub struct PersonReachView {
         /// Their login.
         pub login: String,
-        /// Their devices that can.
+        /// Their devices that can; none where they have no device yet.
         pub devices: Vec<String>,
         /// By which rules.
         pub by: Vec<ByView>,
@@ -144,7 +145,7 @@ mirrored! {
 mirrored! {
     /// Addresses of no device that can reach a target.
     pub struct RangeReachView {
-        /// An address, a prefix, `first-last`, or `*` for anybody.
+        /// An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody.
         pub range: String,
         /// By which rules.
         pub by: Vec<ByView>,
@@ -184,6 +185,8 @@ mirrored! {
         pub ports: Vec<String>,
         /// Why not after all, though the policy would let them.
         pub problem: Option<String>,
+        /// On what it depends, and from which of the devices it is where not from all.
+        pub conditions: Vec<String>,
     }
 }
 
@@ -246,8 +249,8 @@ mirrored! {
         pub devices: Vec<String>,
         /// What.
         pub to: String,
-        /// Whether at least one of the devices can.
-        pub allowed: bool,
+        /// Whether at least one of the devices can; absent where that depends on something that is not known.
+        pub allowed: Option<bool>,
         /// The rules by which, and as what.
         pub rules: Vec<TailnetRuleView>,
         /// Which of them lets whom in, as what.
@@ -266,12 +269,17 @@ mirrored! {
         pub gained: Vec<AccessChangeView>,
         /// Access that there is no more.
         pub lost: Vec<AccessChangeView>,
+        /// What was not compared, and why.
+        pub notes: Vec<String>,
     }
 }
 
 mirrored! {
     /// The same change for everybody whom it is about.
     pub struct AccessChangeView {
+        /// `network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+        /// give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+        pub kind: String,
         /// Groups that it is about as a whole.
         pub groups: Vec<String>,
         /// People, by login.
@@ -286,8 +294,11 @@ mirrored! {
         pub to: Vec<String>,
         /// Ranges behind them, where it is not the devices themselves.
         pub destinations: Vec<String>,
-        /// Protocols and ports: `tcp:443`.
+        /// Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+        /// capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
         pub ports: Vec<String>,
+        /// On what it depends.
+        pub conditions: Vec<String>,
     }
 }
 
@@ -300,8 +311,8 @@ mirrored! {
         pub devices: Vec<String>,
         /// The service: `immich/server`.
         pub service: String,
-        /// Whether their portal has it.
-        pub allowed: bool,
+        /// Whether they come in by one of the ways; absent where that depends on something that is not known.
+        pub allowed: Option<bool>,
         /// As whom they come in, where they do.
         pub by: Option<Reach>,
         /// Every way that leads to the service, widest first.

@@ -86,7 +86,7 @@ def test_who_reaches_what_and_why() -> None:
 
     assert tailnet.explain("phone", "nas:443").allowed
     refused = tailnet.explain("alice@example.com", "nas:22")
-    assert not refused.allowed
+    assert refused.allowed is False
     assert refused.misses[0].kind == "port"
     assert refused.misses[0].rule is not None
     assert "443" in str(refused)

@@ -40,7 +40,10 @@ fn run(mut arguments: Arguments) -> Result<()> {
         match (who, why) {
             (Some(who), None) => return say(&form.of(&lab.portal(&who, &seen)?)),
             (Some(who), Some(service)) => return say(&form.of(&lab.explain(&who, &service, &seen)?)),
-            (None, Some(_)) => return Err(Error::new(ErrorKind::Invalid, "find `--who` beside `--why`")),
+            (None, Some(_)) => {
+                let error = Error::new(ErrorKind::Invalid, "find `--who` beside `--why`");
+                return Err(error.with_hint("say whose ways are asked for: `--who ann --why immich`"));
+            }
             (None, None) => {}
         }
         let server = Server::bind(listen, lab.clone(), seen, settings).await?;

@@ -453,9 +453,17 @@ fn addressed(topology: &Topology<'_>, owner: NodeIndex, index: NetIndex) -> Opti
     )
 }
 
-/// Returns the ports that a container is known to listen on, at the address that it is given on a network.
+/// Returns the ports that a container is known to listen on, and whichever else it does, at the address that it is given on
+/// a network.
 fn own_doors(node: &super::topology::Node<'_>, index: NetIndex, topology: &Topology<'_>) -> Vec<Door> {
-    let name = &topology.nets[index].name;
+    match own_address(node, &topology.nets[index].name) {
+        Some(address) => every_door(node, &DoorOf::Address(address)),
+        None => Vec::new(),
+    }
+}
+
+/// Returns the address that a container is given on a network.
+pub(super) fn own_address(node: &super::topology::Node<'_>, name: &str) -> Option<IpAddr> {
     let project = node.project.networks();
     let attached = node.service.networks.iter().find(|attached| {
         let key = attached.value.network.as_str();
@@ -463,23 +471,22 @@ fn own_doors(node: &super::topology::Node<'_>, index: NetIndex, topology: &Topol
         own.map_or(key, |own| own.value.as_str()) == name
     });
     let address = attached.and_then(|attached| attached.value.ipv4.as_ref()?.trim().parse().ok());
-    let Some(address) = address.map(IpAddr::V4) else {
-        return Vec::new();
-    };
-    let of = |ports, protocol| Door {
-        of: DoorOf::Address(address),
+    address.map(IpAddr::V4)
+}
+
+/// Returns the ports that a container is known to listen on, and whichever else it does: what an image exposes is not all
+/// that is open.
+pub(super) fn every_door(node: &super::topology::Node<'_>, of: &DoorOf) -> Vec<Door> {
+    let sure = node.known_ports.iter().filter(|known| known.sure);
+    let known = sure.map(|known| (Some((known.port, known.port)), known.protocol));
+    let others = [Protocol::Tcp, Protocol::Udp].map(|protocol| (None, protocol));
+    let door = |(ports, protocol)| Door {
+        of: of.clone(),
         ports,
         protocol,
         page: None,
     };
-    let sure = node.known_ports.iter().filter(|known| known.sure);
-    let mut doors: Vec<Door> = sure
-        .map(|known| of(Some((known.port, known.port)), known.protocol))
-        .collect();
-    if doors.is_empty() {
-        doors.push(of(None, Protocol::Tcp));
-    }
-    doors
+    known.chain(others).map(door).collect()
 }
 
 /// Returns what a network that no project of the lab declares may lead to: it may be a part of the local network, and

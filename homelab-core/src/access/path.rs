@@ -233,6 +233,10 @@ pub(crate) enum DoorOf {
     Address(IpAddr),
     /// A container's own device, by its name.
     Device(String),
+    /// A service of the tailnet, by its name with `svc:`: at addresses of its own, on whichever device hosts it.
+    Service(String),
+    /// Some address of this network.
+    Network(IpNet),
 }
 
 /// A port on which a path begins, where whoever comes from the tailnet meets its policy.

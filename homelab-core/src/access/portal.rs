@@ -221,6 +221,10 @@ impl<'a> Portals<'a> {
         let best = ways.first()?;
         let service = self.services[index];
         let system = self.system(index);
+        // The gate is none of the places behind it.
+        if system.is_some_and(|system| system.id() == "tailscale") {
+            return None;
+        }
         let id = service.id();
         let alone = service.project().services().len() == 1;
         let name = match system.filter(|system| !system.is_generic()) {
@@ -316,17 +320,24 @@ impl<'a> Portals<'a> {
     fn explain_from(&self, party: &Party, index: usize, away: bool) -> ServiceExplanationView {
         let exposure = &self.exposures[index];
         let best = self.ways(party, index).into_iter().next();
+        let ways: Vec<WayExplanationView> = exposure
+            .paths()
+            .iter()
+            .map(|path| self.explain_way(party, exposure, path, away))
+            .collect();
+        let any = |wanted| ways.iter().any(|way| way.allowed == wanted);
+        let allowed = match (any(Some(true)), any(None)) {
+            (true, _) => Some(true),
+            (false, true) => None,
+            (false, false) => Some(false),
+        };
         ServiceExplanationView {
             from: party.who().to_owned(),
             devices: party.names.clone(),
             service: exposure.id().to_string(),
-            allowed: best.is_some(),
+            allowed,
             by: best.map(|way| way.zone),
-            ways: exposure
-                .paths()
-                .iter()
-                .map(|path| self.explain_way(party, exposure, path, away))
-                .collect(),
+            ways,
         }
     }
 

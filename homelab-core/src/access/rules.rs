@@ -135,7 +135,7 @@ impl Lab {
                     .max(exposure.reach());
                 let asks = |path: &&Path| {
                     path.at_most() > allowed
-                        && path.zone() <= Reach::Host
+                        && (path.zone() <= Reach::Host || path.kind() == PathKind::Funnel)
                         && path.kind() != PathKind::Tunnel
                         && path
                             .unknowns()

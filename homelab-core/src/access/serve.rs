@@ -12,9 +12,10 @@ use super::files::Files;
 pub(super) use observed::paths as observed;
 
 use super::container::file_in_container;
+use super::direct::{every_door, own_address};
 use super::path::{Door, DoorOf, Page, Path, PathKind};
 use super::spread::{Source, Spreads};
-use super::topology::{Namespace, NetIndex, Node, NodeIndex, Topology};
+use super::topology::{Namespace, Net, NetIndex, Node, NodeIndex, Topology};
 use super::upstream::upstream;
 use crate::compose::Protocol;
 use crate::finding::Evidence;
@@ -151,22 +152,11 @@ fn device(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>]) {
 /// Returns the path to all that a service listens on, by a Tailscale container's device.
 fn every_port(topology: &Topology<'_>, index: NodeIndex, member: NodeIndex) -> Path {
     let node = &topology.nodes[index];
-    let known = topology.nodes[member]
-        .known_ports
-        .iter()
-        .filter(|known| known.sure);
-    let doors = known.filter_map(|known| {
-        Some(Door {
-            of: device_of(node)?,
-            ports: Some((known.port, known.port)),
-            protocol: known.protocol,
-            page: None,
-        })
-    });
+    let doors = device_of(node).map(|of| every_door(&topology.nodes[member], &of));
     let label = format!("every port, on the tailnet device of `{}`", node.id);
     Path::new(PathKind::TailnetNode, Reach::Tailnet, label)
         .on(None, Protocol::Tcp)
-        .by(doors)
+        .by(doors.into_iter().flatten())
 }
 
 /// Adds where the image passes on all that comes in by the tailnet: to one address, or one name.
@@ -230,6 +220,8 @@ struct Handler {
     funnel: bool,
     /// Whether the port speaks HTTP without TLS, which is said of it apart.
     plain: bool,
+    /// The service of the tailnet whose port it is, with its prefix; none where it is the device's own.
+    service: Option<String>,
 }
 
 impl Handler {
@@ -265,7 +257,11 @@ fn serve(
         return;
     };
     for handler in handlers {
-        let served = device_of(node).map(|of| Door {
+        let of = match &handler.service {
+            Some(name) => Some(DoorOf::Service(name.clone())),
+            None => device_of(node),
+        };
+        let served = of.map(|of| Door {
             of,
             ports: Some((handler.port, handler.port)),
             protocol: Protocol::Tcp,
@@ -285,10 +281,11 @@ fn serve(
         }
         for target in targets {
             let port = target.port;
-            let label = format!(
-                "{}{} on the tailnet device of `{}` -> {port}",
-                handler.port, handler.mount, node.id
-            );
+            let whose = match &handler.service {
+                Some(name) => format!("the tailnet's `{name}`, which `{}` hosts", node.id),
+                None => format!("the tailnet device of `{}`", node.id),
+            };
+            let label = format!("{}{} on {whose} -> {port}", handler.port, handler.mount);
             let way = |kind, zone| {
                 Path::new(kind, zone, label.clone())
                     .on(Some(port), Protocol::Tcp)
@@ -362,11 +359,11 @@ fn parse(text: &str) -> Option<Vec<Handler>> {
         return None;
     }
     let mut found = Vec::new();
-    collect(&value, &mut found, 0);
+    collect(&value, None, &mut found, 0);
     Some(found)
 }
 
-fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
+fn collect(config: &Value, service: Option<&str>, found: &mut Vec<Handler>, depth: usize) {
     let entries = |key: &str| config.get(key).and_then(Value::as_object).into_iter().flatten();
     // Funnel opens a port with all that is mounted on it: whose name stands before the port is all the same.
     let port_of = |key: &str| key.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
@@ -393,6 +390,7 @@ fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
                     target: target.to_owned(),
                     funnel: funnel.contains(&port),
                     plain: plain.contains(&port),
+                    service: service.map(str::to_owned),
                 });
             }
         }
@@ -405,12 +403,16 @@ fn collect(config: &Value, found: &mut Vec<Handler>, depth: usize) {
                 target: target.to_owned(),
                 funnel: funnel.contains(&port),
                 plain: false,
+                service: service.map(str::to_owned),
             });
         }
     }
     if depth < 2 {
-        for nested in entries("Foreground").chain(entries("Services")) {
-            collect(nested.1, found, depth + 1);
+        for (_, nested) in entries("Foreground") {
+            collect(nested, service, found, depth + 1);
+        }
+        for (name, nested) in entries("Services") {
+            collect(nested, Some(name), found, depth + 1);
         }
     }
 }
@@ -453,9 +455,11 @@ fn routes(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>], sp
             let members = own.members.iter().filter(|&&member| member != index);
             for member in members.flat_map(|&member| topology.namespace_members(member)) {
                 let label = format!("the route of `{}` to `{}`", node.id, own.name);
+                let doors = routed_doors(&topology.nodes[member], own);
                 paths[member].push(
                     Path::new(PathKind::Serve, Reach::Tailnet, label)
                         .on(None, Protocol::Tcp)
+                        .by(doors)
                         .with(source.evidence.clone()),
                 );
             }
@@ -463,6 +467,15 @@ fn routes(topology: &Topology<'_>, index: NodeIndex, paths: &mut [Vec<Path>], sp
             spreads.add_to_net(net, &source);
         }
     }
+}
+
+/// Returns where those meet a container who come by a route to its network: at its own address, or at any of the network.
+fn routed_doors(member: &Node<'_>, net: &Net) -> Vec<Door> {
+    let places = match own_address(member, &net.name) {
+        Some(address) => vec![DoorOf::Address(address)],
+        None => net.subnets.iter().copied().map(DoorOf::Network).collect(),
+    };
+    places.iter().flat_map(|of| every_door(member, of)).collect()
 }
 
 /// Returns the ranges after `--advertise-routes`.

@@ -70,7 +70,7 @@ impl Askers {
             (true, _) => login(headers),
             (false, true) => Err(Refusal::Forged(format!(
                 "the request says by a header of Tailscale Serve who is asking; that is believed of a proxy on this \
-                 machine only, and only where the server is told to: not of {ip}"
+                 machine only, and only where the server is started with `--behind-serve`: not of {ip}"
             ))),
             (false, false) => self.ask_daemon(peer).await,
         }

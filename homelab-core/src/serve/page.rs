@@ -84,11 +84,12 @@ pub(super) fn portal(lab: &str, portal: &PortalView, search: &str) -> String {
 
 /// Returns why somebody can reach a service, or why not.
 pub(super) fn why(lab: &str, why: &ServiceExplanationView) -> String {
-    let verdict = match why.by {
-        Some(Reach::Lan) => "You reach it on the local network only.",
-        Some(Reach::Internet) => "You reach it, as everybody does.",
-        Some(_) => "You reach it.",
-        None => "You do not reach it.",
+    let verdict = match (why.allowed, why.by) {
+        (None, _) => "Whether you reach it depends on what is not known.",
+        (Some(true), Some(Reach::Lan)) => "You reach it on the local network only.",
+        (Some(true), Some(Reach::Internet)) => "You reach it, as everybody does.",
+        (Some(true), _) => "You reach it.",
+        (Some(false), _) => "You do not reach it.",
     };
     let mut page = head(&format!("Why {}: {lab}", why.service));
     put!(

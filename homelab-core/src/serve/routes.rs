@@ -18,6 +18,7 @@ use crate::lab::{Lab, Person};
 use crate::observed::Observed;
 use crate::tailnet::canonical_login;
 use crate::tailnet::{Device, Role};
+use crate::view::ServiceExplanationView;
 
 /// Nothing is loaded but the page and its own style; no script, no frame, no form but to this server.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; \
@@ -189,7 +190,7 @@ fn explained(
     state: &State,
     asker: &Asker,
     uri: &Uri,
-) -> Result<(String, crate::view::ServiceExplanationView), Box<Response>> {
+) -> Result<(String, ServiceExplanationView), Box<Response>> {
     let Some(service) = request::value(uri, "service") else {
         let text = "say which service: `why?service=PROJECT/SERVICE`";
         return Err(Box::new(problem(StatusCode::BAD_REQUEST, text)));
@@ -197,12 +198,25 @@ fn explained(
     let (lab, seen) = state.shown.now();
     let hidden = || problem(StatusCode::NOT_FOUND, "there is no such service in your portal");
     match lab.explain_to(asker.whom(), &service, &seen) {
-        Ok(why) if why.allowed || administers(&lab, asker) => Ok((lab_name(&lab), why)),
+        Ok(why) if administers(&lab, asker) => Ok((lab_name(&lab), why)),
+        Ok(mut why) if why.by.is_some() => {
+            only_theirs(&mut why);
+            Ok((lab_name(&lab), why))
+        }
         Ok(_) => Err(Box::new(hidden())),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Ambiguous) => {
             Err(Box::new(hidden()))
         }
         Err(error) => Err(Box::new(failed(&error))),
+    }
+}
+
+/// Takes out what somebody does not have: the ways that are not theirs, and what comes near.
+fn only_theirs(why: &mut ServiceExplanationView) {
+    why.ways.retain(|way| way.allowed != Some(false));
+    for way in &mut why.ways {
+        way.explanations.retain(|one| one.allowed != Some(false));
+        way.explanations.iter_mut().for_each(|one| one.misses.clear());
     }
 }
 

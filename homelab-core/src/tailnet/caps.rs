@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::alias::Alias;
 use super::compile::Compiled;
+use super::policy::{At, Truth};
 use crate::view::CapabilityMap;
 
 /// The ports that Funnel may open.
@@ -43,19 +44,32 @@ impl Compiled {
     }
 
     /// Returns whether a device may open itself to the public.
-    pub(super) fn may_funnel(&self, device: u32) -> bool {
-        self.inner().node_attributes.iter().any(|entry| {
-            entry
-                .attributes
-                .iter()
-                .any(|attribute| attribute.value == "funnel")
-                && entry.targets.iter().any(|target| match &target.value {
-                    Alias::Any => true,
-                    alias if alias.names_devices() => self.devices(alias).has(device),
-                    alias => self
-                        .own(device)
-                        .any(|own| self.written(alias).iter().any(|range| range.covers(own))),
-                })
-        })
+    pub(super) fn may_funnel(&self, device: u32) -> Truth {
+        let gives = |attributes: &[At<String>]| attributes.iter().any(|one| one.value == "funnel");
+        let entries = self.inner().node_attributes.iter();
+        let targets = entries
+            .filter(|entry| gives(&entry.attributes))
+            .flat_map(|entry| &entry.targets);
+        let of = |alias: &Alias| match alias {
+            Alias::Any => Truth::Yes,
+            alias if alias.names_devices() && self.devices(alias).has(device) => Truth::Yes,
+            alias
+                if self
+                    .directory
+                    .devices_perhaps(alias, &self.inner().definitions)
+                    .has(device) =>
+            {
+                Truth::Unknown
+            }
+            alias => {
+                let written = self.written(alias);
+                let mut own = self.own(device);
+                match own.any(|own| written.iter().any(|range| range.covers(own))) {
+                    true => Truth::Yes,
+                    false => Truth::No,
+                }
+            }
+        };
+        targets.map(|target| of(&target.value)).max().unwrap_or(Truth::No)
     }
 }

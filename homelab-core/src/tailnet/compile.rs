@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::alias::Alias;
 use super::device::Roster;
 use super::directory::{Devices, Directory};
+use super::doubt;
 use super::policy::{At, Destination, Inner, Policy, Rule, Section, Truth};
 use super::ports::Ports;
 use super::ranges::{Range, Ranges};
@@ -28,7 +29,7 @@ pub(super) struct Sources {
     pub(super) v6: Devices,
     /// All of them, and the devices that offer a route in it: all that it makes visible.
     pub(super) visible: Devices,
-    /// The devices that would be in it if what is not known of their posture is as the rule asks.
+    /// The devices that are in it if what is not known turns out so: a posture, a role, who is of a group, whose they are.
     pub(super) perhaps: Devices,
     /// `autogroup:danger-all`: whoever it is.
     pub(super) everybody: bool,
@@ -87,6 +88,10 @@ pub(super) struct Compiled {
     of_rule: Vec<u32>,
     /// Of each device, what it enforces because of what it is, by rule.
     nodes: Vec<Vec<Attachment>>,
+    /// Of each device, what it enforces if a destination means it, which is not known.
+    perhaps: Vec<Vec<Attachment>>,
+    /// What is for services, whoever hosts them.
+    pub(super) services: Vec<(u32, u32)>,
     /// What every device enforces: destinations `*`.
     pub(super) everywhere: Vec<(u32, u32)>,
     /// What every person's devices enforce among themselves: destinations `autogroup:self`.
@@ -108,13 +113,16 @@ pub(super) struct Compiled {
 
 impl Compiled {
     pub(super) fn new(policy: Policy, roster: Roster) -> Self {
-        let directory = Directory::new(roster);
+        let named = doubt::logins_of(policy.inner());
+        let directory = Directory::new(roster, named.iter().map(String::as_str));
         let default = match policy.inner().rules {
             Some(_) => Vec::new(),
             None => vec![everything_to_everything()],
         };
         let mut compiled = Compiled {
             nodes: vec![Vec::new(); directory.count() as usize],
+            perhaps: vec![Vec::new(); directory.count() as usize],
+            services: Vec::new(),
             policy: policy.clone(),
             default,
             directory,
@@ -182,6 +190,11 @@ impl Compiled {
 
     pub(super) fn attachments(&self, device: u32) -> &[Attachment] {
         &self.nodes[device as usize]
+    }
+
+    /// Returns what a device enforces if a destination means it, which is not known.
+    pub(super) fn perhaps_attachments(&self, device: u32) -> &[Attachment] {
+        &self.perhaps[device as usize]
     }
 
     /// Returns where it is kept whom a rule lets in to an IPv4 address, an IPv6 address, or one of both.
@@ -260,7 +273,9 @@ impl Compiled {
         let mut devices = Devices::none(directory.count() as usize);
         let mut written = Vec::new();
         let mut everybody = false;
+        let mut perhaps = Devices::none(directory.count() as usize);
         for alias in aliases {
+            perhaps.add(&directory.devices_perhaps(alias, &self.inner().definitions));
             devices.add(&self.devices(alias));
             match alias {
                 Alias::Any => written.extend(directory.any().iter()),
@@ -283,9 +298,13 @@ impl Compiled {
         }
         devices.add(&v4);
         devices.add(&v6);
-        let mut perhaps = Devices::none(directory.count() as usize);
         let mut refused = Devices::none(directory.count() as usize);
         if !postures.is_empty() {
+            for device in perhaps.clone().iter() {
+                if self.posture(device, postures) == Truth::No {
+                    perhaps.remove(device);
+                }
+            }
             for device in devices.clone().iter() {
                 match self.posture(device, postures) {
                     Truth::Yes => continue,
@@ -361,10 +380,18 @@ impl Compiled {
                 continue;
             }
             match alias {
+                Alias::Service(_) => self.services.push((index, at)),
                 Alias::Any => self.everywhere.push((index, at)),
                 Alias::Itself => self.selves.push((index, at)),
                 Alias::Internet => {
                     let all: Arc<[Range]> = self.directory.internet().iter().collect();
+                    for device in self.directory.exits().clone().iter() {
+                        self.give(device, index, at, Kept::Ranges(Arc::clone(&all)));
+                    }
+                }
+                Alias::IpSet(set) if self.inner().definitions.internet_sets.contains(set) => {
+                    self.attach_written(index, at, alias);
+                    let all = self.public_part(alias);
                     for device in self.directory.exits().clone().iter() {
                         self.give(device, index, at, Kept::Ranges(Arc::clone(&all)));
                     }
@@ -384,10 +411,25 @@ impl Compiled {
                             self.give(router, index, at, Kept::Ranges(kept));
                         }
                     }
+                    let perhaps = self.directory.devices_perhaps(alias, &self.inner().definitions);
+                    for device in perhaps.iter().filter(|device| !devices.has(*device)) {
+                        self.perhaps[device as usize].push(Attachment {
+                            rule: index,
+                            destination: at,
+                            kept: Kept::Own,
+                        });
+                    }
                 }
                 _ => self.attach_written(index, at, alias),
             }
         }
+    }
+
+    /// Returns what of an IP set an exit node carries.
+    fn public_part(&self, alias: &Alias) -> Arc<[Range]> {
+        let set: Ranges = self.written(alias).into_iter().collect();
+        let others = self.directory.internet().without(&set);
+        self.directory.internet().without(&others).iter().collect()
     }
 
     fn attach_written(&mut self, index: u32, at: u32, alias: &Alias) {
@@ -413,23 +455,40 @@ impl Compiled {
 
     fn attach_via(&mut self, index: u32, at: u32, rule: &Rule, destination: &Destination) {
         let alias = &destination.alias.value;
-        let carriers: Vec<u32> = rule
+        let mut carriers: Vec<u32> = rule
             .via
             .iter()
             .flat_map(|tag| self.devices(&Alias::Tag(tag.clone())).iter().collect::<Vec<_>>())
             .collect();
+        let tagged = carriers.len();
+        // They may have the tag.
+        carriers.extend(self.directory.orphans());
         let written = self.written(alias);
-        for device in carriers {
+        for (number, device) in carriers.into_iter().enumerate() {
             let kept: Vec<Range> = match alias {
                 Alias::Internet if self.directory.is_exit(device) => written.clone(),
                 Alias::Internet => Vec::new(),
                 _ => {
                     let routes = self.directory.subnets(device);
                     let carried = |range: &&Range| routes.iter().any(|route| route.overlaps(**range));
-                    written.iter().filter(carried).copied().collect()
+                    let mut kept: Vec<Range> = written.iter().filter(carried).copied().collect();
+                    let is_public = matches!(alias, Alias::IpSet(set)
+                        if self.inner().definitions.internet_sets.contains(set));
+                    if is_public && self.directory.is_exit(device) {
+                        kept.extend(self.public_part(alias).iter());
+                    }
+                    kept
                 }
             };
             if kept.is_empty() {
+                continue;
+            }
+            if number >= tagged {
+                self.perhaps[device as usize].push(Attachment {
+                    rule: index,
+                    destination: at,
+                    kept: Kept::Ranges(kept.into()),
+                });
                 continue;
             }
             match destination.ports.is_empty() {

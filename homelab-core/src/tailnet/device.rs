@@ -130,7 +130,8 @@ impl Device {
         self.ssh
     }
 
-    /// Returns when its key expires; None where it never does, or nobody has said.
+    /// Returns when its key expires; None where it never does, or nobody has said. The epoch is an expired one of which
+    /// nobody has said when.
     pub fn key_expiry(&self) -> Option<Timestamp> {
         self.key_expiry
     }

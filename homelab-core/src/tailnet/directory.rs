@@ -84,6 +84,8 @@ pub(super) struct Person {
     pub(super) login: Arc<str>,
     pub(super) role: Option<Role>,
     pub(super) external: bool,
+    /// Whether a list of people or devices has them; else only the policy names them.
+    pub(super) listed: bool,
     /// Their untagged devices.
     pub(super) devices: Vec<u32>,
 }
@@ -94,7 +96,7 @@ impl Person {
         (!domain.is_empty()).then_some(domain)
     }
 
-    fn has_role(&self, role: Role) -> bool {
+    pub(super) fn has_role(&self, role: Role) -> bool {
         self.role == Some(role) || role == Role::Admin && self.role == Some(Role::Owner)
     }
 }
@@ -131,6 +133,8 @@ pub(super) struct Directory {
     with_v4: Devices,
     with_v6: Devices,
     routers: Vec<u32>,
+    /// The devices of this tailnet of which nobody says whose they are, nor which tags they have.
+    orphans: Vec<u32>,
     /// Of each device that lies within a route of another: who offers the route.
     behind: Map<u32, Vec<u32>>,
     any: Ranges,
@@ -138,7 +142,8 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn new(roster: Roster) -> Self {
+    /// Returns the directory of a roster and of those whom only the policy names.
+    pub(super) fn new<'a>(roster: Roster, named: impl Iterator<Item = &'a str>) -> Self {
         let mut people: Vec<Person> = Vec::new();
         let mut by_login: Map<Arc<str>, u32> = Map::default();
         let mut person = |login: &str, role, external, people: &mut Vec<Person>| -> u32 {
@@ -148,6 +153,7 @@ impl Directory {
                     login,
                     role,
                     external,
+                    listed: true,
                     devices: Vec::new(),
                 });
                 (people.len() - 1) as u32
@@ -162,6 +168,7 @@ impl Directory {
         let (mut subnets, mut routers) = (Vec::new(), Vec::new());
         let mut exits = Devices::none(roster.devices().len());
         let mut plain = exits.clone();
+        let mut orphans = Vec::new();
         for (index, device) in roster.devices().iter().enumerate() {
             let index = index as u32;
             let owner = device
@@ -171,6 +178,9 @@ impl Directory {
                 people[owner as usize].devices.push(index);
             }
             owners.push(owner);
+            if device.user().is_none() && device.tags().is_empty() && !device.is_external() {
+                orphans.push(index);
+            }
             for tag in device.tags() {
                 by_tag.entry(tag.as_str().into()).or_default().push(index);
             }
@@ -193,6 +203,13 @@ impl Directory {
                 plain.insert(index);
             }
         }
+        let listed = people.len();
+        for login in named {
+            person(login, None, false, &mut people);
+        }
+        people[listed..]
+            .iter_mut()
+            .for_each(|person| person.listed = false);
         addresses.sort_unstable();
         let (mut with_v4, mut with_v6) = (exits.emptied(), exits.emptied());
         for (address, device) in &addresses {
@@ -231,6 +248,7 @@ impl Directory {
             with_v4,
             with_v6,
             routers,
+            orphans,
             behind: Map::default(),
             any,
             internet: internet_ranges(),
@@ -276,6 +294,13 @@ impl Directory {
         self.by_name.get(name.as_str()).copied()
     }
 
+    /// Returns what the devices are called that have a host name, of which there may be several.
+    pub(super) fn called(&self, name: &str) -> Vec<&Arc<str>> {
+        let all = self.names.iter().zip(self.roster.devices());
+        let same = all.filter(|(_, device)| !name.is_empty() && device.name().eq_ignore_ascii_case(name));
+        same.map(|(name, _)| name).collect()
+    }
+
     /// Returns every tag that a device has, in order.
     pub(super) fn tags(&self) -> Vec<&Arc<str>> {
         let mut tags: Vec<&Arc<str>> = self.by_tag.keys().collect();
@@ -299,8 +324,21 @@ impl Directory {
         &self.routers
     }
 
+    /// Returns the devices of which nobody says whose they are, nor which tags they have: they may be anybody's.
+    pub(super) fn orphans(&self) -> &[u32] {
+        &self.orphans
+    }
+
     pub(super) fn is_exit(&self, device: u32) -> bool {
         self.exits.has(device)
+    }
+
+    /// Returns whether a device is of another tailnet, and not a host behind a router.
+    pub(super) fn is_shared_in(&self, device: u32) -> bool {
+        let device = self.device(device);
+        let mut addresses = device.addresses().iter();
+        let of_tailnet = |address: &IpAddr| tailnet_ranges().contains(*address);
+        device.is_external() && (device.addresses().is_empty() || addresses.any(of_tailnet))
     }
 
     /// Returns whether nothing of a device itself keeps it from starting connections, ever.
@@ -400,7 +438,7 @@ impl Directory {
     /// Returns whether an alias of many people means this one.
     pub(super) fn is_meant(&self, alias: &Alias, person: &Person) -> bool {
         match alias {
-            Alias::Member => !person.external,
+            Alias::Member => !person.external && person.listed,
             Alias::Shared => person.external,
             Alias::Role(role) => !person.external && person.has_role(*role),
             // Who signs in by passkey is not in any list. A file that names them and is accepted has some; where no
@@ -409,7 +447,7 @@ impl Directory {
                 if &**domain == "passkey"
                     && !self.people.iter().any(|one| one.domain() == Some("passkey")) =>
             {
-                !person.external
+                !person.external && person.listed
             }
             Alias::Domain(domain) => !person.external && person.domain() == Some(domain),
             _ => false,

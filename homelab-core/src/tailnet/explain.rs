@@ -1,14 +1,13 @@
 //! Why somebody can reach a target, or why not, and what comes near.
 
-use std::net::IpAddr;
-
 use super::alias::Alias;
-use super::carrier::{Carrier, Match, Way};
+use super::carrier::{Carrier, Fit, Match, Way, fit};
 use super::compile::Compiled;
 use super::directory::Devices;
 use super::policy::Truth;
 use super::ports::{DEFAULT_PROTOCOLS, Ports};
-use super::query::accepts;
+use super::query::only_if;
+use super::ranges::Range;
 use super::target::Target;
 use crate::error::Result;
 use crate::view::{ByView, ExplanationView, NearMissView, TailnetRuleView};
@@ -23,7 +22,22 @@ struct Question<'a> {
 
 impl Compiled {
     pub(super) fn explain(&self, from: &str, target: &Target) -> Result<ExplanationView> {
-        self.explain_of(from, self.principals(from)?, target)
+        let devices = self.principals(from)?;
+        let Some(stranger) = self.stranger(from, &devices) else {
+            return self.explain_of(from, devices, target);
+        };
+        let would = stranger.compiled.explain_of(from, stranger.devices, target)?;
+        if would.allowed == Some(false) {
+            return self.explain_of(from, devices, target);
+        }
+        let mut conditions = vec![stranger.condition];
+        conditions.extend(would.conditions);
+        Ok(ExplanationView {
+            devices: Vec::new(),
+            allowed: None,
+            conditions,
+            ..would
+        })
     }
 
     /// Returns the same of devices that are known already, under this name.
@@ -34,43 +48,55 @@ impl Compiled {
         target: &Target,
     ) -> Result<ExplanationView> {
         let addresses = self.addresses(target)?;
-        let carriers = self.carriers(&addresses);
+        let carriers = self.carriers(target, &addresses);
         let question = Question {
             from,
             devices,
             target,
             carriers,
         };
+        let through = self.through(target, &question.carriers);
+        let lets = |wanted: bool| -> Vec<&Match> {
+            let matches = through.iter().map(|(_, one)| one);
+            matches
+                .filter(|one| self.lets_any(one, &question.devices) == Some(wanted))
+                .collect()
+        };
+        let (sure, perhaps) = (lets(true), lets(false));
+        let allowed = match (sure.is_empty(), perhaps.is_empty()) {
+            (false, _) => Some(true),
+            (true, false) => None,
+            (true, true) => Some(false),
+        };
         let mut rules: Vec<TailnetRuleView> = Vec::new();
         let mut by: Vec<ByView> = Vec::new();
         let mut known: Vec<(u32, u32)> = Vec::new();
-        let mut misses = Vec::new();
-        for carrier in question
-            .carriers
-            .iter()
-            .filter(|carrier| carrier.problem.is_none())
-        {
-            for one in self.matches(carrier, |ports| accepts(ports, target)) {
-                if !self.lets_any(&one, &question.devices) || known.contains(&(one.rule, one.destination)) {
-                    continue;
-                }
-                known.push((one.rule, one.destination));
-                for source in &self.rule(one.rule).sources {
-                    if self.means_any(&source.value, &question.devices) {
-                        let (through, _) = self.meant(&source.value);
-                        by.push(ByView {
-                            rule: rules.len() as u32,
-                            through,
-                        });
-                    }
-                }
-                rules.push(self.rule_view(one.rule, one.destination, |ports| accepts(ports, target)));
+        for one in if sure.is_empty() { &perhaps } else { &sure } {
+            if known.contains(&(one.rule, one.destination)) {
+                continue;
             }
+            known.push((one.rule, one.destination));
+            for source in &self.rule(one.rule).sources {
+                let definitions = &self.inner().definitions;
+                let may = self.directory.devices_perhaps(&source.value, definitions);
+                let mut devices = question.devices.iter();
+                if self.means_any(&source.value, &question.devices) || devices.any(|device| may.has(device)) {
+                    let (through, _) = self.meant(&source.value);
+                    by.push(ByView {
+                        rule: rules.len() as u32,
+                        through,
+                    });
+                }
+            }
+            let about = |ports: &Ports| fit(ports, target) != Fit::No;
+            rules.push(self.rule_view(one.rule, one.destination, about));
         }
-        let allowed = !rules.is_empty();
-        if !allowed {
+        let mut conditions = self.who_of(&question, &sure, &perhaps);
+        let mut misses = Vec::new();
+        if allowed == Some(false) {
             self.misses(&question, &addresses, &mut misses);
         }
+        conditions.extend(self.conditions(target, &question.carriers));
         Ok(ExplanationView {
             from: from.to_owned(),
             devices: self.names(&question.devices),
@@ -78,37 +104,74 @@ impl Compiled {
             allowed,
             rules,
             by,
-            conditions: self.conditions(target, &question.carriers),
+            conditions,
             misses,
         })
     }
 
-    /// Returns whether a match lets one of these devices through, its posture as asked and its key not expired.
-    fn lets_any(&self, one: &Match, devices: &Devices) -> bool {
-        devices
-            .iter()
-            .any(|device| self.lets(one, device) == Some(true) && self.expired(device).is_none())
-    }
-
-    /// Returns whether an alias means one of these devices, or an address of theirs.
-    fn means_any(&self, alias: &Alias, devices: &Devices) -> bool {
-        match alias {
-            Alias::Any | Alias::DangerAll => true,
-            alias if alias.names_devices() => {
-                let meant = self.devices(alias);
-                devices.iter().any(|device| meant.has(device))
+    /// Returns from which of the devices it is, where not from all; and on what it depends where it is sure of none.
+    fn who_of(&self, question: &Question<'_>, sure: &[&Match], perhaps: &[&Match]) -> Vec<String> {
+        let mut conditions = Vec::new();
+        let of = |matches: &[&Match], device: u32, wanted: bool| -> Vec<Match> {
+            let matches = matches.iter().copied().copied();
+            matches
+                .filter(|one| self.lets(one, device) == Some(wanted))
+                .collect()
+        };
+        let active = || {
+            question
+                .devices
+                .iter()
+                .filter(|device| self.expired(*device).is_none())
+        };
+        let certain: Vec<u32> = active()
+            .filter(|device| !of(sure, *device, true).is_empty())
+            .collect();
+        if certain.is_empty() {
+            let mut left = 0;
+            for device in active() {
+                let matches = of(perhaps, device, false);
+                let mut clauses: Vec<String> = matches.iter().map(|one| self.clause(one, device)).collect();
+                clauses.dedup();
+                match clauses.is_empty() {
+                    true => {}
+                    false if conditions.len() < 5 => {
+                        conditions.push(only_if(&format!("`{}`", self.directory.name(device)), &clauses));
+                    }
+                    false => left += 1,
+                }
             }
-            alias => {
-                let written = self.written(alias);
-                devices.iter().any(|device| {
-                    self.own(device)
-                        .any(|own| written.iter().any(|range| range.covers(own)))
-                })
+            if left > 0 {
+                conditions.push(format!("{left} more devices likewise"));
             }
+        } else if certain.len() < question.devices.iter().count() {
+            let names: Vec<String> = certain
+                .iter()
+                .map(|device| format!("`{}`", self.directory.name(*device)))
+                .collect();
+            conditions.push(format!("only from {}", crate::lab::in_words(&names, "and", 5)));
         }
+        let mut plain = Vec::new();
+        for device in &certain {
+            self.may_start(*device, true, false, Vec::new, &mut plain);
+        }
+        if plain.len() >= certain.len() {
+            conditions.extend(plain);
+        }
+        if let Some(on) = self.ssh_gate(question.target, &question.carriers) {
+            let asked = certain.iter().filter_map(|device| self.by_ssh(on, *device));
+            conditions.extend(asked.take(5));
+        }
+        conditions
     }
 
-    fn misses(&self, question: &Question<'_>, addresses: &[IpAddr], into: &mut Vec<NearMissView>) {
+    /// Returns whether a match lets one of these devices through whose key is not expired: for sure, or perhaps.
+    fn lets_any(&self, one: &Match, devices: &Devices) -> Option<bool> {
+        let active = devices.iter().filter(|device| self.expired(*device).is_none());
+        active.filter_map(|device| self.lets(one, device)).max()
+    }
+
+    fn misses(&self, question: &Question<'_>, addresses: &[Range], into: &mut Vec<NearMissView>) {
         if question.devices.is_empty() {
             into.push(miss(
                 "unknown_person",
@@ -127,6 +190,10 @@ impl Compiled {
                     None,
                 ));
             }
+        }
+        if question.target.service().is_some() {
+            self.service_misses(question, into);
+            return;
         }
         if question.carriers.is_empty() {
             self.route_misses(addresses, into);
@@ -154,7 +221,21 @@ impl Compiled {
         }
     }
 
-    fn route_misses(&self, addresses: &[IpAddr], into: &mut Vec<NearMissView>) {
+    /// Rules that let them reach other ports of a service.
+    fn service_misses(&self, question: &Question<'_>, into: &mut Vec<NearMissView>) {
+        for one in self.service_matches(question.target, |_| Fit::All) {
+            let to = self.destination(one.rule, one.destination);
+            if to.alias.value == Alias::Any || self.lets_any(&one, &question.devices).is_none() {
+                continue;
+            }
+            let allowed: Vec<String> = to.ports.iter().map(ToString::to_string).collect();
+            let message = format!("a rule lets them reach other ports of it: {}", allowed.join(", "));
+            let rule = self.rule_view(one.rule, one.destination, |_| true);
+            into.push(miss("port", message, "add the port to the rule", Some(rule)));
+        }
+    }
+
+    fn route_misses(&self, addresses: &[Range], into: &mut Vec<NearMissView>) {
         let before = into.len();
         for device in 0..self.directory.count() {
             let offered = self.directory.device(device).advertised();
@@ -165,11 +246,12 @@ impl Compiled {
                 .find(|route| {
                     // An exit node is a way to public addresses only.
                     let internet = self.directory.internet();
-                    let is_way = |address: &&IpAddr| route.prefix_len() > 0 || internet.contains(**address);
+                    let is_way =
+                        |address: &&Range| route.prefix_len() > 0 || internet.contains(address.first());
                     addresses
                         .iter()
                         .filter(is_way)
-                        .any(|address| route.contains(address))
+                        .any(|address| Range::of_net(**route).covers(*address))
                 });
             if let Some(route) = route {
                 let message = format!(
@@ -198,28 +280,16 @@ impl Compiled {
     /// The right host and the wrong port, or only the posture is missing.
     fn port_misses(&self, question: &Question<'_>, carrier: &Carrier, into: &mut Vec<NearMissView>) {
         let mut pings = false;
-        for one in self.matches(carrier, |_| true) {
+        for one in self.matches(carrier, |_| Fit::All) {
             let ports = &self.destination(one.rule, one.destination).ports;
-            let fits = ports.iter().any(|ports| accepts(ports, question.target));
+            let fits = ports.iter().any(|ports| fit(ports, question.target) != Fit::No);
             if fits {
-                let unknown = question
-                    .devices
-                    .iter()
-                    .find(|device| self.lets(&one, *device) == Some(false));
                 let refused = question
                     .devices
                     .iter()
                     .find(|device| self.is_out_of_posture(&one, *device));
                 let rule = || Some(self.rule_view(one.rule, one.destination, |_| true));
-                if let Some(device) = unknown {
-                    let message = format!("the posture of `{}` is not known", self.directory.name(device));
-                    into.push(miss(
-                        "posture",
-                        message,
-                        "give the device's posture attributes",
-                        rule(),
-                    ));
-                } else if let Some(device) = refused {
+                if let Some(device) = refused {
                     let message = format!(
                         "the posture of `{}` is not as the rule asks",
                         self.directory.name(device)
@@ -233,7 +303,7 @@ impl Compiled {
                 }
                 continue;
             }
-            if !self.lets_any(&one, &question.devices) {
+            if self.lets_any(&one, &question.devices).is_none() {
                 continue;
             }
             pings = true;
@@ -277,17 +347,16 @@ impl Compiled {
     fn neighbour_misses(&self, question: &Question<'_>, carrier: &Carrier, into: &mut Vec<NearMissView>) {
         let device = carrier.device;
         let name = self.directory.name(device);
-        let own = self.directory.device(device).addresses();
-        let behind: Vec<IpAddr> = self
+        let behind: Vec<Range> = self
             .directory
             .subnets(device)
             .iter()
-            .map(|route| route.first())
+            .map(|route| Range::of(route.first()))
             .collect();
         let (way, addresses, kind, message, fix) = match carrier.way {
             Way::Subnet => (
                 Way::Itself,
-                own.to_vec(),
+                self.own(device).collect(),
                 "router_not_lan",
                 format!("a rule lets them reach the router `{name}` itself, not what is behind it"),
                 "write the address or prefix behind the router into `dst`",
@@ -299,17 +368,19 @@ impl Compiled {
                 format!("a rule lets them reach what is behind `{name}`, not the device itself"),
                 "write the device's tag or address into `dst`",
             ),
-            Way::Exit => return,
+            Way::Exit | Way::Service => return,
         };
         let other = Carrier {
             device,
             way,
             addresses,
             primary: None,
+            longer: None,
             problem: None,
         };
-        let matches = self.matches(&other, |ports| accepts(ports, question.target));
-        if let Some(one) = matches.iter().find(|one| self.lets_any(one, &question.devices)) {
+        let matches = self.matches(&other, |ports| fit(ports, question.target));
+        let near = |one: &&Match| self.lets_any(one, &question.devices).is_some();
+        if let Some(one) = matches.iter().find(near) {
             let rule = self.rule_view(one.rule, one.destination, |_| true);
             into.push(miss(kind, message, fix, Some(rule)));
         }
@@ -325,7 +396,7 @@ impl Compiled {
                 .filter(|_| tagged)
                 .and_then(|login| self.directory.person(login))
         };
-        let matches = self.matches(carrier, |ports| accepts(ports, question.target));
+        let matches = self.matches(carrier, |ports| fit(ports, question.target));
         for device in question.devices.iter() {
             let Some(person) = creator(device) else { continue };
             let theirs = matches.iter().find(|one| {
@@ -364,7 +435,12 @@ impl Compiled {
                     }
                     _ => false,
                 };
-                if meant && to.ports.iter().any(|ports| accepts(ports, question.target)) {
+                if meant
+                    && to
+                        .ports
+                        .iter()
+                        .any(|ports| fit(ports, question.target) != Fit::No)
+                {
                     let login = &self.directory.people[person as usize].login;
                     let name = self.directory.name(carrier.device);
                     let message = format!("`{name}` has tags, so it is none of {login}'s devices");
@@ -382,7 +458,7 @@ impl Compiled {
     }
 
     /// Returns whether two devices see each other: one lets the other in somewhere.
-    fn sees(&self, one: u32, other: u32) -> bool {
+    pub(super) fn sees(&self, one: u32, other: u32) -> bool {
         self.admits_somewhere(one, other) || self.admits_somewhere(other, one)
     }
 

@@ -7,12 +7,12 @@ use ipnet::IpNet;
 
 use super::Tailnet;
 use super::alias::Alias;
-use super::carrier::{Carrier, Match, Way};
+use super::carrier::{Carrier, Way};
 use super::compile::Compiled;
 use super::device::Device;
 use super::directory::Devices;
 use super::policy::tailnet_ranges;
-use super::query::{ACCEPTS_ROUTES, NOT_WHOLE, accepts};
+use super::query::{ACCEPTS_ROUTES, NOT_WHOLE};
 use super::services::{Found, On, targets};
 use super::target::Target;
 use crate::access::{Exposure, GuardKind, Page, Path};
@@ -155,6 +155,7 @@ impl Tailnet {
                     )
                 }
                 On::Behind(address) => (None, Some(address)),
+                On::Service | On::Network(_) => (None, None),
             };
             Meeting {
                 name,
@@ -256,24 +257,26 @@ impl Compiled {
         let Ok(addresses) = self.addresses(target) else {
             return Entry::default();
         };
-        let carriers = self.carriers(&addresses);
-        let mut matches: Vec<(&Carrier, Match)> = Vec::new();
-        for carrier in carriers.iter().filter(|carrier| carrier.problem.is_none()) {
-            let through = self.matches(carrier, |ports| accepts(ports, target));
-            matches.extend(through.into_iter().map(|one| (carrier, one)));
-        }
+        let carriers = self.carriers(target, &addresses);
+        let matches = self.through(target, &carriers);
         let mut entry = Entry::default();
         let mut depends = Vec::new();
         for device in devices.iter() {
             // The best of what lets it in is what counts.
             let mut best: Option<(bool, Vec<String>)> = None;
+            let mut clauses = Vec::new();
             for (carrier, one) in &matches {
                 let Some(certain) = self.lets(one, device) else {
                     continue;
                 };
-                let Some(conditions) = self.by_route(device, carrier, &carriers) else {
-                    continue;
+                let by_route = match carrier {
+                    Some(carrier) => self.by_route(device, carrier, &carriers),
+                    None => Some(Vec::new()),
                 };
+                let Some(conditions) = by_route else { continue };
+                if !certain {
+                    clauses.push(self.clause(one, device));
+                }
                 let better = |(known, before): &(bool, Vec<String>)| {
                     (certain, before.len()) > (*known, conditions.len())
                 };
@@ -292,7 +295,8 @@ impl Compiled {
                 }
             };
             let before = depends.len();
-            if self.may_start(device, certain, true, &mut depends) {
+            clauses.dedup();
+            if self.may_start(device, certain, true, || clauses, &mut depends) {
                 entry.perhaps = true;
                 depends.extend(by_route.into_iter().chain(by_list));
                 entry.sure |= certain && depends.len() == before;
@@ -335,7 +339,7 @@ impl Compiled {
             let mut own = self.directory.device(device).addresses().iter();
             let has = own.any(|address| clients.iter().any(|range| range.contains(address)));
             // A router speaks with its own address for those who come by it.
-            let by_router = matches!(found.on, On::Behind(_));
+            let by_router = matches!(found.on, On::Behind(_) | On::Network(_));
             let elsewhere = clients.iter().any(|range| !is_of_tailnet(range));
             match has {
                 true if by_router => conditions.push(format!(
@@ -349,6 +353,29 @@ impl Compiled {
             }
         }
         Ok(conditions)
+    }
+
+    /// Takes out of an answer whose packets find no way to a target behind a router, since they take no routes.
+    pub(super) fn keep_routed(&self, answer: &mut WhoCanReachView, found: &Found) {
+        if !matches!(found.on, On::Behind(_) | On::Network(_)) {
+            return;
+        }
+        let routers: Vec<Arc<str>> = answer
+            .carriers
+            .iter()
+            .map(|carrier| Arc::clone(&carrier.device))
+            .collect();
+        let goes = |name: &Arc<str>| {
+            let device = self.directory.named(name);
+            let takes = device.and_then(|device| self.directory.device(device).accepts_routes());
+            takes != Some(false) || routers.contains(name)
+        };
+        answer.people.retain_mut(|person| {
+            let before = person.devices.len();
+            person.devices.retain(goes);
+            before == 0 || !person.devices.is_empty()
+        });
+        answer.tagged.retain(|tagged| goes(&tagged.device));
     }
 
     /// Takes out of an answer whom a list of clients on the way leaves out, and says where that is not known.
@@ -376,11 +403,12 @@ impl Compiled {
                 Err(_) => false,
             }
         };
-        for person in &mut answer.people {
+        answer.people.retain_mut(|person| {
             let conditions = &mut person.conditions;
+            let before = person.devices.len();
             person.devices.retain(|device| listed(device, conditions));
-        }
-        answer.people.retain(|person| !person.devices.is_empty());
+            before == 0 || !person.devices.is_empty()
+        });
         answer
             .tagged
             .retain_mut(|tagged| listed(&tagged.device, &mut tagged.conditions));

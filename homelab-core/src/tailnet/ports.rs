@@ -24,6 +24,19 @@ pub(super) struct Ports {
 }
 
 impl Ports {
+    /// Returns whether a packet of this protocol to one of these ports is meant.
+    pub(super) fn meets(&self, protocol: u8, first: u16, last: u16) -> bool {
+        match protocol {
+            TCP | UDP | 132 => {
+                self.protocol
+                    .map_or(DEFAULT_PROTOCOLS.contains(&protocol), |own| own == protocol)
+                    && self.first <= last
+                    && first <= self.last
+            }
+            _ => self.admit(protocol, first),
+        }
+    }
+
     /// Returns whether a packet of this protocol to this port is meant.
     pub(super) fn admit(&self, protocol: u8, port: u16) -> bool {
         let meant = match self.protocol {

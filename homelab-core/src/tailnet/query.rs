@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use super::alias::Alias;
-use super::carrier::{Carrier, Match, Way};
-use super::compile::{Attachment, Compiled, Kept};
-use super::directory::Devices;
-use super::policy::Section;
+use super::carrier::{Carrier, Fit, Match, Way, fit};
+use super::compile::Compiled;
+use super::directory::{Devices, Person};
+use super::policy::{Section, Truth};
 use super::ports::Ports;
 use super::ranges::Range;
 use super::target::Target;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::view::{
-    ByView, CarrierView, DeviceReachView, PersonReachView, RangeReachView, ReachableDeviceView,
-    ReachableView, TailnetRuleView, WhoCanReachView,
+    ByView, CarrierView, DeviceReachView, PersonReachView, RangeReachView, TailnetRuleView, WhoCanReachView,
 };
 
 /// The ports that Funnel may open.
@@ -22,6 +21,10 @@ const FUNNEL_PORTS: [u16; 3] = [443, 8443, 10000];
 /// What holds for every answer where the devices are not all known.
 pub(super) const NOT_WHOLE: &str = "the devices are those that one device sees: there may be others";
 
+/// What holds where `*` lets in.
+const UNLISTED: &str =
+    "`*` lets in too with whom these devices are shared: who that is, no list of devices says";
+
 /// What holds for everybody who gets somewhere by a router.
 pub(super) const ACCEPTS_ROUTES: &str =
     "who asks has to accept routes, which a Linux device does only when told to";
@@ -29,23 +32,23 @@ pub(super) const ACCEPTS_ROUTES: &str =
 impl Compiled {
     pub(super) fn who_can_reach(&self, target: &Target) -> Result<WhoCanReachView> {
         let addresses = self.addresses(target)?;
-        let carriers = self.carriers(&addresses);
+        let carriers = self.carriers(target, &addresses);
         let mut answer = Answer::new(self);
-        for carrier in carriers.iter().filter(|carrier| carrier.problem.is_none()) {
-            for one in self.matches(carrier, |ports| accepts(ports, target)) {
-                answer.add(
-                    &one,
-                    self.rule_view(one.rule, one.destination, |ports| accepts(ports, target)),
-                );
-            }
+        for (_, one) in self.through(target, &carriers) {
+            let about = |ports: &Ports| fit(ports, target) != Fit::No;
+            answer.add(&one, self.rule_view(one.rule, one.destination, about));
         }
-        let public = target.protocol() == 6 && target.port().is_some_and(|port| FUNNEL_PORTS.contains(&port));
+        answer.ssh = self.ssh_gate(target, &carriers);
+        let public = target.protocol() == 6 && FUNNEL_PORTS.iter().any(|port| target.has_port(*port));
         let funnel = carriers
             .iter()
-            .filter(|carrier| public && carrier.way == Way::Itself && self.may_funnel(carrier.device))
+            .filter(|carrier| {
+                public && carrier.way == Way::Itself && self.may_funnel(carrier.device) != Truth::No
+            })
             .map(|carrier| Arc::clone(self.directory.name(carrier.device)));
         let funnel = funnel.collect();
-        let conditions = self.conditions(target, &carriers);
+        let mut conditions = self.conditions(target, &carriers);
+        conditions.extend(answer.unlisted());
         let (rules, people, tagged, ranges) = answer.finish();
         Ok(WhoCanReachView {
             target: target.to_string(),
@@ -69,25 +72,40 @@ impl Compiled {
         let any = |way| carriers.iter().any(|carrier| carrier.way == way);
         if any(Way::Subnet) {
             conditions.push(ACCEPTS_ROUTES.to_owned());
-            let routers = carriers
-                .iter()
-                .filter(|carrier| carrier.way == Way::Subnet)
-                .count();
-            if routers > 1 {
+            let routers = carriers.iter().filter(|carrier| carrier.way == Way::Subnet);
+            let (longest, others): (Vec<&Carrier>, Vec<&Carrier>) =
+                routers.partition(|carrier| carrier.longer.is_none());
+            if longest.len() > 1 {
                 conditions.push(format!(
-                    "of {routers} routers with this route one carries it at a time"
+                    "of {} routers with this route one carries it at a time",
+                    longest.len()
+                ));
+            }
+            if let (Some(longest), false) = (longest.first(), others.is_empty()) {
+                conditions.push(format!(
+                    "packets of who sees `{}` go by it, whose route is longer",
+                    self.directory.name(longest.device)
                 ));
             }
         }
         if any(Way::Exit) {
             conditions.push("who asks has to use one of these devices as exit node".to_owned());
         }
-        let ssh = |carrier: &Carrier| {
-            carrier.way == Way::Itself && self.directory.device(carrier.device).ssh() == Some(true)
+        let not_said = |carrier: &Carrier| {
+            carrier.way == Way::Itself && self.directory.device(carrier.device).ssh().is_none()
         };
-        if target.port() == Some(22) && carriers.iter().any(ssh) {
+        if self.ssh_gate(target, carriers).is_some() {
             conditions.push(
                 "Tailscale SSH answers on port 22: a rule of `ssh` has to let in too, perhaps after a check"
+                    .to_owned(),
+            );
+        } else if target.has_port(22)
+            && target.is_tcp()
+            && carriers.iter().any(not_said)
+            && !self.inner().ssh.is_empty()
+        {
+            conditions.push(
+                "whether Tailscale SSH answers on port 22 is not known: where it does, a rule of `ssh` has to let in too"
                     .to_owned(),
             );
         }
@@ -102,6 +120,7 @@ impl Compiled {
             Way::Itself => "itself",
             Way::Subnet => "subnet_router",
             Way::Exit => "exit_node",
+            Way::Service => "service_host",
         };
         CarrierView {
             device: Arc::clone(self.directory.name(carrier.device)),
@@ -139,164 +158,6 @@ impl Compiled {
             postures: written.postures.iter().map(ToString::to_string).collect(),
         }
     }
-
-    /// Returns the devices that a login, group, tag, autogroup, device or address means.
-    pub(super) fn principals(&self, who: &str) -> Result<Devices> {
-        let mut devices = Devices::none(self.directory.count() as usize);
-        let who = who.trim();
-        if let Some(device) = self.directory.named(who) {
-            devices.insert(device);
-            return Ok(devices);
-        }
-        let unknown = || {
-            Error::new(ErrorKind::NotFound, format!("find `{who}` in the tailnet"))
-                .with_hint("name a person by login, a group, a tag, a device or its address")
-        };
-        let alias = Alias::parse(who).map_err(|_| unknown())?;
-        match &alias {
-            Alias::Any => (0..self.directory.count()).for_each(|device| devices.insert(device)),
-            Alias::Address(range) => self
-                .directory
-                .inside(*range)
-                .for_each(|device| devices.insert(device)),
-            Alias::User(login) if self.directory.person(login).is_none() => return Err(unknown()),
-            _ if alias.names_devices() && self.inner().definitions.missing(&alias).is_none() => {
-                devices.add(&self.directory.devices(&alias, &self.inner().definitions));
-            }
-            _ => return Err(unknown()),
-        }
-        match (alias, devices.is_empty()) {
-            (Alias::Address(_), true) => Err(unknown()),
-            _ => Ok(devices),
-        }
-    }
-
-    pub(super) fn names(&self, devices: &Devices) -> Vec<Arc<str>> {
-        devices
-            .iter()
-            .map(|device| Arc::clone(self.directory.name(device)))
-            .collect()
-    }
-
-    pub(super) fn reachable_from(&self, who: &str) -> Result<ReachableView> {
-        let devices = self.principals(who)?;
-        let is_source = |rule: u32| {
-            devices
-                .iter()
-                .any(|device| self.sources(rule).devices.has(device))
-        };
-        let rules: Vec<bool> = (0..self.rules().len() as u32).map(is_source).collect();
-        let mut reachable = Vec::new();
-        for device in 0..self.directory.count() {
-            self.reachable_on(device, &devices, &rules, &mut reachable);
-        }
-        Ok(ReachableView {
-            from: who.to_owned(),
-            devices: self.names(&devices),
-            reachable,
-        })
-    }
-
-    /// Adds what these devices can reach on another, its own addresses and what is behind it apart.
-    fn reachable_on(&self, device: u32, from: &Devices, rules: &[bool], into: &mut Vec<ReachableDeviceView>) {
-        let own: Vec<Range> = self.own(device).collect();
-        let mut found: Vec<(Vec<Range>, Vec<Ports>)> = Vec::new();
-        let mut add = |ranges: Vec<Range>, ports: &[Ports]| match found
-            .iter_mut()
-            .find(|(known, _)| *known == ranges)
-        {
-            Some((_, all)) => all.extend_from_slice(ports),
-            None if !ranges.is_empty() => found.push((ranges, ports.to_vec())),
-            None => {}
-        };
-        let alone = from.iter().all(|one| one == device);
-        for Attachment {
-            rule,
-            destination,
-            kept,
-        } in self
-            .attachments(device)
-            .iter()
-            .filter(|one| rules[one.rule as usize])
-        {
-            let ports = &self.destination(*rule, *destination).ports;
-            match kept {
-                Kept::Own => add(own.clone(), ports),
-                Kept::Ranges(ranges) => {
-                    let on_it = own
-                        .iter()
-                        .filter(|own| ranges.iter().any(|range| range.overlaps(**own)));
-                    add(on_it.copied().collect(), ports);
-                    let behind = |range: &&Range| !own.iter().any(|own| range.is_single() && own == *range);
-                    let carries = |range: &&Range| {
-                        self.directory.is_exit(device)
-                            || self
-                                .directory
-                                .subnets(device)
-                                .iter()
-                                .any(|route| route.overlaps(**range))
-                    };
-                    add(
-                        ranges.iter().filter(behind).filter(carries).copied().collect(),
-                        ports,
-                    );
-                }
-            }
-        }
-        for (rule, destination) in self.everywhere.iter().filter(|(rule, _)| rules[*rule as usize]) {
-            let ports = &self.destination(*rule, *destination).ports;
-            add(own.clone(), ports);
-            add(self.directory.subnets(device).to_vec(), ports);
-            if self.directory.is_exit(device) {
-                add(self.directory.internet().iter().collect(), ports);
-            }
-        }
-        if let Some(person) = self.directory.owner(device) {
-            for (rule, destination) in self.selves.iter().filter(|(rule, _)| rules[*rule as usize]) {
-                if self
-                    .own_sources(person, *rule)
-                    .iter()
-                    .any(|source| from.has(*source))
-                {
-                    add(own.clone(), &self.destination(*rule, *destination).ports);
-                }
-            }
-        }
-        if alone && from.has(device) {
-            return;
-        }
-        for (ranges, mut ports) in found {
-            ports.sort_unstable_by_key(|ports| (ports.protocol, ports.first, ports.last));
-            ports.dedup_by_key(|ports| (ports.protocol, ports.first, ports.last));
-            // What is within another says nothing more.
-            let within = |one: &Ports| {
-                let wider = ports
-                    .iter()
-                    .filter(|other| other.first <= one.first && one.last <= other.last);
-                let mut wider =
-                    wider.filter(|other| other.protocol.is_none() || other.protocol == one.protocol);
-                wider.any(|other| {
-                    (other.protocol, other.first, other.last) != (one.protocol, one.first, one.last)
-                })
-            };
-            let texts = ports
-                .iter()
-                .filter(|one| !within(one))
-                .map(ToString::to_string)
-                .collect();
-            into.push(ReachableDeviceView {
-                device: Arc::clone(self.directory.name(device)),
-                destinations: ranges.iter().map(ToString::to_string).collect(),
-                ports: texts,
-                problem: self.problem(device),
-            });
-        }
-    }
-}
-
-/// Returns whether ports are what a target is asked on; a ping is let through by all.
-pub(super) fn accepts(ports: &Ports, target: &Target) -> bool {
-    target.is_ping() || ports.admit(target.protocol(), target.port().unwrap_or(0))
 }
 
 /// Who is let in, collected rule by rule.
@@ -304,6 +165,8 @@ struct Answer<'a> {
     compiled: &'a Compiled,
     matches: Vec<Match>,
     rules: Vec<TailnetRuleView>,
+    /// The device whose Tailscale SSH answers on the port.
+    ssh: Option<u32>,
 }
 
 type Parts = (
@@ -319,15 +182,16 @@ impl<'a> Answer<'a> {
             compiled,
             matches: Vec::new(),
             rules: Vec::new(),
+            ssh: None,
         }
     }
 
     /// Adds a rule; another entry of its `dst` that lets the same people in says nothing new.
     fn add(&mut self, one: &Match, view: TailnetRuleView) {
-        let known = self
-            .matches
-            .iter_mut()
-            .find(|known| known.rule == one.rule && known.person == one.person);
+        let known = self.matches.iter_mut().find(|known| {
+            let same = (known.person, known.longer, known.doubt) == (one.person, one.longer, one.doubt);
+            known.rule == one.rule && same && (!one.doubt.any() || known.destination == one.destination)
+        });
         match known {
             Some(known) => {
                 known.v4 |= one.v4;
@@ -352,12 +216,20 @@ impl<'a> Answer<'a> {
         let mut ranges: Vec<RangeReachView> = Vec::new();
         for (number, one) in self.matches.iter().enumerate() {
             let sources = compiled.sources(one.rule);
-            if one.person.is_none() {
+            if one.person.is_none() && one.longer.is_none() && !one.doubt.any() {
                 if one.v4 {
                     certain.add(&sources.v4);
                 }
                 if one.v6 {
                     certain.add(&sources.v6);
+                }
+                perhaps.add(&sources.perhaps);
+            } else if one.person.is_none() && one.longer.is_none() {
+                // The rule lets them in if what is not known of the target turns out so.
+                for (is_asked, of_family) in [(one.v4, &sources.v4), (one.v6, &sources.v6)] {
+                    if is_asked {
+                        perhaps.add(of_family);
+                    }
                 }
                 perhaps.add(&sources.perhaps);
             } else {
@@ -379,6 +251,14 @@ impl<'a> Answer<'a> {
                     rule: number as u32,
                     through: Arc::clone(&through),
                 };
+                // Whose they are, and which tags they have, nobody says.
+                if source.value.names_devices() && source.value != Alias::Shared {
+                    let orphans = directory.orphans().iter().filter(|device| lets(**device));
+                    orphans.for_each(|device| by_device.entry(*device).or_default().push(by()));
+                }
+                if source.value == Alias::Shared && one.person.is_none() {
+                    add_range(&mut ranges, through.to_string(), by());
+                }
                 match &source.value {
                     alias if alias.names_people() || *alias == Alias::Shared => {
                         let people = owners.get(at).map_or(&[][..], |people| people);
@@ -429,13 +309,7 @@ impl<'a> Answer<'a> {
                             .map(ToString::to_string)
                             .chain((*alias == Alias::DangerAll).then(|| "*".to_owned()));
                         for range in texts {
-                            match ranges.iter_mut().find(|known| known.range == range) {
-                                Some(known) => known.by.push(by()),
-                                None => ranges.push(RangeReachView {
-                                    range,
-                                    by: vec![by()],
-                                }),
-                            }
+                            add_range(&mut ranges, range, by());
                         }
                     }
                 }
@@ -457,9 +331,15 @@ impl<'a> Answer<'a> {
             let mut devices = Vec::with_capacity(person.devices.len());
             let mut conditions = Vec::new();
             for &device in &person.devices {
-                if compiled.may_start(device, certain.has(device), perhaps.has(device), &mut conditions) {
+                let (certain, perhaps) = (certain.has(device), perhaps.has(device));
+                let why = || self.clauses(device);
+                if compiled.may_start(device, certain, perhaps, why, &mut conditions) {
+                    conditions.extend(self.ssh.and_then(|on| compiled.by_ssh(on, device)));
                     devices.push(Arc::clone(directory.name(device)));
                 }
+            }
+            if person.devices.is_empty() {
+                conditions.extend(self.without_device(person, &by));
             }
             people.push(PersonReachView {
                 login: Arc::clone(&person.login),
@@ -471,7 +351,15 @@ impl<'a> Answer<'a> {
         let mut tagged = Vec::new();
         for (device, by) in by_device {
             let mut conditions = Vec::new();
-            compiled.may_start(device, certain.has(device), perhaps.has(device), &mut conditions);
+            let why = || self.clauses(device);
+            compiled.may_start(
+                device,
+                certain.has(device),
+                perhaps.has(device),
+                why,
+                &mut conditions,
+            );
+            conditions.extend(self.ssh.and_then(|on| compiled.by_ssh(on, device)));
             tagged.push(DeviceReachView {
                 device: Arc::clone(directory.name(device)),
                 tags: directory.device(device).tags().to_vec(),
@@ -481,6 +369,77 @@ impl<'a> Answer<'a> {
         }
         (self.rules, people, tagged, ranges)
     }
+
+    /// Returns what would have to be so for a device to be let in, that is let in perhaps: one of these.
+    fn clauses(&self, device: u32) -> Vec<String> {
+        let matches = self.matches.iter();
+        let perhaps = matches.filter(|one| self.compiled.lets(one, device) == Some(false));
+        let mut clauses: Vec<String> = perhaps.map(|one| self.compiled.clause(one, device)).collect();
+        clauses.dedup();
+        clauses
+    }
+
+    /// Returns on what it depends that somebody who has no device comes in.
+    fn without_device(&self, person: &Person, by: &[ByView]) -> Vec<String> {
+        let login = &person.login;
+        let mut conditions = vec![format!("{login} has no device yet, and comes in with the first")];
+        let definitions = &self.compiled.inner().definitions;
+        let at = self.compiled.directory.person(login);
+        let mut perhaps: Vec<String> = Vec::new();
+        for one in by {
+            let found = &self.matches[one.rule as usize];
+            let sources = self.compiled.rule(found.rule).sources.iter();
+            let source = sources
+                .map(|source| &source.value)
+                .find(|alias| *self.compiled.meant(alias).0 == *one.through);
+            let sure =
+                source.is_some_and(|alias| at.is_some_and(|at| self.compiled.meant(alias).1.contains(&at)));
+            let mut clauses = Vec::new();
+            if let (false, Some(alias)) = (sure, source)
+                && at.is_some_and(|at| {
+                    self.compiled
+                        .directory
+                        .people_perhaps(alias, definitions)
+                        .contains(&at)
+                })
+            {
+                clauses.push(format!("{login} is of {alias}"));
+            }
+            if !self.compiled.rule(found.rule).postures.is_empty() {
+                clauses.push("its posture is as the rule asks".to_owned());
+            }
+            clauses.extend(self.compiled.target_clauses(found));
+            if clauses.is_empty() {
+                return conditions;
+            }
+            perhaps.push(clauses.join(" and "));
+        }
+        perhaps.dedup();
+        conditions.push(only_if(login, &perhaps));
+        conditions
+    }
+
+    /// Returns what is to be said of people whom rules let in and no list has.
+    fn unlisted(&self) -> Option<String> {
+        let mut matches = self.matches.iter();
+        let any = matches.any(|one| {
+            let mut sources = self.compiled.rule(one.rule).sources.iter();
+            one.person.is_none() && sources.any(|source| source.value == Alias::Any)
+        });
+        any.then(|| UNLISTED.to_owned())
+    }
+}
+
+fn add_range(ranges: &mut Vec<RangeReachView>, range: String, by: ByView) {
+    match ranges.iter_mut().find(|known| known.range == range) {
+        Some(known) => known.by.push(by),
+        None => ranges.push(RangeReachView { range, by: vec![by] }),
+    }
+}
+
+/// Returns that something depends on what is not known: on one of these.
+pub(super) fn only_if(who: &str, clauses: &[String]) -> String {
+    format!("{who} only if {}, which is not known", clauses.join(", or if "))
 }
 
 impl Compiled {
@@ -490,6 +449,7 @@ impl Compiled {
         device: u32,
         certain: bool,
         perhaps: bool,
+        why: impl FnOnce() -> Vec<String>,
         conditions: &mut Vec<String>,
     ) -> bool {
         if !certain && !perhaps {
@@ -500,14 +460,12 @@ impl Compiled {
         }
         let name = self.directory.name(device);
         if !certain {
-            conditions.push(format!(
-                "`{name}` only if its posture is as the rule asks, which is not known"
-            ));
+            conditions.push(only_if(&format!("`{name}`"), &why()));
         }
         if let Some(problem) = self.expired(device) {
             conditions.push(format!("`{name}` not now: {problem}"));
         }
-        if self.directory.device(device).is_external() {
+        if self.directory.is_shared_in(device) {
             conditions.push(format!(
                 "`{name}` belongs to another tailnet, and may not start connections if it is quarantined"
             ));

@@ -115,7 +115,7 @@ fn reachable_is_all_that_somebody_can_reach() {
 
 fn misses(tailnet: &Tailnet, from: &str, to: &str) -> Vec<NearMissView> {
     let why = tailnet.explain(from, &target(to)).expect("an explanation");
-    assert!(!why.allowed, "{why}");
+    assert_eq!(why.allowed, Some(false), "{why}");
     why.misses
 }
 
@@ -231,10 +231,28 @@ fn what_is_of_a_device_and_not_of_the_policy_is_said_too() {
             .explain("mac", &target("nas:443"))
             .expect("an explanation")
             .allowed
+            == Some(true)
+    );
+    // What is not known is no denial.
+    let unknown = before
+        .explain("other", &target("nas:443"))
+        .expect("an explanation");
+    assert_eq!(
+        (unknown.allowed, unknown.conditions[0].as_str()),
+        (
+            None,
+            "`other` only if its posture is as the rule asks, which is not known"
+        )
     );
     assert_eq!(
-        misses(&before, "other", "nas:443")[0].message,
-        "the posture of `other` is not known"
+        unknown.rules[0].postures,
+        ["posture:mac"],
+        "by the rule that asks for it"
+    );
+    let from = before.reachable_from("other").expect("an answer").to_string();
+    assert!(
+        from.contains("nas (100.64.0.1) on 443\n    `other` only if its posture"),
+        "{from}"
     );
     assert_eq!(
         misses(&before, "linux", "nas:443")[0].message,
@@ -288,6 +306,7 @@ fn a_difference_says_who_gains_and_who_loses_what() {
             "+ tag:exit: `nas` on 443",
             "- bob@example.org: `laptop`, `phone` on udp:8096",
             "- bob@example.org: `nas` on 443",
+            "- tag:media, tag:nas: the attribute funnel",
         ]
     );
     assert!(

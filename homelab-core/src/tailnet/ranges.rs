@@ -52,6 +52,14 @@ impl Range {
         matches!(self, Range::V4(0, u32::MAX) | Range::V6(0, u128::MAX))
     }
 
+    /// Returns how few addresses it has: of two prefixes of a family the longer one has more.
+    pub(crate) fn length(self) -> u32 {
+        match self {
+            Range::V4(first, last) => (last - first).leading_zeros(),
+            Range::V6(first, last) => (last - first).leading_zeros(),
+        }
+    }
+
     /// Returns its first address.
     pub(crate) fn first(self) -> IpAddr {
         match self {
@@ -76,6 +84,34 @@ impl Range {
             (Range::V6(a, b), Range::V6(c, d)) => a <= d && c <= b,
             _ => false,
         }
+    }
+
+    /// Returns the addresses that are in both.
+    pub(crate) fn meet(self, other: Range) -> Option<Range> {
+        match (self, other) {
+            (Range::V4(a, b), Range::V4(c, d)) if a <= d && c <= b => Some(Range::V4(a.max(c), b.min(d))),
+            (Range::V6(a, b), Range::V6(c, d)) if a <= d && c <= b => Some(Range::V6(a.max(c), b.min(d))),
+            _ => None,
+        }
+    }
+
+    /// Returns the pieces of it that come of cutting it wherever one of these begins or ends.
+    pub(crate) fn cut<'a>(self, others: impl IntoIterator<Item = &'a Range>) -> Vec<Range> {
+        let mut pieces = vec![self];
+        for other in others {
+            let mut next = Vec::with_capacity(pieces.len());
+            for piece in pieces {
+                let Some(inside) = piece.meet(*other) else {
+                    next.push(piece);
+                    continue;
+                };
+                let whole: Ranges = [piece].into_iter().collect();
+                next.push(inside);
+                next.extend(whole.without(&[inside].into_iter().collect()).iter());
+            }
+            pieces = next;
+        }
+        pieces
     }
 
     /// Returns whether every address of the other is in it.

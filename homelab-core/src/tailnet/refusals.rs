@@ -89,7 +89,7 @@ fn what_is_written_twice_or_wrongly_is_said_with_its_place() {
     assert_eq!(
         notes,
         [
-            "p:2:2 `acls` is written twice: the later one counts here",
+            "p:2:2 `acls` is written twice: the later one counts here, where the service may join both",
             "p:4:1 `a` is written twice in `hosts`: the later one counts here"
         ]
     );

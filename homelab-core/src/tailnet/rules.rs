@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::alias::Alias;
 use super::compile::Compiled;
+use super::policy::tailnet_ranges;
 use super::policy::{Destination, Rule as Written, Section};
+use super::ranges::Ranges;
 use super::services::answers;
 use super::{Policy, Tailnet};
 use crate::access::{Exposure, Path, PathKind, UnknownKind};
@@ -244,36 +246,60 @@ fn place(net: &Compiled, rule: &Written) -> Span {
     net.policy.span(rule.start, rule.end)
 }
 
-/// Returns whether a destination is every port, of TCP at least, of every device.
-fn is_everything(to: &Destination) -> bool {
+/// Returns whether destinations are every port, of TCP at least, of every device.
+fn is_everything(net: &Compiled, destinations: &[Destination]) -> bool {
     let whole = |ports: &super::ports::Ports| {
-        (ports.first, ports.last) == (0, u16::MAX) && matches!(ports.protocol, None | Some(super::ports::TCP))
+        (ports.first <= 1 && ports.last == u16::MAX)
+            && matches!(ports.protocol, None | Some(super::ports::TCP))
     };
-    to.alias.value == Alias::Any && to.ports.iter().any(whole)
+    let wide = destinations.iter().filter(|to| to.ports.iter().any(whole));
+    is_everybody(net, &wide.map(|to| &to.alias.value).collect::<Vec<_>>())
+}
+
+/// Returns whether aliases mean every device, whichever there are, however that is written.
+fn is_everybody(net: &Compiled, aliases: &[&Alias]) -> bool {
+    let has = |alias: &Alias| aliases.contains(&alias);
+    let written: Ranges = aliases.iter().flat_map(|alias| net.written(alias)).collect();
+    let v4: Ranges = tailnet_ranges()
+        .iter()
+        .filter(|range| range.first().is_ipv4())
+        .collect();
+    has(&Alias::Any)
+        || has(&Alias::DangerAll)
+        || has(&Alias::Member) && has(&Alias::Tagged)
+        // Every device has an address of IPv4.
+        || v4.without(&written).is_empty()
 }
 
 /// Rules that ask nothing of whom they let in but to be there, and leave nothing out.
 fn everything(net: &Compiled) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in net.rules() {
-        if !rule.postures.is_empty() || !rule.via.is_empty() || !rule.destinations.iter().any(is_everything) {
+        if !rule.postures.is_empty() || !rule.via.is_empty() || !is_everything(net, &rule.destinations) {
             continue;
         }
-        let of = |wanted: fn(&Alias) -> bool| rule.sources.iter().find(|source| wanted(&source.value));
+        let sources: Vec<&Alias> = rule.sources.iter().map(|source| &source.value).collect();
         let message = match rule.section {
             Section::Default => {
                 "there is neither `acls` nor `grants`, which means that all is allowed".to_owned()
             }
             _ => "every port of every device is open to".to_owned(),
         };
-        if let Some(source) = of(|alias| matches!(alias, Alias::Any | Alias::DangerAll)) {
+        if is_everybody(net, &sources) {
+            let any = sources
+                .iter()
+                .find(|alias| matches!(alias, Alias::Any | Alias::DangerAll));
+            let names: Vec<String> = match any {
+                Some(any) => vec![format!("`{any}`")],
+                None => sources.iter().map(|source| format!("`{source}`")).collect(),
+            };
             let message = match rule.section {
                 Section::Default => message,
-                _ => format!("{message} `{}`", source.value),
+                _ => format!("{message} {}", in_words(&names, "and", 3)),
             };
             findings.push(Finding::new(&ALLOW_ALL, Subject::Lab, message).at(&place(net, rule)));
-        } else if let Some(source) = of(|alias| *alias == Alias::Member) {
-            let message = format!("{message} `{}`", source.value);
+        } else if sources.contains(&&Alias::Member) {
+            let message = format!("{message} `{}`", Alias::Member);
             findings.push(Finding::new(&MEMBERS_EVERYTHING, Subject::Lab, message).at(&place(net, rule)));
         }
     }
@@ -438,7 +464,7 @@ fn wide_funnel(net: &Compiled, exposures: &[Exposure], seen: &Observed) -> Vec<F
             }
             (Some(target), []) => format!("`{}` may open ports to the internet", target.value),
             (Some(target), uses) => format!(
-                "`{}` may open ports to the internet, and it is for {}",
+                "`{}` may open ports to the internet, and what uses Funnel is {}",
                 target.value,
                 in_words(uses, "and", 3)
             ),

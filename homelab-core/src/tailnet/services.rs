@@ -2,11 +2,17 @@
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::compile::Compiled;
+use super::policy::Truth;
+use super::ranges::Range;
 use super::target::Target;
 use super::{Tailnet, ports};
 use crate::access::{Door, DoorOf, Exposure, Page, Path, PathKind};
@@ -18,9 +24,6 @@ use crate::observed::Observed;
 use crate::view::{
     Reach, ReachableServiceView, ReachableServicesView, ServiceReachView, ServiceWayView, WhoCanReachView,
 };
-
-/// How many ports of a range are asked about one by one.
-const PORTS: u16 = 16;
 
 impl Lab {
     /// Says who can reach a service by the tailnet: people, devices of tags, written addresses; by which ways and rules.
@@ -55,7 +58,7 @@ impl Lab {
     /// As [`Lab::service`] and [`Lab::tailnet`].
     pub fn who_can_reach(&self, service: &str, seen: &Observed) -> Result<ServiceReachView> {
         let exposure = self.exposure(service, seen)?;
-        let tailnet = self.tailnet(seen)?;
+        let tailnet = self.tailnet(seen)?.at(seen.at());
         let ways = ways(&exposure).map(|path| {
             let targets = targets(self, &tailnet.compiled, &exposure, path, seen);
             let problem = match targets.found.as_slice() {
@@ -77,30 +80,46 @@ impl Lab {
         })
     }
 
-    /// Lists the services of the lab that somebody can reach by the tailnet: a person by login, a group, a tag, a device by
-    /// name or address.
+    /// Lists the services of the lab that somebody can reach by the tailnet: a person by the name that instance.toml gives
+    /// them or by login, a group, a tag, a device by name or address, an address behind a router.
     ///
     /// # Errors
     /// As [`Lab::tailnet`], and `NotFound` where nothing of the tailnet has that name.
     pub fn reachable_from(&self, who: &str, seen: &Observed) -> Result<ReachableServicesView> {
         let tailnet = self.tailnet(seen)?.at(seen.at());
-        let net = &*tailnet.compiled;
-        let devices = net.principals(who)?;
+        let person = self.instance().people().get(who.trim());
+        let who = person.and_then(|person| person.login()).unwrap_or(who);
+        let known = &*tailnet.compiled;
+        let devices = known.principals(who)?;
+        let stranger = known.stranger(who, &devices);
+        let (net, asking) = match &stranger {
+            Some(stranger) => (&stranger.compiled, &stranger.devices),
+            None => (known, &devices),
+        };
         let mut services = Vec::new();
         for exposure in self.exposures(seen) {
-            let (mut targets, mut conditions): (Vec<String>, Vec<String>) = Default::default();
+            let mut entries: Vec<(bool, String, Vec<String>)> = Vec::new();
             for path in ways(&exposure) {
                 for found in self::targets(self, net, &exposure, path, seen).found {
                     let target = found.target.to_string();
-                    let entry = net.entry(&devices, &found, path);
-                    if !entry.perhaps || targets.contains(&target) {
-                        continue;
+                    let entry = net.entry(asking, &found, path);
+                    if entry.perhaps && !entries.iter().any(|(_, known, _)| *known == target) {
+                        let no_device = stranger.iter().map(|stranger| stranger.condition.clone());
+                        let conditions = no_device.chain(entry.conditions).chain(found.conditions);
+                        entries.push((entry.sure, target, conditions.collect()));
                     }
-                    targets.push(target);
-                    for condition in entry.conditions.into_iter().chain(found.conditions) {
-                        if !conditions.contains(&condition) {
-                            conditions.push(condition);
-                        }
+                }
+            }
+            // Beside a way that is sure it does not matter whether there are others.
+            if entries.iter().any(|(sure, ..)| *sure) {
+                entries.retain(|(sure, ..)| *sure);
+            }
+            let (mut targets, mut conditions): (Vec<String>, Vec<String>) = Default::default();
+            for (_, target, depends) in entries {
+                targets.push(target);
+                for condition in depends {
+                    if !conditions.contains(&condition) {
+                        conditions.push(condition);
                     }
                 }
             }
@@ -114,7 +133,7 @@ impl Lab {
         }
         Ok(ReachableServicesView {
             from: who.to_owned(),
-            devices: net.names(&devices),
+            devices: known.names(&devices),
             services,
         })
     }
@@ -127,7 +146,7 @@ impl Lab {
         {
             return;
         }
-        let Ok(tailnet) = self.tailnet(seen) else {
+        let Ok(tailnet) = self.tailnet(seen).map(|tailnet| tailnet.at(seen.at())) else {
             return;
         };
         if !tailnet.roster().is_whole() {
@@ -171,7 +190,7 @@ impl Tailnet {
                 // A device that was looked at and does not say what it may is taken to be open as it says it is.
                 let may = match status.filter(|_| is_seen) {
                     Some(status) => status.may_funnel().unwrap_or(true),
-                    None => net.may_funnel(device),
+                    None => net.may_funnel(device) != Truth::No,
                 };
                 if may {
                     return None;
@@ -199,11 +218,11 @@ fn audience(lab: &Lab, tailnet: &Tailnet, exposure: &Exposure, seen: &Observed) 
     let mut people = BTreeSet::new();
     let mut others = BTreeSet::new();
     for path in ways(exposure) {
-        let answers = answers(lab, tailnet, exposure, path, seen);
-        if answers.is_empty() {
+        let targets = targets(lab, &tailnet.compiled, exposure, path, seen);
+        if targets.unsettled.is_some() {
             return None;
         }
-        for (_, answer) in answers {
+        for (_, answer) in answers_of(&tailnet.compiled, targets, path) {
             people.extend(answer.people.iter().map(|person| person.login.to_string()));
             others.extend(answer.tagged.iter().map(|tagged| tagged.device.to_string()));
             others.extend(answer.ranges.into_iter().map(|range| range.range));
@@ -231,6 +250,7 @@ fn answers_of(net: &Compiled, targets: Targets, path: &Path) -> Vec<(Target, Who
         let Ok(mut answer) = net.who_can_reach(&found.target) else {
             continue;
         };
+        net.keep_routed(&mut answer, &found);
         net.keep_listed(&mut answer, &found, path);
         answer.conditions.extend(found.conditions);
         answers.push((found.target, answer));
@@ -253,6 +273,10 @@ pub(super) enum On {
     Device(u32),
     /// At an address that is no device's, by a router that offers a route to it.
     Behind(IpAddr),
+    /// At an address of a network, nobody knows which, by a router that offers a route to it.
+    Network(IpNet),
+    /// At the addresses of a service of the tailnet.
+    Service,
 }
 
 /// The ports on which a way begins, as far as packets of the tailnet get to them.
@@ -278,26 +302,21 @@ pub(super) fn targets(
         all.unsettled = Some("on which device and port it begins is not known".to_owned());
     }
     for door in path.doors() {
-        let Some((first, last)) = door.ports else {
-            all.unsettled = Some("on which port it begins is not known".to_owned());
-            continue;
-        };
-        let asked = last.min(first.saturating_add(PORTS - 1));
-        let note = || format!("of the ports {first}-{last} only the first {PORTS} were asked about");
         for on in places(lab, net, exposure.id(), (path, door), seen, &mut all) {
             let host = match (on, &door.of) {
                 (On::Behind(address), _) => address.to_string(),
+                (On::Network(network), _) => network.to_string(),
                 (On::Device(_), DoorOf::Address(address)) => address.to_string(),
                 (On::Device(device), _) => net.directory.name(device).to_string(),
+                (On::Service, DoorOf::Service(name)) => name.clone(),
+                (On::Service, _) => continue,
             };
-            for port in first..=asked {
-                all.found.push(Found {
-                    target: Target::of(&host, port, number(door.protocol)),
-                    on,
-                    page: door.page.clone(),
-                    conditions: (asked < last).then(note).into_iter().collect(),
-                });
-            }
+            all.found.push(Found {
+                target: Target::of(&host, door.ports, number(door.protocol)),
+                on,
+                page: door.page.clone().filter(|_| door.ports.is_some()),
+                conditions: Vec::new(),
+            });
         }
     }
     all
@@ -324,6 +343,22 @@ fn places(
                 all.none = Some(format!("no device of the tailnet has a route to {address}"));
             }
             on.into_iter().collect()
+        }
+        DoorOf::Service(_) => vec![On::Service],
+        DoorOf::Network(network) => {
+            let range = Range::of_net(*network);
+            let mut routers = directory.routers().iter();
+            let is_routed = routers.any(|router| {
+                let mut routes = directory.subnets(*router).iter();
+                routes.any(|route| route.overlaps(range))
+            });
+            match is_routed {
+                true => vec![On::Network(*network)],
+                false => {
+                    all.unsettled = Some(format!("no device that is known has a route to {network}"));
+                    Vec::new()
+                }
+            }
         }
         DoorOf::Device(name) => match directory.named(name) {
             Some(device) => vec![On::Device(device)],

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::alias::Alias;
+use super::carrier::{Carrier, Way};
 use super::compile::Compiled;
 use super::directory::Devices;
 use super::policy::{SshAction, SshRule};
+use super::target::Target;
 use crate::view::{SshActionView, SshPrincipalView, SshRuleView};
 
 /// Where a device asks whether somebody signed in lately: as the service writes it.
@@ -49,6 +51,44 @@ impl Compiled {
         }
         rules.sort_by_key(|rule| !rule.is_check());
         rules
+    }
+
+    /// Returns the device whose Tailscale SSH answers for a target.
+    pub(super) fn ssh_gate(&self, target: &Target, carriers: &[Carrier]) -> Option<u32> {
+        let mut on = carriers.iter().filter(|_| target.has_port(22) && target.is_tcp());
+        let gate = on.find(|carrier| {
+            carrier.way == Way::Itself && self.directory.device(carrier.device).ssh() == Some(true)
+        });
+        gate.map(|carrier| carrier.device)
+    }
+
+    /// Returns what the rules of `ssh` ask of a device before they let it in to another, or that none does.
+    pub(super) fn by_ssh(&self, on: u32, device: u32) -> Option<String> {
+        let rules = self.ssh_rules(on);
+        let own = rules.iter().filter(|rule| rule.principals.contains(&device));
+        let own: Vec<&DeviceRule<'_>> = own.collect();
+        let name = self.directory.name(device);
+        let definitions = &self.inner().definitions;
+        let mut sources = self.inner().ssh.iter().flat_map(|rule| &rule.sources);
+        match own.as_slice() {
+            [] if sources.any(|source| {
+                self.directory
+                    .devices_perhaps(&source.value, definitions)
+                    .has(device)
+            }) =>
+            {
+                Some(format!(
+                    "`{name}` only if a rule of `ssh` lets it in, which is not known"
+                ))
+            }
+            [] => Some(format!(
+                "`{name}` gets no further than Tailscale SSH: no rule of `ssh` lets it in"
+            )),
+            own if own.iter().all(|rule| rule.is_check()) => {
+                Some(format!("`{name}` after a check: its person has to sign in again"))
+            }
+            _ => None,
+        }
     }
 
     fn ssh_rule<'a>(&'a self, rule: &'a SshRule, device: u32, into: &mut Vec<DeviceRule<'a>>) {

@@ -10,7 +10,10 @@ use crate::view::{
 
 impl Display for WhoCanReachView {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} ({})", self.target, self.addresses.join(", "))?;
+        match self.addresses.as_slice() {
+            [] => writeln!(f, "{}, a service of the tailnet", self.target)?,
+            addresses => writeln!(f, "{} ({})", self.target, addresses.join(", "))?,
+        }
         for carrier in &self.carriers {
             let how = match carrier.kind.as_str() {
                 "itself" => "is it",
@@ -18,6 +21,7 @@ impl Display for WhoCanReachView {
                     "has a route to it that another router carries now"
                 }
                 "subnet_router" => "has a route to it",
+                "service_host" => "hosts it",
                 _ => "is an exit node for it",
             };
             write!(f, "`{}` {how}", carrier.device)?;
@@ -27,18 +31,27 @@ impl Display for WhoCanReachView {
             }
         }
         if self.carriers.is_empty() {
-            writeln!(f, "no device has it, or a route to it")?;
+            match self.addresses.is_empty() {
+                true => writeln!(f, "no device is known to host it")?,
+                false => writeln!(f, "no device has it, or a route to it")?,
+            }
         }
         if self.people.is_empty() && self.tagged.is_empty() && self.ranges.is_empty() {
             writeln!(f, "nobody can reach it")?;
         }
         for person in &self.people {
-            writeln!(f, "\n{} from {}", person.login, list(&person.devices))?;
+            match person.devices.as_slice() {
+                [] => writeln!(f, "\n{}, who has no device", person.login)?,
+                devices => writeln!(f, "\n{} from {}", person.login, list(devices))?,
+            }
             reasons(f, &person.by, &self.rules)?;
             conditions(f, &person.conditions)?;
         }
         for device in &self.tagged {
-            writeln!(f, "\n`{}` ({})", device.device, device.tags.join(", "))?;
+            match device.tags.as_slice() {
+                [] => writeln!(f, "\n`{}`, a device of nobody", device.device)?,
+                tags => writeln!(f, "\n`{}` ({})", device.device, tags.join(", "))?,
+            }
             reasons(f, &device.by, &self.rules)?;
             conditions(f, &device.conditions)?;
         }
@@ -86,7 +99,7 @@ impl Display for ServiceReachView {
 
 impl Display for ReachableServicesView {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} is {}", self.from, list(&self.devices))?;
+        is(f, &self.from, &self.devices)?;
         if self.services.is_empty() {
             writeln!(f, "and can reach no service by the tailnet")?;
         }
@@ -102,21 +115,22 @@ impl Display for ReachableServicesView {
 
 impl Display for ReachableView {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} is {}", self.from, list(&self.devices))?;
+        is(f, &self.from, &self.devices)?;
         if self.reachable.is_empty() {
             writeln!(f, "and can reach nothing")?;
         }
         for one in &self.reachable {
-            write!(
-                f,
-                "  {} ({}) on {}",
-                one.device,
-                one.destinations.join(", "),
-                one.ports.join(", ")
-            )?;
+            write!(f, "  {}", one.device)?;
+            if !one.destinations.is_empty() {
+                write!(f, " ({})", one.destinations.join(", "))?;
+            }
+            write!(f, " on {}", one.ports.join(", "))?;
             match &one.problem {
                 Some(problem) => writeln!(f, ", but not now: {problem}")?,
                 None => writeln!(f)?,
+            }
+            for condition in &one.conditions {
+                writeln!(f, "    {condition}")?;
             }
         }
         Ok(())
@@ -125,7 +139,11 @@ impl Display for ReachableView {
 
 impl Display for ExplanationView {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let can = if self.allowed { "can" } else { "cannot" };
+        let can = match self.allowed {
+            Some(true) => "can",
+            None => "may",
+            Some(false) => "cannot",
+        };
         writeln!(
             f,
             "{} ({}) {can} reach {}",
@@ -148,12 +166,15 @@ impl Display for ExplanationView {
 impl Display for PolicyDiffView {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.gained.is_empty() && self.lost.is_empty() {
-            return writeln!(f, "nobody gains or loses anything");
+            writeln!(f, "nobody gains or loses anything")?;
         }
         for (changes, sign) in [(&self.gained, '+'), (&self.lost, '-')] {
             for change in changes {
                 writeln!(f, "{sign} {change}")?;
             }
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
         }
         Ok(())
     }
@@ -165,11 +186,33 @@ impl Display for AccessChangeView {
         let names = [&self.groups, &self.people, &self.tags, &self.devices];
         let mut who: Vec<&str> = names.into_iter().flatten().map(|name| &**name).collect();
         who.extend(self.ranges.iter().map(String::as_str));
-        write!(f, "{}: {}", who.join(", "), list(&self.to))?;
-        if !self.destinations.is_empty() {
-            write!(f, " with {} behind", self.destinations.join(", "))?;
+        let what = self.ports.join(", ");
+        write!(f, "{}: ", who.join(", "))?;
+        match self.kind.as_str() {
+            "ssh" => write!(f, "{} by SSH as {what}", list(&self.to))?,
+            "capability" => write!(f, "{} with the capability {what}", list(&self.to))?,
+            "attribute" => write!(f, "the attribute {what}")?,
+            "tag" => write!(f, "may give {what}")?,
+            "approval" => write!(f, "approved by itself: {what}")?,
+            _ => {
+                f.write_str(&list(&self.to))?;
+                if !self.destinations.is_empty() {
+                    write!(f, " with {} behind", self.destinations.join(", "))?;
+                }
+                write!(f, " on {what}")?;
+            }
         }
-        write!(f, " on {}", self.ports.join(", "))
+        match self.conditions.as_slice() {
+            [] => Ok(()),
+            conditions => write!(f, " ({})", conditions.join("; ")),
+        }
+    }
+}
+
+fn is(f: &mut Formatter<'_>, from: &str, devices: &[Arc<str>]) -> fmt::Result {
+    match devices {
+        [] => writeln!(f, "{from} has no device"),
+        devices => writeln!(f, "{from} is {}", list(devices)),
     }
 }
 

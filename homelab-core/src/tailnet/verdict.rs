@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::alias::Alias;
 use super::compile::Compiled;
-use super::policy::{AccessTest, At, PolicyRefusal, SshTest, Truth};
+use super::policy::{AccessTest, At, PolicyRefusal, SshTest};
 use super::ports::{self, TCP, UDP};
 use super::ranges::Range;
 
@@ -253,7 +253,7 @@ impl Compiled {
         };
         let holds = postures.iter().any(|name| {
             let posture = self.inner().definitions.postures.get(name);
-            posture.is_some_and(|posture| posture.value.judge(&find) == Truth::Yes)
+            posture.is_some_and(|posture| posture.value.judge_given(&find))
         });
         let aliases = self.rule(rule).sources.iter().map(|source| &source.value);
         holds && self.make_sources(aliases, &[]).contains(from)

@@ -73,8 +73,8 @@ pub struct ServiceExplanationView {
     pub devices: Vec<Arc<str>>,
     /// The service: `immich/server`.
     pub service: String,
-    /// Whether their portal has it.
-    pub allowed: bool,
+    /// Whether they come in by one of the ways; absent where that depends on something that is not known.
+    pub allowed: Option<bool>,
     /// As whom they come in, where they do.
     pub by: Option<Reach>,
     /// Every way that leads to the service, widest first.

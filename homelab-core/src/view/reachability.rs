@@ -22,7 +22,8 @@ pub struct WhoCanReachView {
     pub people: Vec<PersonReachView>,
     /// Devices that belong to tags, by name.
     pub tagged: Vec<DeviceReachView>,
-    /// Addresses that rules name and no device has: hosts behind a router, mostly.
+    /// Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+    /// list has.
     pub ranges: Vec<RangeReachView>,
     /// The devices that may open this port to everybody by Funnel, where the policy lets them.
     pub funnel: Vec<Arc<str>>,
@@ -35,7 +36,7 @@ pub struct WhoCanReachView {
 pub struct CarrierView {
     /// The device.
     pub device: Arc<str>,
-    /// `itself`, `subnet_router` or `exit_node`.
+    /// `itself`, `subnet_router`, `exit_node`, or `service_host`.
     pub kind: String,
     /// Whether it is the one of several routers that carries the route now, where known.
     pub primary: Option<bool>,
@@ -65,7 +66,7 @@ pub struct TailnetRuleView {
 pub struct PersonReachView {
     /// Their login.
     pub login: Arc<str>,
-    /// Their devices that can.
+    /// Their devices that can; none where they have no device yet.
     pub devices: Vec<Arc<str>>,
     /// By which rules.
     pub by: Vec<ByView>,
@@ -89,7 +90,7 @@ pub struct DeviceReachView {
 /// Addresses of no device that can reach a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RangeReachView {
-    /// An address, a prefix, `first-last`, or `*` for anybody.
+    /// An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody.
     pub range: String,
     /// By which rules.
     pub by: Vec<ByView>,
@@ -174,6 +175,9 @@ pub struct ReachableDeviceView {
     pub ports: Vec<String>,
     /// Why not after all, though the policy would let them.
     pub problem: Option<String>,
+    /// On what it depends, and from which of the devices it is where not from all.
+    #[serde(default)]
+    pub conditions: Vec<String>,
 }
 
 /// Why somebody can, or cannot, reach a target.
@@ -185,8 +189,8 @@ pub struct ExplanationView {
     pub devices: Vec<Arc<str>>,
     /// What.
     pub to: String,
-    /// Whether at least one of the devices can.
-    pub allowed: bool,
+    /// Whether at least one of the devices can; absent where that depends on something that is not known.
+    pub allowed: Option<bool>,
     /// The rules by which, and as what.
     pub rules: Vec<TailnetRuleView>,
     /// Which of them lets whom in, as what.
@@ -218,11 +222,17 @@ pub struct PolicyDiffView {
     pub gained: Vec<AccessChangeView>,
     /// Access that there is no more.
     pub lost: Vec<AccessChangeView>,
+    /// What was not compared, and why.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// The same change for everybody whom it is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessChangeView {
+    /// `network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+    /// give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+    pub kind: String,
     /// Groups that it is about as a whole.
     pub groups: Vec<Arc<str>>,
     /// People, by login.
@@ -237,6 +247,10 @@ pub struct AccessChangeView {
     pub to: Vec<Arc<str>>,
     /// Ranges behind them, where it is not the devices themselves.
     pub destinations: Vec<String>,
-    /// Protocols and ports: `tcp:443`.
+    /// Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+    /// capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
     pub ports: Vec<String>,
+    /// On what it depends.
+    #[serde(default)]
+    pub conditions: Vec<String>,
 }

@@ -298,10 +298,12 @@ fn explained(ours: &Tailnet, from: &RealNode, dial: &Dial, verdict: Verdict) -> 
     let says = ours.explain(&from.name, &target).map_err(shown)?;
     let behind = dial.to.starts_with(LAN);
     let agrees = match verdict {
-        Verdict::Open => says.allowed,
-        Verdict::Refused => !says.allowed,
+        Verdict::Open => says.allowed == Some(true),
+        Verdict::Refused => says.allowed == Some(false),
         // Allowed is then what a device may that is set to use the routes of others, and this one is said not to be.
-        Verdict::Unseen => !says.allowed || behind && !from.accepts_routes && !says.conditions.is_empty(),
+        Verdict::Unseen => {
+            says.allowed == Some(false) || behind && !from.accepts_routes && !says.conditions.is_empty()
+        }
     };
     match agrees {
         true => Ok(()),

@@ -78,7 +78,11 @@ pub fn policy(data: &[u8]) -> bool {
         // Whoever is in the answer has an explanation that agrees.
         for device in answer.tagged.iter().filter(|device| device.conditions.is_empty()) {
             let why = tailnet.explain(&device.device, &target);
-            assert!(why.is_ok_and(|why| why.allowed), "{} to {target}", device.device);
+            assert!(
+                why.is_ok_and(|why| why.allowed == Some(true)),
+                "{} to {target}",
+                device.device
+            );
         }
     }
     let same = tailnet.diff(tailnet.policy().clone());

@@ -20,11 +20,14 @@ const TLS: [u16; 3] = [443, 8443, 9443];
 impl Portals<'_> {
     /// Returns where a browser finds a service that begins at this port of the tailnet.
     pub(super) fn met_at(&self, index: usize, path: &Path, meeting: &Meeting) -> Option<String> {
-        let port = meeting.target.port()?;
+        let port = meeting.target.port().filter(|_| meeting.target.is_tcp())?;
         if let Some(name) = web_name(path) {
             return Some(url(&plain(port), name, port));
         }
-        let page = meeting.page.clone().or_else(|| self.page(index, path, port))?;
+        // What Serve and Funnel pass on without looking may be anything.
+        let is_passed_on = matches!(path.kind(), PathKind::Serve | PathKind::Funnel) && path.port().is_some();
+        let guess = || self.page(index, path, port).filter(|_| !is_passed_on);
+        let page = meeting.page.clone().or_else(guess)?;
         let address = meeting.address.map(|address| address.to_string());
         let host = match &meeting.name {
             // A certificate is for the name; without the tailnet's domain only an address is found for sure.

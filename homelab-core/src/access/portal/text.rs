@@ -55,10 +55,11 @@ impl Display for PortalServiceView {
 
 impl Display for ServiceExplanationView {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let verdict = match self.by {
-            Some(Reach::Lan) => "can reach it on the local network only",
-            Some(_) => "can reach it",
-            None => "cannot reach it",
+        let verdict = match (self.allowed, self.by) {
+            (None, _) => "may reach it, depending on what is not known",
+            (Some(true), Some(Reach::Lan)) => "can reach it on the local network only",
+            (Some(true), _) => "can reach it",
+            (Some(false), _) => "cannot reach it",
         };
         writeln!(f, "{}: {} {verdict}", self.service, self.from)?;
         if self.ways.is_empty() {

@@ -42,7 +42,7 @@ pub(in crate::access) fn paths(lab: &Lab, topology: &Topology<'_>, seen: &Observ
                 );
                 Path::new(kind, zone, label)
                     .on(Some(target.port), Protocol::Tcp)
-                    .by(door(served))
+                    .by([door(served)])
                     .with(evidence.clone())
             };
             paths[target.node].push(target.path(way(PathKind::Serve, Reach::Tailnet)));
@@ -77,15 +77,17 @@ fn machine(lab: &Lab, topology: &Topology<'_>, node: &Node) -> Option<usize> {
         .map(|node| node.machine)
 }
 
-/// A Service of the tailnet has addresses of its own: where it begins is not known here.
-fn door(served: &Served) -> Option<Door> {
-    served.service().is_none().then(|| Door {
-        of: DoorOf::Machine,
+/// A service of the tailnet has addresses of its own.
+fn door(served: &Served) -> Door {
+    Door {
+        of: served
+            .service()
+            .map_or(DoorOf::Machine, |name| DoorOf::Service(name.to_owned())),
         ports: Some((served.port(), served.port())),
         protocol: Protocol::Tcp,
         page: served.path().map(|mount| Page {
             tls: served.port() != 80,
             mount: mount.to_owned(),
         }),
-    })
+    }
 }

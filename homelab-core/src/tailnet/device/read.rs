@@ -29,15 +29,22 @@ impl Roster {
     /// # Errors
     /// When it is none of these, or a value means nothing; the error names line and value.
     pub fn parse(source: &Source) -> Result<Roster> {
-        let answer: Answer = parse_json(source, "a list of devices")?;
-        answer.roster().ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "find devices or users in it")
+        let hint = "give the answer of Tailscale's `/api/v2/tailnet/-/devices?fields=all` or `/users`, of Headscale's \
+                    `/api/v1/node` or `/api/v1/user`, or what `tailscale status --json` prints";
+        let wrong = |what: &str| {
+            Error::new(ErrorKind::Invalid, what)
                 .with_place(Span::file(source))
-                .with_hint(
-                    "give the answer of Tailscale's `/api/v2/tailnet/-/devices?fields=all` or `/users`, of \
-                     Headscale's `/api/v1/node` or `/api/v1/user`, or what `tailscale status --json` prints",
-                )
-        })
+                .with_hint(hint)
+        };
+        if source.text().trim_start().starts_with('[') {
+            return Err(wrong(
+                "read a list of devices: it is an array, not the answer that has it",
+            ));
+        }
+        let answer: Answer = parse_json(source, "a list of devices")?;
+        answer
+            .roster()
+            .ok_or_else(|| wrong("find devices or users in it"))
     }
 }
 
@@ -265,6 +272,7 @@ struct StatusPeer {
     online: Option<bool>,
     exit_node_option: Option<bool>,
     key_expiry: Option<Moment>,
+    expired: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -310,6 +318,9 @@ impl StatusPeer {
         device.os = said(self.os);
         device.online = self.online;
         device.key_expiry = self.key_expiry.and_then(|at| at.0);
+        if self.expired == Some(true) {
+            device.key_expiry = Some(Timestamp::UNIX_EPOCH);
+        }
         match said(self.dns_name) {
             Some(name) => device.with_dns_name(name),
             None => device,

@@ -15,6 +15,8 @@ pub(in crate::tailnet) struct Definitions {
     pub(in crate::tailnet) groups: Named<At<Vec<At<Arc<str>>>>>,
     pub(in crate::tailnet) hosts: Named<At<Range>>,
     pub(in crate::tailnet) ip_sets: Named<At<Ranges>>,
+    /// The IP sets that have something of `autogroup:internet`.
+    pub(in crate::tailnet) internet_sets: Vec<Arc<str>>,
     /// Tag, with its prefix, to its owners.
     pub(in crate::tailnet) tags: Named<At<Vec<At<Alias>>>>,
     pub(in crate::tailnet) postures: Named<At<Posture>>,
@@ -22,6 +24,8 @@ pub(in crate::tailnet) struct Definitions {
     pub(in crate::tailnet) default_postures: Vec<Arc<str>>,
     /// Prefix, or "exit nodes" where absent, and who has such a route approved by itself.
     pub(in crate::tailnet) approvers: Vec<(Option<Range>, Vec<At<Alias>>)>,
+    /// Service, with its prefix, and who may host it without being asked about.
+    pub(in crate::tailnet) hosts_of: Vec<(Arc<str>, Vec<At<Alias>>)>,
 }
 
 impl Definitions {
@@ -187,6 +191,14 @@ impl Reader {
                     start: member.start,
                     end: member.value.end,
                 };
+                let is_public = |entry: &At<String>| {
+                    let (add, target) = ip_set_entry(&entry.value);
+                    let of_set = all.internet_sets.iter().any(|set| **set == *target);
+                    add && (target == "autogroup:internet" || of_set)
+                };
+                if entries.iter().any(is_public) {
+                    all.internet_sets.push(name.into());
+                }
                 all.ip_sets.insert(name.into(), value);
             }
             if later.len() == before {
@@ -267,7 +279,8 @@ impl Reader {
         }
         if let Some(services) = fields.get("services") {
             for member in self.named(services, "`autoApprovers.services`")? {
-                self.approver_list(&member.value, all)?;
+                let who = self.approver_list(&member.value, all)?;
+                all.hosts_of.push((member.name.trim().into(), who));
             }
         }
         Ok(())

@@ -97,6 +97,19 @@ impl Posture {
     }
 }
 
+impl Posture {
+    /// Returns whether all assertions hold where these attributes are all that are set: of one that is not, `NOT SET` is
+    /// all that holds.
+    pub(in crate::tailnet) fn judge_given(&self, attribute: &dyn Fn(&str) -> Option<Attribute>) -> bool {
+        self.0
+            .iter()
+            .all(|assertion| match attribute(&assertion.attribute) {
+                Some(found) => assertion.holds(&found),
+                None => assertion.test == Test::Set(false),
+            })
+    }
+}
+
 impl Assertion {
     fn holds(&self, found: &Attribute) -> bool {
         match &self.test {

@@ -64,6 +64,8 @@ impl<T> At<T> {
 pub(super) struct Reader {
     pub(super) notes: Vec<(usize, usize, String)>,
     pub(super) domains: Vec<DomainUse>,
+    /// How the file spells `autogroup:member`, once it does.
+    member: Option<bool>,
 }
 
 impl Reader {
@@ -71,6 +73,7 @@ impl Reader {
         Reader {
             notes: Vec::new(),
             domains: Vec::new(),
+            member: None,
         }
     }
 
@@ -163,7 +166,7 @@ impl Reader {
             if fields.0.iter().any(|(other, _)| *other == name) {
                 self.note(
                     (member.start, member.end),
-                    format!("`{name}` is written twice: the later one counts here"),
+                    format!("`{name}` is written twice: the later one counts here, where the service may join both"),
                 );
                 fields.0.retain(|(other, _)| *other != name);
             }
@@ -249,6 +252,14 @@ impl Reader {
     /// Reads an alias, and notes the domain that it may name.
     pub(super) fn alias(&mut self, text: &At<String>, prefix: &'static str) -> Read<At<Alias>> {
         let alias = Alias::parse(&text.value).map_err(|message| Refusal::new(text.place(), message))?;
+        if alias == Alias::Member {
+            let is_plural = text.value.trim() == "autogroup:members";
+            if *self.member.get_or_insert(is_plural) != is_plural {
+                let message = "\"autogroup:member\" and \"autogroup:members\" cannot be used in one file";
+                return Err(Refusal::new(text.place(), message)
+                    .with_hint("write it the same everywhere: `autogroup:member`"));
+            }
+        }
         if let Alias::Domain(domain) = &alias {
             self.domain(domain.clone(), text.place(), prefix);
         }

@@ -346,7 +346,7 @@ fn funnel_is_for_those_who_use_it() {
     assert_eq!(message(&unseen), ["`*` may open ports to the internet"]);
     assert_eq!(
         message(&open),
-        ["`*` may open ports to the internet, and it is for `nas:photos/server`"]
+        ["`*` may open ports to the internet, and what uses Funnel is `nas:photos/server`"]
     );
     // Routes of something else that nobody sees are no Funnel.
     let proxied = "services: { server: { image: photos }, tunnel: { image: cloudflare/cloudflared, \

@@ -17543,6 +17543,12 @@ public object FfiConverterTypeWorld: FfiConverter<World, Long> {
  */
 data class AccessChangeView (
     /**
+     * `network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+     * give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+     */
+    val `kind`: kotlin.String
+    ,
+    /**
      * Groups that it is about as a whole.
      */
     val `groups`: List<kotlin.String>
@@ -17578,9 +17584,15 @@ data class AccessChangeView (
     val `destinations`: List<kotlin.String>
     ,
     /**
-     * Protocols and ports: `tcp:443`.
+     * Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+     * capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
      */
     val `ports`: List<kotlin.String>
+    ,
+    /**
+     * On what it depends.
+     */
+    val `conditions`: List<kotlin.String>
 
 ){
 
@@ -17597,6 +17609,8 @@ data class AccessChangeView (
 public object FfiConverterTypeAccessChangeView: FfiConverterRustBuffer<AccessChangeView> {
     override fun read(buf: ByteBuffer): AccessChangeView {
         return AccessChangeView(
+            FfiConverterString.read(buf),
+            FfiConverterSequenceString.read(buf),
             FfiConverterSequenceString.read(buf),
             FfiConverterSequenceString.read(buf),
             FfiConverterSequenceString.read(buf),
@@ -17609,6 +17623,7 @@ public object FfiConverterTypeAccessChangeView: FfiConverterRustBuffer<AccessCha
     }
 
     override fun allocationSize(value: AccessChangeView) = (
+            FfiConverterString.allocationSize(value.`kind`) +
             FfiConverterSequenceString.allocationSize(value.`groups`) +
             FfiConverterSequenceString.allocationSize(value.`people`) +
             FfiConverterSequenceString.allocationSize(value.`tags`) +
@@ -17616,10 +17631,12 @@ public object FfiConverterTypeAccessChangeView: FfiConverterRustBuffer<AccessCha
             FfiConverterSequenceString.allocationSize(value.`ranges`) +
             FfiConverterSequenceString.allocationSize(value.`to`) +
             FfiConverterSequenceString.allocationSize(value.`destinations`) +
-            FfiConverterSequenceString.allocationSize(value.`ports`)
+            FfiConverterSequenceString.allocationSize(value.`ports`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
     )
 
     override fun write(value: AccessChangeView, buf: ByteBuffer) {
+            FfiConverterString.write(value.`kind`, buf)
             FfiConverterSequenceString.write(value.`groups`, buf)
             FfiConverterSequenceString.write(value.`people`, buf)
             FfiConverterSequenceString.write(value.`tags`, buf)
@@ -17628,6 +17645,7 @@ public object FfiConverterTypeAccessChangeView: FfiConverterRustBuffer<AccessCha
             FfiConverterSequenceString.write(value.`to`, buf)
             FfiConverterSequenceString.write(value.`destinations`, buf)
             FfiConverterSequenceString.write(value.`ports`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
     }
 }
 
@@ -17737,7 +17755,7 @@ data class CarrierView (
     val `device`: kotlin.String
     ,
     /**
-     * `itself`, `subnet_router` or `exit_node`.
+     * `itself`, `subnet_router`, `exit_node`, or `service_host`.
      */
     val `kind`: kotlin.String
     ,
@@ -19562,9 +19580,9 @@ data class ExplanationView (
     val `to`: kotlin.String
     ,
     /**
-     * Whether at least one of the devices can.
+     * Whether at least one of the devices can; absent where that depends on something that is not known.
      */
-    val `allowed`: kotlin.Boolean
+    val `allowed`: kotlin.Boolean?
     ,
     /**
      * The rules by which, and as what.
@@ -19604,7 +19622,7 @@ public object FfiConverterTypeExplanationView: FfiConverterRustBuffer<Explanatio
             FfiConverterString.read(buf),
             FfiConverterSequenceString.read(buf),
             FfiConverterString.read(buf),
-            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
             FfiConverterSequenceTypeTailnetRuleView.read(buf),
             FfiConverterSequenceTypeByView.read(buf),
             FfiConverterSequenceString.read(buf),
@@ -19616,7 +19634,7 @@ public object FfiConverterTypeExplanationView: FfiConverterRustBuffer<Explanatio
             FfiConverterString.allocationSize(value.`from`) +
             FfiConverterSequenceString.allocationSize(value.`devices`) +
             FfiConverterString.allocationSize(value.`to`) +
-            FfiConverterBoolean.allocationSize(value.`allowed`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`allowed`) +
             FfiConverterSequenceTypeTailnetRuleView.allocationSize(value.`rules`) +
             FfiConverterSequenceTypeByView.allocationSize(value.`by`) +
             FfiConverterSequenceString.allocationSize(value.`conditions`) +
@@ -19627,7 +19645,7 @@ public object FfiConverterTypeExplanationView: FfiConverterRustBuffer<Explanatio
             FfiConverterString.write(value.`from`, buf)
             FfiConverterSequenceString.write(value.`devices`, buf)
             FfiConverterString.write(value.`to`, buf)
-            FfiConverterBoolean.write(value.`allowed`, buf)
+            FfiConverterOptionalBoolean.write(value.`allowed`, buf)
             FfiConverterSequenceTypeTailnetRuleView.write(value.`rules`, buf)
             FfiConverterSequenceTypeByView.write(value.`by`, buf)
             FfiConverterSequenceString.write(value.`conditions`, buf)
@@ -21191,7 +21209,7 @@ data class PersonReachView (
     val `login`: kotlin.String
     ,
     /**
-     * Their devices that can.
+     * Their devices that can; none where they have no device yet.
      */
     val `devices`: List<kotlin.String>
     ,
@@ -21446,6 +21464,11 @@ data class PolicyDiffView (
      * Access that there is no more.
      */
     val `lost`: List<AccessChangeView>
+    ,
+    /**
+     * What was not compared, and why.
+     */
+    val `notes`: List<kotlin.String>
 
 ){
 
@@ -21464,17 +21487,20 @@ public object FfiConverterTypePolicyDiffView: FfiConverterRustBuffer<PolicyDiffV
         return PolicyDiffView(
             FfiConverterSequenceTypeAccessChangeView.read(buf),
             FfiConverterSequenceTypeAccessChangeView.read(buf),
+            FfiConverterSequenceString.read(buf),
         )
     }
 
     override fun allocationSize(value: PolicyDiffView) = (
             FfiConverterSequenceTypeAccessChangeView.allocationSize(value.`gained`) +
-            FfiConverterSequenceTypeAccessChangeView.allocationSize(value.`lost`)
+            FfiConverterSequenceTypeAccessChangeView.allocationSize(value.`lost`) +
+            FfiConverterSequenceString.allocationSize(value.`notes`)
     )
 
     override fun write(value: PolicyDiffView, buf: ByteBuffer) {
             FfiConverterSequenceTypeAccessChangeView.write(value.`gained`, buf)
             FfiConverterSequenceTypeAccessChangeView.write(value.`lost`, buf)
+            FfiConverterSequenceString.write(value.`notes`, buf)
     }
 }
 
@@ -22427,7 +22453,7 @@ public object FfiConverterTypeRanView: FfiConverterRustBuffer<RanView> {
  */
 data class RangeReachView (
     /**
-     * An address, a prefix, `first-last`, or `*` for anybody.
+     * An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody.
      */
     val `range`: kotlin.String
     ,
@@ -22571,6 +22597,11 @@ data class ReachableDeviceView (
      * Why not after all, though the policy would let them.
      */
     val `problem`: kotlin.String?
+    ,
+    /**
+     * On what it depends, and from which of the devices it is where not from all.
+     */
+    val `conditions`: List<kotlin.String>
 
 ){
 
@@ -22591,6 +22622,7 @@ public object FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer<Reacha
             FfiConverterSequenceString.read(buf),
             FfiConverterSequenceString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
         )
     }
 
@@ -22598,7 +22630,8 @@ public object FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer<Reacha
             FfiConverterString.allocationSize(value.`device`) +
             FfiConverterSequenceString.allocationSize(value.`destinations`) +
             FfiConverterSequenceString.allocationSize(value.`ports`) +
-            FfiConverterOptionalString.allocationSize(value.`problem`)
+            FfiConverterOptionalString.allocationSize(value.`problem`) +
+            FfiConverterSequenceString.allocationSize(value.`conditions`)
     )
 
     override fun write(value: ReachableDeviceView, buf: ByteBuffer) {
@@ -22606,6 +22639,7 @@ public object FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer<Reacha
             FfiConverterSequenceString.write(value.`destinations`, buf)
             FfiConverterSequenceString.write(value.`ports`, buf)
             FfiConverterOptionalString.write(value.`problem`, buf)
+            FfiConverterSequenceString.write(value.`conditions`, buf)
     }
 }
 
@@ -23644,9 +23678,9 @@ data class ServiceExplanationView (
     val `service`: kotlin.String
     ,
     /**
-     * Whether their portal has it.
+     * Whether they come in by one of the ways; absent where that depends on something that is not known.
      */
-    val `allowed`: kotlin.Boolean
+    val `allowed`: kotlin.Boolean?
     ,
     /**
      * As whom they come in, where they do.
@@ -23676,7 +23710,7 @@ public object FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer<Ser
             FfiConverterString.read(buf),
             FfiConverterSequenceString.read(buf),
             FfiConverterString.read(buf),
-            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
             FfiConverterOptionalTypeReach.read(buf),
             FfiConverterSequenceTypeWayExplanationView.read(buf),
         )
@@ -23686,7 +23720,7 @@ public object FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer<Ser
             FfiConverterString.allocationSize(value.`from`) +
             FfiConverterSequenceString.allocationSize(value.`devices`) +
             FfiConverterString.allocationSize(value.`service`) +
-            FfiConverterBoolean.allocationSize(value.`allowed`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`allowed`) +
             FfiConverterOptionalTypeReach.allocationSize(value.`by`) +
             FfiConverterSequenceTypeWayExplanationView.allocationSize(value.`ways`)
     )
@@ -23695,7 +23729,7 @@ public object FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer<Ser
             FfiConverterString.write(value.`from`, buf)
             FfiConverterSequenceString.write(value.`devices`, buf)
             FfiConverterString.write(value.`service`, buf)
-            FfiConverterBoolean.write(value.`allowed`, buf)
+            FfiConverterOptionalBoolean.write(value.`allowed`, buf)
             FfiConverterOptionalTypeReach.write(value.`by`, buf)
             FfiConverterSequenceTypeWayExplanationView.write(value.`ways`, buf)
     }
@@ -25067,7 +25101,8 @@ data class WhoCanReachView (
     val `tagged`: List<DeviceReachView>
     ,
     /**
-     * Addresses that rules name and no device has: hosts behind a router, mostly.
+     * Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+     * list has.
      */
     val `ranges`: List<RangeReachView>
     ,

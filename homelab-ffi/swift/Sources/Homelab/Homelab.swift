@@ -9393,6 +9393,11 @@ public func FfiConverterTypeWorld_lower(_ value: World) -> UInt64 {
  */
 public struct AccessChangeView: Equatable, Hashable {
     /**
+     * `network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+     * give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+     */
+    public let kind: String
+    /**
      * Groups that it is about as a whole.
      */
     public let groups: [String]
@@ -9421,13 +9426,22 @@ public struct AccessChangeView: Equatable, Hashable {
      */
     public let destinations: [String]
     /**
-     * Protocols and ports: `tcp:443`.
+     * Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+     * capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
      */
     public let ports: [String]
+    /**
+     * On what it depends.
+     */
+    public let conditions: [String]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
     public init(
+        /**
+         * `network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+         * give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+         */kind: String,
         /**
          * Groups that it is about as a whole.
          */groups: [String],
@@ -9450,8 +9464,13 @@ public struct AccessChangeView: Equatable, Hashable {
          * Ranges behind them, where it is not the devices themselves.
          */destinations: [String],
         /**
-         * Protocols and ports: `tcp:443`.
-         */ports: [String]) {
+         * Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+         * capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
+         */ports: [String],
+        /**
+         * On what it depends.
+         */conditions: [String]) {
+        self.kind = kind
         self.groups = groups
         self.people = people
         self.tags = tags
@@ -9460,6 +9479,7 @@ public struct AccessChangeView: Equatable, Hashable {
         self.to = to
         self.destinations = destinations
         self.ports = ports
+        self.conditions = conditions
     }
 
 
@@ -9478,6 +9498,7 @@ public struct FfiConverterTypeAccessChangeView: FfiConverterRustBuffer {
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AccessChangeView {
         return
             try AccessChangeView(
+                kind: FfiConverterString.read(from: &buf),
                 groups: FfiConverterSequenceString.read(from: &buf),
                 people: FfiConverterSequenceString.read(from: &buf),
                 tags: FfiConverterSequenceString.read(from: &buf),
@@ -9485,11 +9506,13 @@ public struct FfiConverterTypeAccessChangeView: FfiConverterRustBuffer {
                 ranges: FfiConverterSequenceString.read(from: &buf),
                 to: FfiConverterSequenceString.read(from: &buf),
                 destinations: FfiConverterSequenceString.read(from: &buf),
-                ports: FfiConverterSequenceString.read(from: &buf)
+                ports: FfiConverterSequenceString.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
         )
     }
 
     public static func write(_ value: AccessChangeView, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.kind, into: &buf)
         FfiConverterSequenceString.write(value.groups, into: &buf)
         FfiConverterSequenceString.write(value.people, into: &buf)
         FfiConverterSequenceString.write(value.tags, into: &buf)
@@ -9498,6 +9521,7 @@ public struct FfiConverterTypeAccessChangeView: FfiConverterRustBuffer {
         FfiConverterSequenceString.write(value.to, into: &buf)
         FfiConverterSequenceString.write(value.destinations, into: &buf)
         FfiConverterSequenceString.write(value.ports, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
     }
 }
 
@@ -9664,7 +9688,7 @@ public struct CarrierView: Equatable, Hashable {
      */
     public let device: String
     /**
-     * `itself`, `subnet_router` or `exit_node`.
+     * `itself`, `subnet_router`, `exit_node`, or `service_host`.
      */
     public let kind: String
     /**
@@ -9683,7 +9707,7 @@ public struct CarrierView: Equatable, Hashable {
          * The device.
          */device: String,
         /**
-         * `itself`, `subnet_router` or `exit_node`.
+         * `itself`, `subnet_router`, `exit_node`, or `service_host`.
          */kind: String,
         /**
          * Whether it is the one of several routers that carries the route now, where known.
@@ -12133,9 +12157,9 @@ public struct ExplanationView: Equatable, Hashable {
      */
     public let to: String
     /**
-     * Whether at least one of the devices can.
+     * Whether at least one of the devices can; absent where that depends on something that is not known.
      */
-    public let allowed: Bool
+    public let allowed: Bool?
     /**
      * The rules by which, and as what.
      */
@@ -12166,8 +12190,8 @@ public struct ExplanationView: Equatable, Hashable {
          * What.
          */to: String,
         /**
-         * Whether at least one of the devices can.
-         */allowed: Bool,
+         * Whether at least one of the devices can; absent where that depends on something that is not known.
+         */allowed: Bool?,
         /**
          * The rules by which, and as what.
          */rules: [TailnetRuleView],
@@ -12209,7 +12233,7 @@ public struct FfiConverterTypeExplanationView: FfiConverterRustBuffer {
                 from: FfiConverterString.read(from: &buf),
                 devices: FfiConverterSequenceString.read(from: &buf),
                 to: FfiConverterString.read(from: &buf),
-                allowed: FfiConverterBool.read(from: &buf),
+                allowed: FfiConverterOptionBool.read(from: &buf),
                 rules: FfiConverterSequenceTypeTailnetRuleView.read(from: &buf),
                 by: FfiConverterSequenceTypeByView.read(from: &buf),
                 conditions: FfiConverterSequenceString.read(from: &buf),
@@ -12221,7 +12245,7 @@ public struct FfiConverterTypeExplanationView: FfiConverterRustBuffer {
         FfiConverterString.write(value.from, into: &buf)
         FfiConverterSequenceString.write(value.devices, into: &buf)
         FfiConverterString.write(value.to, into: &buf)
-        FfiConverterBool.write(value.allowed, into: &buf)
+        FfiConverterOptionBool.write(value.allowed, into: &buf)
         FfiConverterSequenceTypeTailnetRuleView.write(value.rules, into: &buf)
         FfiConverterSequenceTypeByView.write(value.by, into: &buf)
         FfiConverterSequenceString.write(value.conditions, into: &buf)
@@ -14380,7 +14404,7 @@ public struct PersonReachView: Equatable, Hashable {
      */
     public let login: String
     /**
-     * Their devices that can.
+     * Their devices that can; none where they have no device yet.
      */
     public let devices: [String]
     /**
@@ -14399,7 +14423,7 @@ public struct PersonReachView: Equatable, Hashable {
          * Their login.
          */login: String,
         /**
-         * Their devices that can.
+         * Their devices that can; none where they have no device yet.
          */devices: [String],
         /**
          * By which rules.
@@ -14739,6 +14763,10 @@ public struct PolicyDiffView: Equatable, Hashable {
      * Access that there is no more.
      */
     public let lost: [AccessChangeView]
+    /**
+     * What was not compared, and why.
+     */
+    public let notes: [String]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -14748,9 +14776,13 @@ public struct PolicyDiffView: Equatable, Hashable {
          */gained: [AccessChangeView],
         /**
          * Access that there is no more.
-         */lost: [AccessChangeView]) {
+         */lost: [AccessChangeView],
+        /**
+         * What was not compared, and why.
+         */notes: [String]) {
         self.gained = gained
         self.lost = lost
+        self.notes = notes
     }
 
 
@@ -14770,13 +14802,15 @@ public struct FfiConverterTypePolicyDiffView: FfiConverterRustBuffer {
         return
             try PolicyDiffView(
                 gained: FfiConverterSequenceTypeAccessChangeView.read(from: &buf),
-                lost: FfiConverterSequenceTypeAccessChangeView.read(from: &buf)
+                lost: FfiConverterSequenceTypeAccessChangeView.read(from: &buf),
+                notes: FfiConverterSequenceString.read(from: &buf)
         )
     }
 
     public static func write(_ value: PolicyDiffView, into buf: inout [UInt8]) {
         FfiConverterSequenceTypeAccessChangeView.write(value.gained, into: &buf)
         FfiConverterSequenceTypeAccessChangeView.write(value.lost, into: &buf)
+        FfiConverterSequenceString.write(value.notes, into: &buf)
     }
 }
 
@@ -16114,7 +16148,7 @@ public func FfiConverterTypeRanView_lower(_ value: RanView) -> RustBuffer {
  */
 public struct RangeReachView: Equatable, Hashable {
     /**
-     * An address, a prefix, `first-last`, or `*` for anybody.
+     * An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody.
      */
     public let range: String
     /**
@@ -16126,7 +16160,7 @@ public struct RangeReachView: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * An address, a prefix, `first-last`, or `*` for anybody.
+         * An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody.
          */range: String,
         /**
          * By which rules.
@@ -16307,6 +16341,10 @@ public struct ReachableDeviceView: Equatable, Hashable {
      * Why not after all, though the policy would let them.
      */
     public let problem: String?
+    /**
+     * On what it depends, and from which of the devices it is where not from all.
+     */
+    public let conditions: [String]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -16322,11 +16360,15 @@ public struct ReachableDeviceView: Equatable, Hashable {
          */ports: [String],
         /**
          * Why not after all, though the policy would let them.
-         */problem: String?) {
+         */problem: String?,
+        /**
+         * On what it depends, and from which of the devices it is where not from all.
+         */conditions: [String]) {
         self.device = device
         self.destinations = destinations
         self.ports = ports
         self.problem = problem
+        self.conditions = conditions
     }
 
 
@@ -16348,7 +16390,8 @@ public struct FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer {
                 device: FfiConverterString.read(from: &buf),
                 destinations: FfiConverterSequenceString.read(from: &buf),
                 ports: FfiConverterSequenceString.read(from: &buf),
-                problem: FfiConverterOptionString.read(from: &buf)
+                problem: FfiConverterOptionString.read(from: &buf),
+                conditions: FfiConverterSequenceString.read(from: &buf)
         )
     }
 
@@ -16357,6 +16400,7 @@ public struct FfiConverterTypeReachableDeviceView: FfiConverterRustBuffer {
         FfiConverterSequenceString.write(value.destinations, into: &buf)
         FfiConverterSequenceString.write(value.ports, into: &buf)
         FfiConverterOptionString.write(value.problem, into: &buf)
+        FfiConverterSequenceString.write(value.conditions, into: &buf)
     }
 }
 
@@ -17805,9 +17849,9 @@ public struct ServiceExplanationView: Equatable, Hashable {
      */
     public let service: String
     /**
-     * Whether their portal has it.
+     * Whether they come in by one of the ways; absent where that depends on something that is not known.
      */
-    public let allowed: Bool
+    public let allowed: Bool?
     /**
      * As whom they come in, where they do.
      */
@@ -17830,8 +17874,8 @@ public struct ServiceExplanationView: Equatable, Hashable {
          * The service: `immich/server`.
          */service: String,
         /**
-         * Whether their portal has it.
-         */allowed: Bool,
+         * Whether they come in by one of the ways; absent where that depends on something that is not known.
+         */allowed: Bool?,
         /**
          * As whom they come in, where they do.
          */by: Reach?,
@@ -17865,7 +17909,7 @@ public struct FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer {
                 from: FfiConverterString.read(from: &buf),
                 devices: FfiConverterSequenceString.read(from: &buf),
                 service: FfiConverterString.read(from: &buf),
-                allowed: FfiConverterBool.read(from: &buf),
+                allowed: FfiConverterOptionBool.read(from: &buf),
                 by: FfiConverterOptionTypeReach.read(from: &buf),
                 ways: FfiConverterSequenceTypeWayExplanationView.read(from: &buf)
         )
@@ -17875,7 +17919,7 @@ public struct FfiConverterTypeServiceExplanationView: FfiConverterRustBuffer {
         FfiConverterString.write(value.from, into: &buf)
         FfiConverterSequenceString.write(value.devices, into: &buf)
         FfiConverterString.write(value.service, into: &buf)
-        FfiConverterBool.write(value.allowed, into: &buf)
+        FfiConverterOptionBool.write(value.allowed, into: &buf)
         FfiConverterOptionTypeReach.write(value.by, into: &buf)
         FfiConverterSequenceTypeWayExplanationView.write(value.ways, into: &buf)
     }
@@ -19763,7 +19807,8 @@ public struct WhoCanReachView: Equatable, Hashable {
      */
     public let tagged: [DeviceReachView]
     /**
-     * Addresses that rules name and no device has: hosts behind a router, mostly.
+     * Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+     * list has.
      */
     public let ranges: [RangeReachView]
     /**
@@ -19797,7 +19842,8 @@ public struct WhoCanReachView: Equatable, Hashable {
          * Devices that belong to tags, by name.
          */tagged: [DeviceReachView],
         /**
-         * Addresses that rules name and no device has: hosts behind a router, mostly.
+         * Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+         * list has.
          */ranges: [RangeReachView],
         /**
          * The devices that may open this port to everybody by Funnel, where the policy lets them.

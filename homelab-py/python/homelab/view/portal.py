@@ -134,8 +134,8 @@ class ServiceExplanationView(Record):
     """The devices that this means."""
     service: str
     """The service: `immich/server`."""
-    allowed: bool
-    """Whether their portal has it."""
+    allowed: bool | None
+    """Whether they come in by one of the ways; absent where that depends on something that is not known."""
     by: Reach | None
     """As whom they come in, where they do."""
     ways: tuple[WayExplanationView, ...]

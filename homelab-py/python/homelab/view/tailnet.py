@@ -24,7 +24,7 @@ class CarrierView(Record):
     device: str
     """The device."""
     kind: str
-    """`itself`, `subnet_router` or `exit_node`."""
+    """`itself`, `subnet_router`, `exit_node`, or `service_host`."""
     primary: bool | None
     """Whether it is the one of several routers that carries the route now, where known."""
     problem: str | None
@@ -80,7 +80,7 @@ class PersonReachView(Record):
     login: str
     """Their login."""
     devices: tuple[str, ...]
-    """Their devices that can."""
+    """Their devices that can; none where they have no device yet."""
     by: tuple[ByView, ...]
     """By which rules."""
     conditions: tuple[str, ...]
@@ -116,7 +116,7 @@ class RangeReachView(Record):
     }
 
     range: str
-    """An address, a prefix, `first-last`, or `*` for anybody."""
+    """An address, a prefix, `first-last`, `autogroup:shared`, or `*` for anybody."""
     by: tuple[ByView, ...]
     """By which rules."""
 
@@ -149,7 +149,9 @@ class WhoCanReachView(Record):
     tagged: tuple[DeviceReachView, ...]
     """Devices that belong to tags, by name."""
     ranges: tuple[RangeReachView, ...]
-    """Addresses that rules name and no device has: hosts behind a router, mostly."""
+    """Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
+    list has.
+    """
     funnel: tuple[str, ...]
     """The devices that may open this port to everybody by Funnel, where the policy lets them."""
     conditions: tuple[str, ...]
@@ -166,6 +168,7 @@ class ReachableDeviceView(Record):
     _of: ClassVar[Mapping[str, Convert]] = {
         "destinations": tuple,
         "ports": tuple,
+        "conditions": tuple,
     }
 
     device: str
@@ -176,6 +179,8 @@ class ReachableDeviceView(Record):
     """Protocols and ports: `tcp:443`, `*`."""
     problem: str | None
     """Why not after all, though the policy would let them."""
+    conditions: tuple[str, ...]
+    """On what it depends, and from which of the devices it is where not from all."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -314,8 +319,8 @@ class ExplanationView(Record):
     """The devices that this means."""
     to: str
     """What."""
-    allowed: bool
-    """Whether at least one of the devices can."""
+    allowed: bool | None
+    """Whether at least one of the devices can; absent where that depends on something that is not known."""
     rules: tuple[TailnetRuleView, ...]
     """The rules by which, and as what."""
     by: tuple[ByView, ...]
@@ -342,8 +347,13 @@ class AccessChangeView(Record):
         "to": tuple,
         "destinations": tuple,
         "ports": tuple,
+        "conditions": tuple,
     }
 
+    kind: str
+    """`network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
+    give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+    """
     groups: tuple[str, ...]
     """Groups that it is about as a whole."""
     people: tuple[str, ...]
@@ -359,7 +369,11 @@ class AccessChangeView(Record):
     destinations: tuple[str, ...]
     """Ranges behind them, where it is not the devices themselves."""
     ports: tuple[str, ...]
-    """Protocols and ports: `tcp:443`."""
+    """Protocols and ports: `tcp:443`. Of another kind than `network` what is given: users of the machine, names of
+    capabilities, attributes and tags, `route 10.0.0.0/8`, `exit node`.
+    """
+    conditions: tuple[str, ...]
+    """On what it depends."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -369,12 +383,15 @@ class PolicyDiffView(Record):
     _of: ClassVar[Mapping[str, Convert]] = {
         "gained": partial(many, AccessChangeView.from_dict),
         "lost": partial(many, AccessChangeView.from_dict),
+        "notes": tuple,
     }
 
     gained: tuple[AccessChangeView, ...]
     """Access that there was not before."""
     lost: tuple[AccessChangeView, ...]
     """Access that there is no more."""
+    notes: tuple[str, ...]
+    """What was not compared, and why."""
 
     def __str__(self) -> str:
         return _text(self)
