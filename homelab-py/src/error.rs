@@ -33,6 +33,12 @@ impl From<PyErr> for Failed {
     }
 }
 
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Failed::Python(error.into())
+    }
+}
+
 impl From<Failed> for PyErr {
     fn from(failed: Failed) -> Self {
         match failed {
