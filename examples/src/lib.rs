@@ -284,6 +284,14 @@ pub fn instance(path: &str) -> Result<Lab> {
     Lab::of_instance(&text)
 }
 
+/// Returns what this machine shows of a lab, its engines and repositories not asked.
+pub fn of_this_machine(lab: &Lab) -> Observed {
+    wait(async {
+        let world = World::connect(lab).await.without_engines();
+        world.without_repositories().observe(lab).await
+    })
+}
+
 /// Waits for what is asynchronous, on a runtime of this thread's own.
 pub fn wait<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

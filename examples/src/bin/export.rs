@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use homelab_core::{Lab, Result, World};
-use homelab_examples::{Arguments, fail, into_folder, one, say, wait};
+use homelab_core::{Lab, Result};
+use homelab_examples::{Arguments, fail, into_folder, of_this_machine, one, say};
 
 const USAGE: &str = "export [DIR] [--to OUT]
 
@@ -23,15 +23,7 @@ fn main() -> ExitCode {
 fn run(mut arguments: Arguments) -> Result<()> {
     let to = arguments.value("--to")?;
     let lab = Lab::load(one(arguments.rest()?)?)?;
-    let seen = wait(async {
-        World::connect(&lab)
-            .await
-            .without_engines()
-            .without_repositories()
-            .observe(&lab)
-            .await
-    });
-    let template = lab.split(&seen)?.prove()?;
+    let template = lab.split(&of_this_machine(&lab))?.prove()?;
     match to {
         Some(to) => into_folder(&to, |folder| template.plan_export(folder)),
         None => template

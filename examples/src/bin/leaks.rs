@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use homelab_core::audit::Selection;
-use homelab_core::{Lab, Observed, Result, Severity, World};
-use homelab_examples::{Arguments, fail, instance, moment, one, say, terminal, wait};
+use homelab_core::{Lab, Observed, Result, Severity};
+use homelab_examples::{Arguments, fail, instance, moment, of_this_machine, one, say, terminal};
 
 const USAGE: &str = "leaks [DIR] [OPTIONS]
 
@@ -41,15 +41,7 @@ fn run(mut arguments: Arguments) -> Result<u8> {
     let lab = Lab::load(one(arguments.rest()?)?)?;
     let seen = match offline {
         true => Observed::none(now),
-        false => wait(async {
-            World::connect(&lab)
-                .await
-                .without_engines()
-                .without_repositories()
-                .observe(&lab)
-                .await
-        })
-        .with_at(now),
+        false => of_this_machine(&lab).with_at(now),
     };
     let mut vocabulary = lab.vocabulary(&seen);
     for path in instances {

@@ -29,10 +29,8 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let (who, why) = (arguments.value("--who")?, arguments.value("--why")?);
     let listen = socket(arguments.value("--listen")?, "127.0.0.1:8420")?;
     let settings = Settings::default().with_trusted_proxy(arguments.flag("--behind-serve"));
-    let settings = arguments
-        .values("--name")?
-        .into_iter()
-        .fold(settings.with_own_daemon(), Settings::with_name);
+    let names = arguments.values("--name")?.into_iter();
+    let settings = names.fold(settings.with_own_daemon(), Settings::with_name);
     let lab = Lab::load(one(arguments.rest()?)?)?;
     wait(async {
         let world = World::connect(&lab).await.without_repositories();

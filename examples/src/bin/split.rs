@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use homelab_core::{Lab, Observed, Result, World};
-use homelab_examples::{Arguments, fail, into_folder, moment, one, say, wait};
+use homelab_core::{Lab, Observed, Result};
+use homelab_examples::{Arguments, fail, into_folder, moment, of_this_machine, one, say};
 
 const USAGE: &str = "split [DIR] [--to OUT]
 
@@ -29,15 +29,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
     let lab = Lab::load(one(arguments.rest()?)?)?;
     let seen = match offline {
         true => Observed::none(now),
-        false => wait(async {
-            World::connect(&lab)
-                .await
-                .without_engines()
-                .without_repositories()
-                .observe(&lab)
-                .await
-        })
-        .with_at(now),
+        false => of_this_machine(&lab).with_at(now),
     };
     let split = lab.split(&seen)?;
     say(&split.proof().to_string())?;
