@@ -152,9 +152,14 @@ fn short_files() -> Result<(), String> {
         files += 1;
         let lines = text.lines().count();
         let may = LONGER.iter().any(|(longer, _)| longer == path);
-        if lines > LINES && !may {
+        // An example is one task, since the library renders.
+        let allowed = match path.starts_with("examples/src/bin/") {
+            true => 60,
+            false => LINES,
+        };
+        if lines > allowed && !may {
             problems.push(format!(
-                "{path} has {lines} lines, and {LINES} are allowed: split it by noun"
+                "{path} has {lines} lines, and {allowed} are allowed: split it by noun"
             ));
         }
         if lines <= LINES && may {
