@@ -149,8 +149,8 @@ class WhoCanReachView(Record):
     tagged: tuple[DeviceReachView, ...]
     """Devices that belong to tags, by name."""
     ranges: tuple[RangeReachView, ...]
-    """Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people no
-    list has.
+    """Addresses that rules name and no device has: hosts behind a router, mostly; and `autogroup:shared`, whose people
+    no list has.
     """
     funnel: tuple[str, ...]
     """The devices that may open this port to everybody by Funnel, where the policy lets them."""
@@ -351,8 +351,9 @@ class AccessChangeView(Record):
     }
 
     kind: str
-    """`network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what `nodeAttrs`
-    give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that need nobody's.
+    """`network`; `ssh` for Tailscale SSH; `capability` for what an application is told; `attribute` for what
+    `nodeAttrs` give, such as `funnel`; `tag` for who may give it to a device; `approval` for routes and services that
+    need nobody's.
     """
     groups: tuple[str, ...]
     """Groups that it is about as a whole."""
