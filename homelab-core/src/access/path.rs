@@ -279,6 +279,7 @@ pub struct Path {
     pub(super) unknowns: Vec<Unknown>,
     /// Whether it leads to the administration of a proxy rather than to what the proxy serves.
     pub(super) admin: bool,
+    pub(super) from_afar: bool, // Its proxy is on another machine.
     /// Where it begins for those who come by the tailnet.
     pub(super) doors: Vec<Door>,
 }
@@ -312,6 +313,7 @@ impl Path {
             evidence: Vec::new(),
             unknowns: Vec::new(),
             admin: false,
+            from_afar: false,
             doors: Vec::new(),
         }
     }

@@ -291,6 +291,7 @@ impl Proxies {
                     .with(route.evidence.clone())
                     .with_all(one.evidence.iter().cloned());
                 let mut path = route.target.path(path);
+                path.from_afar = topology.nodes[route.proxy].machine != topology.nodes[node].machine;
                 add_guards(&mut path.guards, &route.guards);
                 path.narrow(one.is_direct);
                 found.push(path);
@@ -418,6 +419,7 @@ impl Proxies {
                 add_guards(&mut path.guards, &route.guards);
                 path.names.clone_from(&route.names);
                 path.admin = route.admin;
+                path.from_afar = topology.nodes[one.proxy].machine != machine;
                 path.narrow(one.is_direct);
                 // Two ways that the guards make as narrow as each other are one.
                 let is_like = |other: &Path| other.label == path.label && other.guards == path.guards;

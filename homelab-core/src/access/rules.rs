@@ -357,10 +357,12 @@ fn proxied_and_published(exposure: &Exposure, findings: &mut Vec<Finding>) {
     if exposure.facts.gateway {
         return;
     }
-    // What only may be a route guards nothing; what the service itself asks for does, wherever its proxy is.
+    // What only may be a route guards nothing; what the service itself asks for does, wherever its proxy is. A proxy on
+    // another machine has no other way than the published port.
     let by_proxy = |path: &&Path| {
         path.kind() == PathKind::Proxy
             && !path.admin
+            && !path.from_afar
             && (path.zone() > Reach::None || exposure.facts.asks_for_route)
     };
     let Some(route) = exposure.paths().iter().find(by_proxy) else {

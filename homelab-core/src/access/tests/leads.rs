@@ -171,3 +171,33 @@ fn labels_of_the_tailnets_proxies_lead_on_too() {
         Internet
     );
 }
+
+#[test]
+fn a_proxy_on_another_machine_needs_the_published_port() {
+    let instance = "[hosts.vps]\npublic_addresses = ['203.0.113.7']\nforwards = []\n[hosts.nas]\naddresses = ['192.168.1.20']\n\
+                    public_addresses = []\nforwards = []\n[projects.edge]\nhosts = ['vps']\n[projects.app]\nhosts = ['nas']\n";
+    let edge = "services: { caddy: { image: 'caddy:2', ports: ['443:443'], volumes: ['./Caddyfile:/etc/caddy/Caddyfile'] } }";
+    let files = [
+        ("edge/compose.yaml", edge),
+        (
+            "edge/Caddyfile",
+            "a.example.com {\n  reverse_proxy 192.168.1.20:82\n}\n",
+        ),
+        (
+            "app/compose.yaml",
+            "services: { a: { image: a, ports: ['192.168.1.20:82:80'] } }",
+        ),
+        ("instance.toml", instance),
+    ];
+    let afar = lab(&files);
+    check(
+        "by the published port",
+        &afar,
+        &[("nas:app/a", Internet, Internet)],
+    );
+    findings::silent(&afar, "access.proxied-and-published");
+    let mut beside = files;
+    let instance = instance.replace("hosts = ['vps']", "hosts = ['nas']");
+    beside[3].1 = &instance;
+    findings::fires(&lab(&beside), "access.proxied-and-published");
+}
