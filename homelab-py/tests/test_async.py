@@ -73,7 +73,7 @@ async def test_a_twin_answers_what_its_call_does(lab: homelab.Lab, seen: homelab
     assert await report.to_markdown_async() == report.to_markdown()
     assert await report.to_html_async(folder / "lab.html") == report.to_html()
     assert (folder / "lab.html").read_text() == report.to_html()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(homelab.NotFound):
         await report.to_json_async(folder / "none" / "lab.json")
     assert await homelab.Query("posture").answer_async(lab, seen) == lab.posture(seen).view()
     assert await homelab.Query("services").answer_async(lab, seen) == homelab.Query("services").answer(lab, seen)
