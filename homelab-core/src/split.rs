@@ -295,6 +295,9 @@ impl Splitter<'_> {
         }
         let listed: Vec<std::ops::Range<usize>> = edits.iter().map(|(range, _)| range.clone()).collect();
         let mut quoted = 0;
+        // A value may go on in the next line, where the scalar that it begins in has ended.
+        let ranges: Vec<std::ops::Range<usize>> = leaks.iter().map(|leak| leak.range.clone()).collect();
+        let is_within = |at: usize| ranges.iter().any(|range| range.start < at && at < range.end);
         for leak in leaks {
             if listed
                 .iter()
@@ -306,6 +309,8 @@ impl Splitter<'_> {
             if let Some(scalar) = places.bare(leak.range.start)
                 && scalar.start >= quoted
                 && !text[scalar.clone()].contains('\'')
+                && !is_within(scalar.start)
+                && !is_within(scalar.end)
             {
                 quoted = scalar.end;
                 edits.push((scalar.start..scalar.start, "'".to_owned()));
@@ -319,6 +324,10 @@ impl Splitter<'_> {
         let mut out = String::with_capacity(text.len());
         let (mut rewrites, mut at) = (Vec::new(), 0);
         for (range, slot) in edits {
+            // What overlaps stays as it is, and the proof finds it.
+            if range.start < at {
+                continue;
+            }
             out.push_str(&text[at..range.start]);
             rewrites.push(Rewrite {
                 at: out.len(),

@@ -289,6 +289,15 @@ proptest::proptest! {
 }
 
 #[test]
+fn a_value_that_ends_behind_its_scalar_is_no_reason_to_stop() {
+    let text = "[192.168.7.10\\\nzephyr";
+    let lab = lab(&[("web/compose.yaml", text), ("web/.env", "A=192.168.7.10\n")]);
+    let split = lab.split(&seen()).expect("a split");
+    let joined = split.values().value().join(split.template()).expect("joined");
+    assert_eq!(joined["web/compose.yaml"], text.as_bytes());
+}
+
+#[test]
 fn a_value_in_a_key_becomes_an_item_of_a_list() {
     let text = "services:\n  web:\n    image: nginx\n    extra_hosts:\n      zephyr: 192.168.7.10 # here\n      other: 10.9.8.7\n    labels: {to.zephyr: 'it''s', \"plain\": 1}\n    environment:\n      A_zephyr: ${X:-$$y}\n      B:\n";
     let template = proven(&[("web/compose.yaml", text), ("web/.env", "B=b\n")]);
